@@ -1,0 +1,113 @@
+-- Cells of each index, min-max scaled and shifted (steps 1 of the entropy method), for both weightings:
+-- pooled over the years of the sample, or year by year. A region-year with a missing component is left out.
+with component as (
+
+    select * from {{ ref('index_component') }}
+
+),
+
+sample as (
+
+    select * from {{ ref('sample') }}
+
+),
+
+grid as (
+
+    select * from {{ ref('int_region_years__gridded') }}
+
+),
+
+cell as (
+
+    select * from {{ ref('int_cells__unioned') }}
+    where value is not null
+
+),
+
+offered as (
+
+    select
+        component.index_id,
+        component.indicator_id,
+        component.direction,
+        cell.region_level,
+        cell.region_code,
+        cell.year,
+        cell.value,
+        cell.obs_status_all,
+        count(*) over (partition by component.index_id, cell.region_code, cell.year) as n_found,
+    from component
+    inner join sample on component.sample_id = sample.sample_id
+    inner join grid
+        on sample.region_level = grid.region_level
+        and grid.year between sample.first_year and sample.last_year
+        and (
+            sample.region_filter = 'all'
+            or (sample.region_filter = 'is_city' and grid.is_city)
+            or (sample.region_filter = 'is_major_city' and grid.is_major_city)
+            or (sample.region_filter = 'is_resource_based' and grid.is_resource_based)
+        )
+        and coalesce(sample.included_regions like '%' || grid.region_code || '%', true)
+        and not coalesce(sample.excluded_regions like '%' || grid.region_code || '%', false)
+    inner join cell
+        on component.indicator_id = cell.indicator_id
+        and grid.region_level = cell.region_level
+        and grid.region_code = cell.region_code
+        and grid.year = cell.year
+
+),
+
+required as (
+
+    select
+        index_id,
+        count(*) as n_components,
+    from component
+    group by index_id
+
+),
+
+weighted as (
+
+    select
+        offered.*,
+        weighting.weighting,
+        case when weighting.weighting = 'by_year' then offered.year end as weight_year,
+    from offered
+    inner join required on offered.index_id = required.index_id and offered.n_found = required.n_components
+    cross join (select 'pooled' as weighting union all select 'by_year') as weighting
+
+),
+
+bounded as (
+
+    select
+        *,
+        min(value) over (partition by index_id, weighting, weight_year, indicator_id) as lowest,
+        max(value) over (partition by index_id, weighting, weight_year, indicator_id) as highest,
+    from weighted
+
+),
+
+final as (
+
+    select
+        index_id,
+        weighting,
+        weight_year,
+        indicator_id,
+        region_level,
+        region_code,
+        year,
+        obs_status_all,
+        case
+            when highest = lowest then 0
+            when direction = 'positive' then (value - lowest) / (highest - lowest)
+            else (highest - value) / (highest - lowest)
+        end + {{ var('entropy_shift') }} as z, -- z_ij
+    from bounded
+
+)
+
+select * from final

@@ -1,0 +1,37 @@
+with reported as (
+
+    select * from {{ ref('int_observations__reported') }}
+
+),
+
+final as (
+
+    select
+        region_code,
+        region_level,
+        year,
+        indicator_id,
+        vintage,
+        value_reported as value,
+        value_reported,
+        unit,
+        cast(decimals as integer) as decimals,
+        obs_status,
+        obs_status_all,
+        cast(null as varchar) as impute_method,
+        cast(null as varchar) as impute_by,
+        cast(null as integer[]) as anchor_years,
+        suspect_codes,
+        source_id,
+        source_file_sha256,
+        source_locator,
+        obs_comment,
+        {{ 'true' if target.name == 'demo' else 'false' }} as is_simulated,
+        value_printed,
+        unit_printed,
+    from reported
+
+)
+
+select * from final
+order by region_level, indicator_id, vintage, region_code, year
