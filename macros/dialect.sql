@@ -27,3 +27,8 @@
         false
     )
 {%- endmacro %}
+
+{# Real and simulated figures never share a warehouse: the target says which one this is. #}
+{% macro is_simulated() -%}
+    {{ 'true' if target.name == 'demo' else 'false' }}
+{%- endmacro %}

@@ -8,13 +8,7 @@ with component as (
 
 sample as (
 
-    select * from {{ ref('sample') }}
-
-),
-
-grid as (
-
-    select * from {{ ref('int_region_years__gridded') }}
+    select * from {{ ref('int_samples__gridded') }}
 
 ),
 
@@ -39,22 +33,11 @@ offered as (
         count(*) over (partition by component.index_id, cell.region_code, cell.year) as n_found,
     from component
     inner join sample on component.sample_id = sample.sample_id
-    inner join grid
-        on sample.region_level = grid.region_level
-        and grid.year between sample.first_year and sample.last_year
-        and (
-            sample.region_filter = 'all'
-            or (sample.region_filter = 'is_city' and grid.is_city)
-            or (sample.region_filter = 'is_major_city' and grid.is_major_city)
-            or (sample.region_filter = 'is_resource_based' and grid.is_resource_based)
-        )
-        and coalesce(sample.included_regions like '%' || grid.region_code || '%', true)
-        and not coalesce(sample.excluded_regions like '%' || grid.region_code || '%', false)
     inner join cell
         on component.indicator_id = cell.indicator_id
-        and grid.region_level = cell.region_level
-        and grid.region_code = cell.region_code
-        and grid.year = cell.year
+        and sample.region_level = cell.region_level
+        and sample.region_code = cell.region_code
+        and sample.year = cell.year
 
 ),
 

@@ -26,7 +26,7 @@ final as (
         source_file_sha256,
         source_locator,
         obs_comment,
-        {{ 'true' if target.name == 'demo' else 'false' }} as is_simulated,
+        {{ is_simulated() }} as is_simulated,
         value_printed,
         unit_printed,
     from reported

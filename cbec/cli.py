@@ -1,0 +1,122 @@
+"""The command `cbec`."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from cbec.project import CbecError, Project
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Warehouse of China's cross-border e-commerce pilot zones. "
+    "Exit codes: 0 done, 2 bad input, 4 failed and nothing published, 5 another build is running.",
+)
+out = Console()
+err = Console(stderr=True)
+Demo = Annotated[bool, typer.Option("--demo", help="The simulated warehouse instead of the real one.")]
+
+
+def _target(demo: bool) -> str:
+    return "demo" if demo else "dev"
+
+
+@app.command()
+def build(
+    as_json: Annotated[bool, typer.Option("--json", help="Print seconds by phase and node.")] = False,
+) -> None:
+    """Check the seeds, build and test everything, then publish it in one step."""
+    from cbec.publish.build import build as run_build
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=err, disable=not err.is_terminal, transient=True) as bar:
+        task = bar.add_task("start", total=None)
+        result = run_build(
+            Project.here(),
+            progress=lambda phase, done, total: bar.update(
+                task, description=phase, completed=done, total=total
+            ),
+        )
+    if as_json:
+        print(json.dumps({"run_id": result.run_id, "phases": result.phases, "nodes": result.nodes}))
+        return
+    seconds = sum(result.phases.values())
+    out.print(f"published {result.database} in {seconds:.0f} s", highlight=False, soft_wrap=True)
+    out.print(f"{result.passed} tests passed, {result.warned} warned; see `cbec status`", highlight=False)
+
+
+@app.command()
+def check() -> None:
+    """Check every seed file without building; print file, line, value and the nearest valid value."""
+    from cbec.quality.seeds import check_seeds
+
+    violations = check_seeds(Project.here().root)
+    for violation in violations:
+        err.print(str(violation), markup=False, highlight=False, soft_wrap=True)
+    if violations:
+        raise typer.Exit(2)
+    out.print("every seed row is valid", highlight=False)
+
+
+@app.command()
+def status(
+    demo: Demo = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the same as JSON.")] = False,
+) -> None:
+    """When it was published, from what, rows per table, tests, and which studies are ready."""
+    from cbec.publish.read import published
+    from cbec.publish.status import read_status
+
+    project = Project.here()
+    path = published(project, _target(demo))
+    report = read_status(project, path)
+    if as_json:
+        print(json.dumps(report, ensure_ascii=False))
+        return
+    publication = report["publication"]
+    dirty = " with uncommitted changes" if publication["git_is_dirty"] else ""
+    out.print(f"{path}", highlight=False, soft_wrap=True)
+    out.print(f"built {publication['built_at']}, run {publication['run_id']}", highlight=False)
+    out.print(f"from commit {publication['git_commit'] or 'unknown'}{dirty}", highlight=False)
+    out.print(f"seeds sha256 {publication['seeds_sha256']}", highlight=False, soft_wrap=True)
+    tests = ", ".join(f"{row['n_tests']} {row['status']}" for row in report["tests"])
+    out.print(f"tests: {tests}", highlight=False)
+    for row in report["failed_tests"]:
+        out.print(f"  {row['status']}: {row['test']}: {row['message']}", highlight=False, soft_wrap=True)
+    if report["changed_seeds"]:
+        out.print(f"changed since: {', '.join(report['changed_seeds'])}; run `make build`", highlight=False)
+    tables = Table("table", "rows", box=None)
+    for row in report["tables"]:
+        tables.add_row(f"{row['table_schema']}.{row['table_name']}", str(row["n_rows"]))
+    out.print(tables)
+    studies = Table("study", "status", "missing indicators", box=None)
+    for row in report["studies"]:
+        studies.add_row(row["study_id"], row["study_status"], row["missing"])
+    out.print(studies)
+
+
+@app.command()
+def shell(demo: Demo = False) -> None:
+    """Open a read-only SQL shell on the published file."""
+    from cbec.publish.read import published, replace_with_shell
+
+    replace_with_shell(published(Project.here(), _target(demo)))
+
+
+def main() -> None:
+    try:
+        app()
+    except CbecError as error:
+        err.print(f"cbec: {error}", markup=False, highlight=False, soft_wrap=True)
+        raise SystemExit(error.exit_code) from None
+
+
+if __name__ == "__main__":
+    main()

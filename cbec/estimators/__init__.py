@@ -1,0 +1,1 @@
+"""Estimators: data frames in, frozen results out; no database and no dbt inside."""

@@ -1,0 +1,133 @@
+"""Estimators for staggered adoption through diff-diff."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from dataclasses import dataclass
+from importlib.metadata import version
+
+import pandas as pd
+
+from cbec.estimators.regression import Fit, Term
+from cbec.estimators.specification import Specification
+
+
+@dataclass(frozen=True)
+class EventTime:
+    """Average effect at one distance from treatment; n_cohorts cohorts have that distance."""
+
+    event_year: int
+    estimate: float
+    std_error: float
+    ci_low: float
+    ci_high: float
+    n_cohorts: int
+
+
+def fit_callaway_santanna(
+    frame: pd.DataFrame, specification: Specification, *, unit: str, time: str = "year"
+) -> tuple[Fit, tuple[EventTime, ...]]:
+    """Estimate ATT(g,t) against not-yet-treated units and average them (Callaway, Sant'Anna 2021).
+
+    frame has one row per unit and year, complete in the outcome, with first_treated_year (NULL for
+    never treated). Units whose first treated year lies after the window are controls throughout;
+    units treated from the first year on have no period before and are dropped. The balanced
+    variant drops units with a gap, as R did does by default; the unbalanced one keeps them and
+    compares repeated cross-sections. The overall effect weighs every identified ATT(g,t), t >= g,
+    by cohort size (their "simple" aggregation); standard errors come from the influence function.
+
+    Raises ValueError when controls are asked for (not supported), when no unit is treated inside
+    the window, or when no ATT(g,t) has a control.
+    """
+    from diff_diff import CallawaySantAnna
+
+    if specification.controls:
+        raise ValueError(f"{specification.label}: covariates are not supported by this adapter")
+    balanced = specification.estimator == "callaway_santanna"
+    first, last = int(frame[time].min()), int(frame[time].max())
+    data = frame[[unit, time, specification.outcome]].copy()
+    cohort = frame["first_treated_year"].astype(float)
+    # diff-diff's own code for never treated is 0.
+    data["cohort"] = cohort.where(cohort.le(last), 0).fillna(0).astype(int)
+    always = data["cohort"].between(1, first)
+    n_always = int(data.loc[always, unit].nunique())
+    data = data[~always]
+    years = data.groupby(unit)[time].transform("size")
+    gap = years < frame[time].nunique()
+    n_gap = int(data.loc[gap, unit].nunique())
+    if balanced:
+        data = data[~gap]
+    cohorts = sorted(set(data["cohort"]) - {0})
+    if not cohorts:
+        raise ValueError(f"{specification.label}: no unit is treated between {first} and {last}")
+    with warnings.catch_warnings():
+        # Cells without controls are counted in the note instead.
+        warnings.simplefilter("ignore")
+        result = CallawaySantAnna(
+            control_group="not_yet_treated",
+            estimation_method="reg",
+            allow_unbalanced_panel=not balanced,
+        ).fit(
+            data.sort_values([unit, time]),
+            outcome=specification.outcome,
+            unit=unit,
+            time=time,
+            first_treat="cohort",
+            aggregate="event_study",
+        )
+    cells = {k: v for k, v in result.group_time_effects.items() if k[1] >= k[0]}
+    identified = {k: v for k, v in cells.items() if math.isfinite(v["effect"])}
+    if not identified or not math.isfinite(result.overall_att):
+        raise ValueError(f"{specification.label}: no ATT(g,t) has a not-yet-treated control")
+    controls = [int(v["n_control"]) for v in identified.values()]
+    notes = [
+        f"{len(identified)} of {len(cells)} ATT(g,t) after treatment have controls",
+        f"fewest controls of one: {min(controls)}",
+    ]
+    if n_always:
+        notes.append(f"{n_always} unit(s) treated from the first year on dropped")
+    if n_gap:
+        notes.append(f"{n_gap} unit(s) with a gap {'dropped' if balanced else 'kept'}")
+    low, high = result.overall_conf_int
+    fit = Fit(
+        terms=(
+            Term(
+                term=specification.treatment,
+                estimate=float(result.overall_att),
+                std_error=float(result.overall_se),
+                t_value=float(result.overall_t_stat),
+                p_value=float(result.overall_p_value),
+                ci_low=float(low),
+                ci_high=float(high),
+            ),
+        ),
+        n_obs=len(data),
+        n_clusters=int(data[unit].nunique()),
+        n_singletons=0,
+        r2=None,
+        r2_within=None,
+        formula=(
+            f"ATT(g,t) of {specification.outcome}, controls not yet treated, "
+            f"{'balanced' if balanced else 'unbalanced'} panel, simple aggregation"
+        ),
+        engine=f"diff-diff {version('diff-diff')}",
+        note="; ".join(notes),
+    )
+    events = tuple(
+        EventTime(
+            event_year=int(event),
+            estimate=float(value["effect"]),
+            std_error=float(value["se"]),
+            ci_low=float(value["conf_int"][0]),
+            ci_high=float(value["conf_int"][1]),
+            n_cohorts=sum(
+                1
+                for g, t in result.group_time_effects
+                if t - g == event and math.isfinite(result.group_time_effects[g, t]["effect"])
+            ),
+        )
+        for event, value in sorted(result.event_study_effects.items())
+        if math.isfinite(value["effect"]) and math.isfinite(value["se"])
+    )
+    return fit, events

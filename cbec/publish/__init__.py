@@ -1,0 +1,1 @@
+"""Build beside, test, rename; and read what was published."""

@@ -1,0 +1,1 @@
+"""Check what comes in and say how far it can be trusted."""

@@ -1,0 +1,91 @@
+-- The panels in long form: one row per cell of a panel column, with everything known of its status.
+with cell as (
+
+    select * from {{ ref('int_cells__unioned') }}
+
+),
+
+indicator as (
+
+    select indicator_id, unit from {{ ref('indicator') }}
+
+),
+
+unit as (
+
+    select unit, column_suffix from {{ ref('unit') }}
+
+),
+
+derived as (
+
+    select distinct indicator_id from {{ ref('int_observations__derived') }}
+
+),
+
+score as (
+
+    select * from {{ ref('index_score') }}
+
+),
+
+measured as (
+
+    select
+        cell.region_level,
+        cell.region_code,
+        cell.year,
+        -- A name that already ends in its unit does not repeat it.
+        case
+            when cell.indicator_id like '%' || replace(unit.column_suffix, '_', '\_') escape '\'
+                then cell.indicator_id
+            else cell.indicator_id || unit.column_suffix
+        end as panel_column,
+        cell.indicator_id,
+        cell.value,
+        indicator.unit,
+        cell.obs_status,
+        cell.obs_status_all,
+        case when {{ is_filled('cell.obs_status_all') }} then 1.0 else 0.0 end as imputed_share,
+        cell.suspect_codes,
+        derived.indicator_id is not null as is_derived,
+    from cell
+    inner join indicator on cell.indicator_id = indicator.indicator_id
+    inner join unit on indicator.unit = unit.unit
+    left join derived on cell.indicator_id = derived.indicator_id
+
+),
+
+scored as (
+
+    select
+        region_level,
+        region_code,
+        year,
+        index_id || case when weighting = 'pooled' then '' else '_' || weighting end || '_index'
+            as panel_column,
+        index_id as indicator_id,
+        score as value,
+        'index' as unit,
+        obs_status,
+        obs_status as obs_status_all,
+        imputed_share,
+        cast(null as varchar) as suspect_codes,
+        true as is_derived,
+    from score
+
+),
+
+final as (
+
+    select * from measured
+    union all
+    select * from scored
+
+)
+
+select
+    *,
+    {{ is_simulated() }} as is_simulated,
+from final
+order by region_level, panel_column, region_code, year

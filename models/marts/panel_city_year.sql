@@ -1,0 +1,1 @@
+{{ panel('prefecture', 'prefecture_code', 'value') }}

@@ -1,0 +1,1 @@
+{{ panel('province', 'province_code', 'value') }}
