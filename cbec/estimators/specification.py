@@ -54,9 +54,7 @@ class Specification:
         text = {k: _text(v) for k, v in row.items()}
         where = f"specification {text['study_id']} {text['table_no']}({text['column_no']})"
         if text["estimator"] not in ESTIMATORS:
-            raise ValueError(
-                f"{where}: estimator {text['estimator']!r}; allowed: {', '.join(ESTIMATORS)}"
-            )
+            raise ValueError(f"{where}: estimator {text['estimator']!r}; allowed: {', '.join(ESTIMATORS)}")
         vcov = text["vcov"] or "iid"
         if vcov not in ("iid", "HC1") and not vcov.startswith("CRV1:"):
             raise ValueError(f"{where}: vcov {vcov!r}; allowed: iid, HC1, CRV1:<cluster column>")
@@ -85,9 +83,7 @@ class Specification:
         for name in needed:
             if name not in have:
                 near = difflib.get_close_matches(name, have, n=3, cutoff=0.3)
-                raise ValueError(
-                    f"{self.label}: no column {name!r}; nearest: {', '.join(near) or 'none'}"
-                )
+                raise ValueError(f"{self.label}: no column {name!r}; nearest: {', '.join(near) or 'none'}")
 
 
 def _text(value: Any) -> str | None:

@@ -142,9 +142,7 @@ def regression_table(data: StudyData) -> pa.Table:
 def event_study_table(data: StudyData) -> pa.Table:
     """One row per staggered specification, event time and twin; the columns of estimates.event_study."""
     simulated = _is_simulated(data)
-    staggered = data.specification[
-        data.specification["estimator"].str.startswith("callaway_santanna")
-    ]
+    staggered = data.specification[data.specification["estimator"].str.startswith("callaway_santanna")]
     rows = [
         {
             **vars(event),
@@ -175,7 +173,7 @@ def _run(data: StudyData, rows: pd.DataFrame | None = None) -> list[_Estimated]:
     ordered = rows.sort_values(["study_id", "table_no", "column_no"])
     results = []
     for row in ordered.to_dict("records"):
-        spec = Specification.from_row(row)
+        spec = Specification.from_row({str(name): value for name, value in row.items()})
         frame, cells, unit = _assemble(data, spec)
         if frame[spec.outcome].notna().sum() == 0:
             # Awaiting data: quality.study_readiness says which indicator is missing.
@@ -227,8 +225,7 @@ def _assemble(data: StudyData, spec: Specification) -> tuple[pd.DataFrame, pd.Da
         )
     spec.check_columns(frame.columns)
     cells = data.panel_cell[
-        (data.panel_cell["region_level"] == level)
-        & data.panel_cell["panel_column"].isin(spec.variables)
+        (data.panel_cell["region_level"] == level) & data.panel_cell["panel_column"].isin(spec.variables)
     ].rename(columns={"region_code": unit})
     # Database order is not part of a result.
     return frame.sort_values([unit, "year"], ignore_index=True), cells, unit
@@ -290,4 +287,3 @@ def _worst(status: pd.Series) -> str:
 
 def _is_simulated(data: StudyData) -> bool:
     return bool(data.panel_cell["is_simulated"].any())
-

@@ -111,9 +111,7 @@ def _listed(violations: list[Any]) -> str:
 class _Dbt:
     """dbt in this process, so that one start-up and one parse serve building and docs."""
 
-    def __init__(
-        self, project: Project, run: Path, database: Path, target: str, report: Progress
-    ) -> None:
+    def __init__(self, project: Project, run: Path, database: Path, target: str, report: Progress) -> None:
         os.environ["CBEC_BUILD_PATH"] = str(database)
         os.environ["DO_NOT_TRACK"] = "1"
         # dbt and its adapters import slowly; `cbec status` must not pay for it.
@@ -124,6 +122,7 @@ class _Dbt:
         self._total = 0
         self._options = [
             "--quiet",
+            "--log-level", "none",
             "--project-dir", str(project.root),
             "--profiles-dir", str(project.root),
             "--target", target,
@@ -134,10 +133,11 @@ class _Dbt:
         if not parsed.success:
             self.close()
             raise CbecError(f"dbt cannot read the project: {parsed.exception}", exit_code=4)
-        nodes = parsed.result.nodes.values()
+        manifest: Any = parsed.result
+        nodes = manifest.nodes.values()
         self._total = sum(node.resource_type in ("seed", "model", "test") for node in nodes)
-        self._total += len(parsed.result.unit_tests)
-        self._runner = dbtRunner(manifest=parsed.result, callbacks=[self._on_event])
+        self._total += len(manifest.unit_tests)
+        self._runner = dbtRunner(manifest=manifest, callbacks=[self._on_event])
 
     def _on_event(self, event: Any) -> None:
         if event.info.name == "NodeFinished":
@@ -146,7 +146,8 @@ class _Dbt:
 
     def build(self) -> list[dict[str, Any]]:
         outcome = self._runner.invoke(["build", *self._options])
-        if outcome.result is None:
+        results: Any = outcome.result
+        if results is None:
             self.close()
             raise CbecError(f"nothing was published: {outcome.exception}", exit_code=4)
         nodes = [
@@ -159,7 +160,7 @@ class _Dbt:
                 "message": item.message,
                 "seconds": item.execution_time,
             }
-            for item in outcome.result.results
+            for item in results.results
         ]
         bad = [node for node in nodes if node["status"] in ("error", "fail", "runtime error")]
         if bad or not outcome.success:
@@ -177,9 +178,10 @@ class _Dbt:
     @staticmethod
     def close() -> None:
         """Release the file: dbt-duckdb keeps its connection for the life of the process."""
-        from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+        from dbt.adapters.duckdb import connections
 
-        DuckDBConnectionManager.close_all_connections()
+        manager: Any = connections.DuckDBConnectionManager
+        manager.close_all_connections()
         # Its handlers would write to log files of a run folder that is gone.
         for name in ("file_log", "stdout_log"):
             logging.getLogger(name).handlers.clear()

@@ -74,11 +74,17 @@ def check_seeds(root: Path) -> list[Violation]:
         raise FileNotFoundError(f"{folder}: no seeds folder; run from the project's root")
     violations: list[Violation] = []
     seeds: dict[str, Seed] = {}
+    unreadable = False
     for path in sorted(folder.rglob("*.csv")):
         seed, found = _load(path, root)
         violations += found
         if seed:
             seeds[seed.name] = seed
+        else:
+            unreadable = True
+    # Without a parent table its children cannot be judged: say first what cannot be read.
+    if unreadable:
+        return violations
     for seed in seeds.values():
         violations += _check(seed, seeds)
     return sorted(violations, key=lambda v: (v.file, v.line, v.column))
@@ -109,13 +115,18 @@ def _load(path: Path, root: Path) -> tuple[Seed | None, list[Violation]]:
         if header != wanted:
             unknown = [name for name in header if name not in wanted]
             missing = [name for name in wanted if name not in header]
-            return refuse(1, f"header differs from the yml: unknown {unknown}, missing {missing}", ",".join(header))
+            return refuse(
+                1, f"header differs from the yml: unknown {unknown}, missing {missing}", ",".join(header)
+            )
         rows, violations = [], []
         for fields in reader:
             if len(fields) != len(header):
                 violations.append(
                     Violation(
-                        file, reader.line_num, "row", ",".join(fields)[:80],
+                        file,
+                        reader.line_num,
+                        "row",
+                        ",".join(fields)[:80],
                         f"has {len(fields)} fields, the header {len(header)}",
                     )
                 )
@@ -194,7 +205,9 @@ def _parent(arguments: dict[str, Any], seeds: dict[str, Seed]) -> Seed:
     return seeds[match[1]]
 
 
-def _unique(seed: Seed, column: str, arguments: dict[str, Any], seeds: dict[str, Seed]) -> Iterator[Violation]:
+def _unique(
+    seed: Seed, column: str, arguments: dict[str, Any], seeds: dict[str, Seed]
+) -> Iterator[Violation]:
     yield from _repeated(seed, [column])
 
 
@@ -214,7 +227,9 @@ def _repeated(seed: Seed, columns: Sequence[str]) -> Iterator[Violation]:
             first[key] = row.line
 
 
-def _accepted(seed: Seed, column: str, arguments: dict[str, Any], seeds: dict[str, Seed]) -> Iterator[Violation]:
+def _accepted(
+    seed: Seed, column: str, arguments: dict[str, Any], seeds: dict[str, Seed]
+) -> Iterator[Violation]:
     valid = {str(value) for value in arguments["values"]}
     for row in seed.rows:
         value = row.values[column]
@@ -223,7 +238,9 @@ def _accepted(seed: Seed, column: str, arguments: dict[str, Any], seeds: dict[st
             yield Violation(seed.file, row.line, column, value, "is not an accepted value", near)
 
 
-def _relationships(seed: Seed, column: str, arguments: dict[str, Any], seeds: dict[str, Seed]) -> Iterator[Violation]:
+def _relationships(
+    seed: Seed, column: str, arguments: dict[str, Any], seeds: dict[str, Seed]
+) -> Iterator[Violation]:
     parent = _parent(arguments, seeds)
     valid = parent.column(arguments["field"])
     for row in seed.rows:
@@ -243,8 +260,12 @@ def _relationship_on(seed: Seed, arguments: dict[str, Any], seeds: dict[str, See
         if all(key) and key not in valid:
             same_first = sorted({" + ".join(k) for k in valid if k[0] == key[0]})
             yield Violation(
-                seed.file, row.line, " + ".join(columns), " + ".join(key),
-                f"is not in {parent.file}", tuple(same_first[:4]),
+                seed.file,
+                row.line,
+                " + ".join(columns),
+                " + ".join(key),
+                f"is not in {parent.file}",
+                tuple(same_first[:4]),
             )
 
 
@@ -265,12 +286,17 @@ def _valid_region(seed: Seed, arguments: dict[str, Any], seeds: dict[str, Seed])
             yield Violation(seed.file, row.line, code, value, f"is no {level} of the registry", near)
         elif year.isdigit() and not any(a <= int(year) <= b for a, b in spans[value]):
             yield Violation(
-                seed.file, row.line, code, value,
+                seed.file,
+                row.line,
+                code,
+                value,
                 f"{names[value]} does not exist in {year}; it is valid in {spans[value]}",
             )
 
 
-def _within(seed: Seed, column: str, arguments: dict[str, Any], seeds: dict[str, Seed]) -> Iterator[Violation]:
+def _within(
+    seed: Seed, column: str, arguments: dict[str, Any], seeds: dict[str, Seed]
+) -> Iterator[Violation]:
     low, high = arguments.get("minimum"), arguments.get("maximum")
     for row in seed.rows:
         value = row.values[column]
@@ -280,7 +306,9 @@ def _within(seed: Seed, column: str, arguments: dict[str, Any], seeds: dict[str,
             yield Violation(seed.file, row.line, column, value, f"is outside {low} to {high}")
 
 
-def _pattern(seed: Seed, column: str, arguments: dict[str, Any], seeds: dict[str, Seed]) -> Iterator[Violation]:
+def _pattern(
+    seed: Seed, column: str, arguments: dict[str, Any], seeds: dict[str, Seed]
+) -> Iterator[Violation]:
     for row in seed.rows:
         value = row.values[column]
         if value and not re.fullmatch(arguments["pattern"], value, flags=re.ASCII):
@@ -289,18 +317,25 @@ def _pattern(seed: Seed, column: str, arguments: dict[str, Any], seeds: dict[str
             )
 
 
-def _printed_number(seed: Seed, column: str, arguments: dict[str, Any], seeds: dict[str, Seed]) -> Iterator[Violation]:
+def _printed_number(
+    seed: Seed, column: str, arguments: dict[str, Any], seeds: dict[str, Seed]
+) -> Iterator[Violation]:
     for row in seed.rows:
         value = row.values[column]
         if value and not PRINTED_NUMBER.fullmatch(value):
             yield Violation(
-                seed.file, row.line, column, value,
+                seed.file,
+                row.line,
+                column,
+                value,
                 "is not a plain number; a cell that was not published belongs in seeds/registry/known_gap.csv",
                 _repaired(value),
             )
 
 
-def _status_list(seed: Seed, column: str, arguments: dict[str, Any], seeds: dict[str, Seed]) -> Iterator[Violation]:
+def _status_list(
+    seed: Seed, column: str, arguments: dict[str, Any], seeds: dict[str, Seed]
+) -> Iterator[Violation]:
     rank = {row.values["obs_status"]: int(row.values["precedence"]) for row in seeds["obs_status"].rows}
     for row in seed.rows:
         letters = list(row.values[column])

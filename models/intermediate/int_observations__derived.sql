@@ -27,7 +27,9 @@ paired as (
         formula.indicator_id,
         formula.transform,
         formula.factor * numerator.value
-        / case when formula.denominator is null then 1 else denominator.value end as quotient,
+        / case when formula.denominator is null then 1 else nullif(denominator.value, 0) end as quotient,
+        numerator.value is not null
+        and (formula.denominator is null or denominator.value is not null) as has_inputs,
         numerator.obs_status_all || coalesce(denominator.obs_status_all, '') as letters,
         concat_ws(';', numerator.suspect_codes, denominator.suspect_codes) as suspect_codes,
     from formula
@@ -63,8 +65,12 @@ computed as (
             when paired.transform = 'identity' then paired.quotient
             when paired.quotient > 0 then ln(paired.quotient)
         end as value,
-        -- A normal input adds nothing to the letters of an abnormal one.
+        -- A normal input adds nothing to the letters of an abnormal one; a quotient by zero or the log
+        -- of what is not positive cannot exist.
         case
+            when paired.has_inputs and (
+                paired.quotient is null or (paired.transform = 'log' and paired.quotient <= 0)
+            ) then 'M'
             when unions.obs_status_all = 'A' then 'A'
             else replace(unions.obs_status_all, 'A', '')
         end as obs_status_all,

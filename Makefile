@@ -1,0 +1,40 @@
+# Needs Python 3.11 or newer and make; everything else comes from requirements.lock.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/ready
+
+.PHONY: build test demo bench lint shell clean help
+
+help: ## what each verb does
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
+
+# Built beside and renamed, so that an interrupted install is never taken for a finished one.
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11")'
+	@echo "installing the locked packages into $(VENV) (once)"
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+build: $(READY) ## build, test and publish warehouse/cbec.duckdb from the real figures that ship
+	@$(BIN)/cbec build
+
+test: $(READY) ## run every test
+	@$(BIN)/python -m pytest
+
+demo: $(READY) ## build warehouse/demo.duckdb from simulated yearbooks with a known effect
+	@$(BIN)/cbec demo
+
+bench: $(READY) ## measure where the time goes; table and bench/results.json
+	@$(BIN)/python bench/run.py
+
+lint: $(READY) ## ruff, mypy, sqlfluff and the seed check
+	@$(BIN)/pre-commit run --all-files
+
+shell: $(READY) ## read-only SQL shell on the published file
+	@$(BIN)/cbec shell
+
+clean: ## remove what was built and installed
+	@rm -rf $(VENV) warehouse target logs *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

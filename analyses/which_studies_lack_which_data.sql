@@ -1,0 +1,14 @@
+-- Which studies can run, and what do the others lack?
+select
+    study.study_id,
+    study.title_zh,
+    readiness.study_status,
+    count(*) filter (where readiness.status = 'available') as available,
+    count(*) filter (where readiness.status = 'proxy') as proxies,
+    string_agg(readiness.name_zh, '、' order by readiness.indicator_id) filter (
+        where readiness.status = 'missing'
+    ) as missing,
+from {{ ref('study_readiness') }} as readiness
+inner join {{ ref('study') }} as study on readiness.study_id = study.study_id
+group by study.study_id, study.title_zh, readiness.study_status
+order by study.study_id

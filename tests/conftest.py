@@ -1,0 +1,74 @@
+"""One real build per test session; every test that reads a warehouse reads that one."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+SHARED = ROOT.parent / "shared"
+# Everything a build reads; a test that spoils something spoils a copy of these.
+PROJECT_PARTS = ("dbt_project.yml", "profiles.yml", "macros", "models", "python_models", "seeds", "analyses")
+
+
+def run_cbec(
+    *arguments: str, warehouse: Path, root: Path = ROOT, **options: object
+) -> subprocess.CompletedProcess[str]:
+    """Run the command as a user does, in its own process."""
+    env = os.environ | {"CBEC_WAREHOUSE": str(warehouse)} | dict(options.pop("env", {}))  # type: ignore[arg-type]
+    return subprocess.run(
+        [sys.executable, "-m", "cbec.cli", *arguments],
+        cwd=root, env=env, capture_output=True, text=True, timeout=600, check=False, **options,  # type: ignore[call-overload]
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a published warehouse."""
+    folder = tmp_path_factory.mktemp("warehouse")
+    done = run_cbec("build", warehouse=folder)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.fixture(scope="session")
+def db(warehouse: Path) -> duckdb.DuckDBPyConnection:
+    return duckdb.connect(str(warehouse / "cbec.duckdb"), read_only=True)
+
+
+@pytest.fixture
+def project_copy(tmp_path: Path) -> Path:
+    """A copy of the project that a test may spoil."""
+    copy = tmp_path / "project"
+    copy.mkdir()
+    for part in (*PROJECT_PARTS, "tests"):
+        source = ROOT / part
+        if source.is_dir():
+            shutil.copytree(
+                source,
+                copy / part,
+                ignore=shutil.ignore_patterns("*.py", "__pycache__") if part == "tests" else None,
+            )
+        else:
+            shutil.copy(source, copy / part)
+    return copy
+
+
+@pytest.fixture
+def edit() -> Callable[[Path, str, str], int]:
+    """Replace the one place of a text in a file; gives the line number of the place."""
+
+    def replace(path: Path, old: str, new: str) -> int:
+        text = path.read_text(encoding="utf-8")
+        assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {path.name}"
+        path.write_text(text.replace(old, new), encoding="utf-8")
+        return text[: text.index(old)].count("\n") + 1
+
+    return replace

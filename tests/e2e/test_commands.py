@@ -1,0 +1,147 @@
+"""What the README tells a user to do, done."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from pathlib import Path
+
+import duckdb
+import pytest
+import yaml
+
+from tests.conftest import ROOT, run_cbec
+
+
+def test_two_builds_are_equal_row_for_row(warehouse: Path, tmp_path: Path) -> None:
+    """Also with another hash seed, which changed standard errors in newer pyfixest."""
+    done = run_cbec("build", warehouse=tmp_path, env={"PYTHONHASHSEED": "20150307"})
+    assert done.returncode == 0, done.stderr
+    with duckdb.connect() as connection:
+        connection.execute(f"attach '{warehouse}/cbec.duckdb' as one (read_only)")
+        connection.execute(f"attach '{tmp_path}/cbec.duckdb' as two (read_only)")
+        tables = connection.sql(
+            "select schema_name, table_name from duckdb_tables() where database_name = 'one' and schema_name <> 'meta'"
+        ).fetchall()
+        assert len(tables) > 40
+        for schema, table in tables:
+            # Row for row: the same rows in the same order, to the last bit of every double.
+            one = connection.sql(f"from one.{schema}.{table}").fetchall()
+            two = connection.sql(f"from two.{schema}.{table}").fetchall()
+            assert repr(one) == repr(two), f"{schema}.{table}"
+
+
+def test_status_tells_when_and_from_what(warehouse: Path) -> None:
+    done = run_cbec("status", "--json", warehouse=warehouse)
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", report["publication"]["built_at"])
+    assert re.fullmatch(r"[0-9a-f]{64}", report["publication"]["seeds_sha256"])
+    assert report["publication"]["is_simulated"] is False
+    rows = {f"{t['table_schema']}.{t['table_name']}": t["n_rows"] for t in report["tables"]}
+    assert rows["registry.pilot_zone"] == 181
+    assert rows["marts.observation"] == 13_185 + 129
+    assert {t["status"] for t in report["tests"]} == {"pass"}
+    studies = {s["study_id"]: s for s in report["studies"]}
+    assert studies["province_ecommerce"]["study_status"] == "ready"
+    assert studies["green_tfp"]["study_status"] == "awaiting data"
+    assert "capital_stock" in studies["green_tfp"]["missing"]
+    assert report["changed_seeds"] == []
+    text = run_cbec("status", warehouse=warehouse).stdout
+    assert "marts.observation" in text
+    assert "awaiting data" in text
+
+
+def test_status_before_any_build_says_what_to_do(tmp_path: Path) -> None:
+    done = run_cbec("status", warehouse=tmp_path)
+    assert done.returncode == 2
+    assert "run `make build`" in done.stderr
+
+
+def test_outside_of_the_project(tmp_path: Path) -> None:
+    done = run_cbec("status", warehouse=tmp_path, root=tmp_path)
+    assert done.returncode == 2
+    assert "run from the project's root" in done.stderr
+
+
+def test_the_shell_reads_and_cannot_write(warehouse: Path) -> None:
+    asked = run_cbec("shell", warehouse=warehouse, input="select count(*) from registry.pilot_zone;\n")
+    assert "181" in asked.stdout
+    refused = run_cbec("shell", warehouse=warehouse, input="create table marts.x (a int);\n")
+    assert "read-only" in refused.stderr + refused.stdout
+
+
+def test_parquet_copies_equal_the_tables(warehouse: Path, db: duckdb.DuckDBPyConnection) -> None:
+    files = sorted((warehouse / "parquet").rglob("*.parquet"))
+    tables = db.sql(
+        "select schema_name, table_name from duckdb_tables() where schema_name in ('marts', 'quality', 'estimates')"
+    ).fetchall()
+    assert sorted(f"{p.parent.name}.{p.stem}" for p in files) == sorted(f"{s}.{t}" for s, t in tables)
+    for schema, table in tables:
+        file = warehouse / "parquet" / schema / f"{table}.parquet"
+        assert duckdb.sql(f"from '{file}'").fetchall() == db.sql(f"from {schema}.{table}").fetchall()
+
+
+def test_docs_are_one_page_with_every_public_table(warehouse: Path, db: duckdb.DuckDBPyConnection) -> None:
+    page = (warehouse / "cbec_docs.html").read_text(encoding="utf-8")
+    assert "One row per rule, prefecture-level unit and year" in page
+    for (table,) in db.sql(
+        "select table_name from duckdb_tables() where schema_name in ('marts', 'quality', 'estimates')"
+    ).fetchall():
+        assert table in page
+
+
+ANALYSES = sorted(path.name for path in (ROOT / "analyses").glob("*.sql"))
+
+
+def test_there_are_at_least_eight_questions() -> None:
+    assert len(ANALYSES) >= 8
+
+
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("compile")
+    import os
+    import sys
+
+    subprocess.run(
+        [str(Path(sys.executable).with_name("dbt")), "--quiet", "compile", "--select", "path:analyses",
+         "--target-path", str(folder), "--log-path", str(folder)],
+        cwd=ROOT, check=True, env=os.environ | {"CBEC_BUILD_PATH": str(folder / "cbec.duckdb")},
+    )  # fmt: skip
+    return folder / "compiled/cbec_warehouse/analyses"
+
+
+@pytest.mark.parametrize("name", ANALYSES)
+def test_every_question_has_an_answer(compiled: Path, db: duckdb.DuckDBPyConnection, name: str) -> None:
+    query = (compiled / name).read_text(encoding="utf-8").replace('"cbec".', "")
+    assert db.sql(query).fetchall(), f"{name} answers nothing"
+
+
+@pytest.mark.parametrize("readme", ["README.md", "README.zh.md"])
+def test_the_readmes_query_prints_what_it_says(db: duckdb.DuckDBPyConnection, readme: str) -> None:
+    text = (ROOT / readme).read_text(encoding="utf-8")
+    query, answer = re.findall(r"```sql\n(.*?)```\s*```text\n(.*?)```", text, flags=re.DOTALL)[0]
+    assert len(query.strip().splitlines()) == 6
+    columns = [column[0] for column in db.execute(query).description]
+    rows = [[str(value) for value in row] for row in db.execute(query).fetchall()]
+    printed = [re.split(r"\s{2,}", line.strip()) for line in answer.strip().splitlines()]
+    assert printed == [columns, *rows]
+
+
+def test_readmes_and_makefile_agree() -> None:
+    verbs = {
+        line.split(":")[0]
+        for line in (ROOT / "Makefile").read_text().splitlines()
+        if re.match(r"^[a-z]+:", line)
+    }
+    for readme in ("README.md", "README.zh.md"):
+        used = set(re.findall(r"make ([a-z]+)", (ROOT / readme).read_text(encoding="utf-8")))
+        assert used <= verbs
+        assert {"build", "test"} <= used
+
+
+def test_telemetry_is_off() -> None:
+    project = yaml.safe_load((ROOT / "dbt_project.yml").read_text(encoding="utf-8"))
+    assert project["flags"]["send_anonymous_usage_stats"] is False
