@@ -12,10 +12,10 @@ select
 from {{ ref('regression') }} as regression
 inner join {{ ref('regression') }} as twin
     on regression.study_id = twin.study_id
-    and regression.table_no = twin.table_no
-    and regression.column_no = twin.column_no
-    and regression.term = twin.term
-    and twin.is_observed_only
+        and regression.table_no = twin.table_no
+        and regression.column_no = twin.column_no
+        and regression.term = twin.term
+        and twin.is_observed_only
 where not regression.is_observed_only
     and regression.term in (
         'is_treated', 'exposure_share', 'pilot_zone_count', 'cbec_development_province_no_trade_index'

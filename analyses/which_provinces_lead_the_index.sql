@@ -9,7 +9,7 @@ select
 from {{ ref('index_score') }} as score
 inner join {{ ref('region') }} as region
     on score.region_code = region.region_code
-    and region.region_level = 'province'
+        and region.region_level = 'province'
 where score.index_id = 'cbec_development_province_no_trade'
     and score.weighting = 'pooled'
     and score.year = {{ var('last_year') }}

@@ -7,7 +7,7 @@ select
 from {{ ref('finding') }} as finding
 inner join {{ ref('region') }} as region
     on finding.region_code = region.region_code
-    and finding.region_level = region.region_level
+        and finding.region_level = region.region_level
 where finding.detector = 'vintage_gap'
     and finding.region_level = 'province'
 order by finding.year, finding.region_code

@@ -328,7 +328,7 @@ def _printed_number(
                 row.line,
                 column,
                 value,
-                "is not a plain number; a cell that was not published belongs in seeds/registry/known_gap.csv",
+                "is not a plain number; a cell not published belongs in seeds/registry/known_gap.csv",
                 _repaired(value),
             )
 

@@ -35,9 +35,9 @@ offered as (
     inner join sample on component.sample_id = sample.sample_id
     inner join cell
         on component.indicator_id = cell.indicator_id
-        and sample.region_level = cell.region_level
-        and sample.region_code = cell.region_code
-        and sample.year = cell.year
+            and sample.region_level = cell.region_level
+            and sample.region_code = cell.region_code
+            and sample.year = cell.year
 
 ),
 
@@ -51,6 +51,14 @@ required as (
 
 ),
 
+weighting as (
+
+    select 'pooled' as weighting
+    union all
+    select 'by_year' as weighting
+
+),
+
 weighted as (
 
     select
@@ -59,7 +67,7 @@ weighted as (
         case when weighting.weighting = 'by_year' then offered.year end as weight_year,
     from offered
     inner join required on offered.index_id = required.index_id and offered.n_found = required.n_components
-    cross join (select 'pooled' as weighting union all select 'by_year') as weighting
+    cross join weighting
 
 ),
 

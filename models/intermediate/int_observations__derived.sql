@@ -14,7 +14,10 @@ formula as (
 
 status as (
 
-    select obs_status, precedence from {{ ref('obs_status') }}
+    select
+        obs_status,
+        precedence
+    from {{ ref('obs_status') }}
 
 ),
 
@@ -36,9 +39,9 @@ paired as (
     inner join selected as numerator on formula.numerator = numerator.indicator_id
     left join selected as denominator
         on formula.denominator = denominator.indicator_id
-        and numerator.region_level = denominator.region_level
-        and numerator.region_code = denominator.region_code
-        and numerator.year = denominator.year
+            and numerator.region_level = denominator.region_level
+            and numerator.region_code = denominator.region_code
+            and numerator.year = denominator.year
     where formula.denominator is null or denominator.indicator_id is not null
 
 ),
@@ -69,8 +72,8 @@ computed as (
         -- of what is not positive cannot exist.
         case
             when paired.has_inputs and (
-                paired.quotient is null or (paired.transform = 'log' and paired.quotient <= 0)
-            ) then 'M'
+                    paired.quotient is null or (paired.transform = 'log' and paired.quotient <= 0)
+                ) then 'M'
             when unions.obs_status_all = 'A' then 'A'
             else replace(unions.obs_status_all, 'A', '')
         end as obs_status_all,
@@ -93,10 +96,10 @@ zone_count as (
     from {{ ref('int_region_years__gridded') }} as grid
     left join {{ ref('int_zones__timed') }} as zone
         on grid.region_code = zone.province_code
-        and zone.rule_id = '{{ var("zone_count_rule") }}'
-        and not zone.is_late
-        and grid.year >= zone.start_year
-        and grid.year < coalesce(zone.end_year, grid.year + 1)
+            and zone.rule_id = '{{ var("zone_count_rule") }}'
+            and not zone.is_late
+            and grid.year >= zone.start_year
+            and grid.year < coalesce(zone.end_year, grid.year + 1)
     where grid.region_level = 'province'
     group by grid.region_code, grid.year
 

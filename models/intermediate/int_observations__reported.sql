@@ -11,19 +11,28 @@ with printed as (
 
 indicator as (
 
-    select indicator_id, unit from {{ ref('indicator') }}
+    select
+        indicator_id,
+        unit
+    from {{ ref('indicator') }}
 
 ),
 
 unit as (
 
-    select unit, scale from {{ ref('unit') }}
+    select
+        unit,
+        scale
+    from {{ ref('unit') }}
 
 ),
 
 source as (
 
-    select source_id, table_code from {{ ref('source') }}
+    select
+        source_id,
+        table_code
+    from {{ ref('source') }}
 
 ),
 

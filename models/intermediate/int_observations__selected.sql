@@ -26,10 +26,10 @@ final as (
     from reported
     inner join grid
         on reported.indicator_id = grid.indicator_id
-        and reported.region_level = grid.region_level
-        and reported.vintage = grid.vintage
-        and reported.region_code = grid.region_code
-        and reported.year = grid.year
+            and reported.region_level = grid.region_level
+            and reported.vintage = grid.vintage
+            and reported.region_code = grid.region_code
+            and reported.year = grid.year
     where grid.is_panel_vintage
 
 )

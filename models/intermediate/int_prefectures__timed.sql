@@ -1,4 +1,4 @@
--- One row per rule and prefecture-level unit that any zone touches: its first treated year and its late start.
+-- One row per rule and prefecture-level unit that a zone touches: first treated year and late start.
 with zone as (
 
     select * from {{ ref('int_zones__timed') }}

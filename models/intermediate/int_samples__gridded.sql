@@ -21,15 +21,15 @@ final as (
     from sample
     inner join grid
         on sample.region_level = grid.region_level
-        and grid.year between sample.first_year and sample.last_year
-        and (
-            sample.region_filter = 'all'
-            or (sample.region_filter = 'is_city' and grid.is_city)
-            or (sample.region_filter = 'is_major_city' and grid.is_major_city)
-            or (sample.region_filter = 'is_resource_based' and grid.is_resource_based)
-        )
-        and coalesce(sample.included_regions like '%' || grid.region_code || '%', true)
-        and not coalesce(sample.excluded_regions like '%' || grid.region_code || '%', false)
+            and grid.year between sample.first_year and sample.last_year
+            and (
+                sample.region_filter = 'all'
+                or (sample.region_filter = 'is_city' and grid.is_city)
+                or (sample.region_filter = 'is_major_city' and grid.is_major_city)
+                or (sample.region_filter = 'is_resource_based' and grid.is_resource_based)
+            )
+            and coalesce(sample.included_regions like '%' || grid.region_code || '%', true)
+            and not coalesce(sample.excluded_regions like '%' || grid.region_code || '%', false)
 
 )
 

@@ -27,12 +27,12 @@ final as (
     from series
     inner join grid
         on series.region_level = grid.region_level
-        and grid.year between series.first_year and series.last_year
-        and (
-            series.region_set = 'provinces'
-            or (series.region_set = 'major_cities' and grid.is_major_city)
-            or (series.region_set = 'municipalities' and grid.unit_level = 'municipality')
-        )
+            and grid.year between series.first_year and series.last_year
+            and (
+                series.region_set = 'provinces'
+                or (series.region_set = 'major_cities' and grid.is_major_city)
+                or (series.region_set = 'municipalities' and grid.unit_level = 'municipality')
+            )
 
 )
 

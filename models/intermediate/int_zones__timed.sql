@@ -28,8 +28,8 @@ timed as (
             else 0
         end as start_year,
         year(zone.revoked_on) as end_year,
-        {{ dbt.datediff('zone.effective_on', 'make_date(year(zone.effective_on), 12, 31)', 'day') }} + 1 as days_left,
         dayofyear(make_date(year(zone.effective_on), 12, 31)) as days_in_year,
+        dayofyear(zone.effective_on) as approval_day,
     from zone
     cross join rule
 
@@ -46,7 +46,8 @@ final as (
         start_year,
         end_year,
         case
-            when year_rule = 'exposure_share' then days_left / cast(days_in_year as double)
+            when year_rule = 'exposure_share'
+                then (days_in_year - approval_day + 1) / cast(days_in_year as double)
             else 1.0
         end as first_year_share,
     from timed

@@ -12,7 +12,10 @@ weight as (
 
 status as (
 
-    select obs_status, precedence from {{ ref('obs_status') }}
+    select
+        obs_status,
+        precedence
+    from {{ ref('obs_status') }}
 
 ),
 
@@ -25,14 +28,15 @@ score as (
         scaled.region_code,
         scaled.year,
         sum(weight.weight * scaled.z) as score,
-        sum(case when {{ is_filled('scaled.obs_status_all') }} then weight.weight else 0 end) as imputed_share,
+        sum(case when {{ is_filled('scaled.obs_status_all') }} then weight.weight else 0 end)
+            as imputed_share,
         min_by(status.obs_status, status.precedence) as obs_status,
     from scaled
     inner join weight
         on scaled.index_id = weight.index_id
-        and scaled.weighting = weight.weighting
-        and scaled.indicator_id = weight.indicator_id
-        and coalesce(scaled.weight_year, 0) = coalesce(weight.year, 0)
+            and scaled.weighting = weight.weighting
+            and scaled.indicator_id = weight.indicator_id
+            and coalesce(scaled.weight_year, 0) = coalesce(weight.year, 0)
     inner join status on substr(scaled.obs_status_all, 1, 1) = status.obs_status
     group by scaled.index_id, scaled.weighting, scaled.region_level, scaled.region_code, scaled.year
 

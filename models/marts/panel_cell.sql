@@ -7,13 +7,19 @@ with cell as (
 
 indicator as (
 
-    select indicator_id, unit from {{ ref('indicator') }}
+    select
+        indicator_id,
+        unit
+    from {{ ref('indicator') }}
 
 ),
 
 unit as (
 
-    select unit, column_suffix from {{ ref('unit') }}
+    select
+        unit,
+        column_suffix
+    from {{ ref('unit') }}
 
 ),
 

@@ -28,8 +28,8 @@ zones_in_year as (
     inner join {{ ref('pilot_zone_prefecture') }} as covered on zone.zone_no = covered.zone_no
     inner join grid
         on covered.prefecture_code = grid.region_code
-        and grid.year >= zone.start_year
-        and grid.year < coalesce(zone.end_year, grid.year + 1)
+            and zone.start_year <= grid.year
+            and grid.year < coalesce(zone.end_year, grid.year + 1)
     where not zone.is_late
     group by zone.rule_id, covered.prefecture_code, grid.year
 
@@ -58,11 +58,11 @@ joined as (
     inner join grid on rule.unit_rule = 'prefecture' or grid.is_city
     left join timed
         on rule.rule_id = timed.rule_id
-        and grid.region_code = timed.prefecture_code
+            and grid.region_code = timed.prefecture_code
     left join zones_in_year
         on rule.rule_id = zones_in_year.rule_id
-        and grid.region_code = zones_in_year.prefecture_code
-        and grid.year = zones_in_year.year
+            and grid.region_code = zones_in_year.prefecture_code
+            and grid.year = zones_in_year.year
     -- What becomes of units that only a later batch treats.
     where timed.first_treated_year is not null
         or timed.late_year is null

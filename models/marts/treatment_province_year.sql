@@ -43,9 +43,9 @@ counted as (
     cross join grid
     left join zone
         on rule.rule_id = zone.rule_id
-        and grid.region_code = zone.province_code
-        and grid.year >= zone.start_year
-        and grid.year < coalesce(zone.end_year, grid.year + 1)
+            and grid.region_code = zone.province_code
+            and grid.year >= zone.start_year
+            and grid.year < coalesce(zone.end_year, grid.year + 1)
     group by rule.rule_id, grid.region_code, grid.year
 
 ),
@@ -69,7 +69,7 @@ final as (
     from counted
     left join timed
         on counted.rule_id = timed.rule_id
-        and counted.province_code = timed.province_code
+            and counted.province_code = timed.province_code
 
 )
 

@@ -73,15 +73,15 @@ vintage_gap as (
     from observation as older
     inner join observation as newer
         on older.region_level = newer.region_level
-        and older.region_code = newer.region_code
-        and older.year = newer.year
-        and older.indicator_id = newer.indicator_id
+            and older.region_code = newer.region_code
+            and older.year = newer.year
+            and older.indicator_id = newer.indicator_id
     inner join {{ ref('int_series__gridded') }} as grid
         on newer.region_level = grid.region_level
-        and newer.region_code = grid.region_code
-        and newer.year = grid.year
-        and newer.indicator_id = grid.indicator_id
-        and newer.vintage = grid.vintage
+            and newer.region_code = grid.region_code
+            and newer.year = grid.year
+            and newer.indicator_id = grid.indicator_id
+            and newer.vintage = grid.vintage
     where grid.is_panel_vintage
         and older.vintage <> newer.vintage
         and abs(older.value / newer.value - 1) > {{ var('vintage_gap_share') }}

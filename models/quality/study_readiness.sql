@@ -19,7 +19,11 @@ sample as (
 
 cell as (
 
-    select distinct region_level, region_code, year, indicator_id
+    select distinct
+        region_level,
+        region_code,
+        year,
+        indicator_id
     from {{ ref('panel_cell') }}
     where value is not null
 
@@ -43,9 +47,19 @@ grid as (
 -- An indicator counts for both its own name and every name it stands for.
 offer as (
 
-    select study_id, indicator_id, indicator_id as offered_indicator_id, 'available' as status from needed
+    select
+        study_id,
+        indicator_id,
+        indicator_id as offered_indicator_id,
+        'available' as status
+    from needed
     union all
-    select study_id, indicator_id, proxy_indicator_id, 'proxy' from needed
+    select
+        study_id,
+        indicator_id,
+        proxy_indicator_id,
+        'proxy' as status
+    from needed
     where proxy_indicator_id is not null
 
 ),
@@ -62,9 +76,9 @@ measured as (
     inner join grid on offer.study_id = grid.study_id
     left join cell
         on offer.offered_indicator_id = cell.indicator_id
-        and grid.region_level = cell.region_level
-        and grid.region_code = cell.region_code
-        and grid.year = cell.year
+            and grid.region_level = cell.region_level
+            and grid.region_code = cell.region_code
+            and grid.year = cell.year
     group by offer.study_id, offer.indicator_id, offer.offered_indicator_id, offer.status
 
 ),
@@ -92,7 +106,7 @@ joined as (
     from needed
     left join best
         on needed.study_id = best.study_id
-        and needed.indicator_id = best.indicator_id
+            and needed.indicator_id = best.indicator_id
 
 ),
 
