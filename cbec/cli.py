@@ -33,6 +33,16 @@ def build(
     as_json: Annotated[bool, typer.Option("--json", help="Print seconds by phase and node.")] = False,
 ) -> None:
     """Check the seeds, build and test everything, then publish it in one step."""
+    _build("dev", as_json)
+
+
+@app.command()
+def demo() -> None:
+    """Draw simulated yearbooks with a known effect and build a warehouse of their own from them."""
+    _build("demo", as_json=False)
+
+
+def _build(target: str, as_json: bool) -> None:
     from cbec.publish.build import build as run_build
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
@@ -40,6 +50,7 @@ def build(
         task = bar.add_task("start", total=None)
         result = run_build(
             Project.here(),
+            target=target,
             progress=lambda phase, done, total: bar.update(
                 task, description=phase, completed=done, total=total
             ),

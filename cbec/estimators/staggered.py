@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 
 import pandas as pd
+from scipy import stats
 
 from cbec.estimators.regression import Fit, Term
 from cbec.estimators.specification import Specification
@@ -35,7 +36,9 @@ def fit_callaway_santanna(
     units treated from the first year on have no period before and are dropped. The balanced
     variant drops units with a gap, as R did does by default; the unbalanced one keeps them and
     compares repeated cross-sections. The overall effect weighs every identified ATT(g,t), t >= g,
-    by cohort size (their "simple" aggregation); standard errors come from the influence function.
+    by cohort size (their "simple" aggregation). Standard errors come from the influence function,
+    clustered by unit; p values and intervals use t(G - 1), G the units, as elsewhere in the project
+    (R did uses the normal).
 
     Raises ValueError when controls are asked for (not supported), when no unit is treated inside
     the window, or when no ATT(g,t) has a control.
@@ -89,21 +92,23 @@ def fit_callaway_santanna(
         notes.append(f"{n_always} unit(s) treated from the first year on dropped")
     if n_gap:
         notes.append(f"{n_gap} unit(s) with a gap {'dropped' if balanced else 'kept'}")
-    low, high = result.overall_conf_int
+    n_units = int(data[unit].nunique())
+    estimate, std_error = float(result.overall_att), float(result.overall_se)
+    low, high = _interval(estimate, std_error, n_units)
     fit = Fit(
         terms=(
             Term(
                 term=specification.treatment,
-                estimate=float(result.overall_att),
-                std_error=float(result.overall_se),
-                t_value=float(result.overall_t_stat),
-                p_value=float(result.overall_p_value),
-                ci_low=float(low),
-                ci_high=float(high),
+                estimate=estimate,
+                std_error=std_error,
+                t_value=estimate / std_error,
+                p_value=float(2 * stats.t.sf(abs(estimate / std_error), n_units - 1)),
+                ci_low=low,
+                ci_high=high,
             ),
         ),
         n_obs=len(data),
-        n_clusters=int(data[unit].nunique()),
+        n_clusters=n_units,
         n_singletons=0,
         r2=None,
         r2_within=None,
@@ -119,8 +124,8 @@ def fit_callaway_santanna(
             event_year=int(event),
             estimate=float(value["effect"]),
             std_error=float(value["se"]),
-            ci_low=float(value["conf_int"][0]),
-            ci_high=float(value["conf_int"][1]),
+            ci_low=_interval(value["effect"], value["se"], n_units)[0],
+            ci_high=_interval(value["effect"], value["se"], n_units)[1],
             n_cohorts=sum(
                 1
                 for g, t in result.group_time_effects
@@ -131,3 +136,9 @@ def fit_callaway_santanna(
         if math.isfinite(value["effect"]) and math.isfinite(value["se"])
     )
     return fit, events
+
+
+def _interval(estimate: float, std_error: float, n_units: int) -> tuple[float, float]:
+    """95 % interval with t(G - 1)."""
+    half = float(stats.t.ppf(0.975, n_units - 1) * std_error)
+    return float(estimate) - half, float(estimate) + half

@@ -18,6 +18,7 @@ from typing import Any
 
 import duckdb
 
+from cbec.demo.simulate import simulate_project
 from cbec.project import PUBLIC_SCHEMAS, CbecError, Project
 from cbec.publish.atomic import publish_file, publish_folder, remove_leftovers, single_writer
 from cbec.quality.seeds import check_seeds
@@ -65,15 +66,15 @@ def _build(project: Project, target: str, report: Progress) -> BuildResult:
         violations = check_seeds(project.root)
         if violations:
             raise CbecError(_listed(violations), exit_code=2)
-    with _phase(result, "load dbt"):
-        report("load dbt", 0, 1)
-        dbt = _Dbt(project, run, database, target, report)
-    with _phase(result, "seeds, models and tests"):
-        run_results = dbt.build()
-    with _phase(result, "docs"):
-        report("docs", 0, 1)
-        dbt.docs()
-    dbt.close()
+    source, truth = project.root, run / "demo_truth.json"
+    if target == "demo":
+        source = run / "project"
+        with _phase(result, "simulate"):
+            report("simulate", 0, 1)
+            simulate_project(project.root, source, truth)
+    # Seed files are hashed by the path that dbt_project.yml gives them, relative to the project.
+    with contextlib.chdir(source):
+        run_results = _run_dbt(result, run, database, target, report)
     for node in run_results:
         result.nodes[node["unique_id"]] = node["seconds"]
     tests = [node for node in run_results if node["kind"] in ("test", "unit_test")]
@@ -88,10 +89,28 @@ def _build(project: Project, target: str, report: Progress) -> BuildResult:
             raise CbecError(f"nothing was published: {error}", exit_code=4) from error
         publish_file(database, project.database(target))
         publish_folder(run / "parquet", project.parquet(target))
+        if target == "demo":
+            publish_file(truth, project.warehouse / truth.name)
         publish_file(run / "target" / "static_index.html", project.docs(target))
     report("publish", 1, 1)
     remove_leftovers(project.build_folder, keep=frozenset({"dev"}))
     return result
+
+
+def _run_dbt(
+    result: BuildResult, run: Path, database: Path, target: str, report: Progress
+) -> list[dict[str, Any]]:
+    """Build, test and document the project in the working directory."""
+    with _phase(result, "load dbt"):
+        report("load dbt", 0, 1)
+        dbt = _Dbt(run, database, target, report)
+    with _phase(result, "seeds, models and tests"):
+        run_results = dbt.build()
+    with _phase(result, "docs"):
+        report("docs", 0, 1)
+        dbt.docs()
+    dbt.close()
+    return run_results
 
 
 @contextlib.contextmanager
@@ -111,7 +130,7 @@ def _listed(violations: list[Any]) -> str:
 class _Dbt:
     """dbt in this process, so that one start-up and one parse serve building and docs."""
 
-    def __init__(self, project: Project, run: Path, database: Path, target: str, report: Progress) -> None:
+    def __init__(self, run: Path, database: Path, target: str, report: Progress) -> None:
         os.environ["CBEC_BUILD_PATH"] = str(database)
         os.environ["DO_NOT_TRACK"] = "1"
         # dbt and its adapters import slowly; `cbec status` must not pay for it.
@@ -123,8 +142,8 @@ class _Dbt:
         self._options = [
             "--quiet",
             "--log-level", "none",
-            "--project-dir", str(project.root),
-            "--profiles-dir", str(project.root),
+            "--project-dir", ".",
+            "--profiles-dir", ".",
             "--target", target,
             "--target-path", str(run / "target"),
             "--log-path", str(run / "logs"),
@@ -132,7 +151,9 @@ class _Dbt:
         parsed = dbtRunner().invoke(["parse", "--no-partial-parse", *self._options])
         if not parsed.success:
             self.close()
-            raise CbecError(f"dbt cannot read the project: {parsed.exception}", exit_code=4)
+            raise CbecError(
+                f"nothing was published: dbt cannot read the project: {parsed.exception}", exit_code=4
+            )
         manifest: Any = parsed.result
         nodes = manifest.nodes.values()
         self._total = sum(node.resource_type in ("seed", "model", "test") for node in nodes)
