@@ -37,4 +37,4 @@ shell: $(READY) ## read-only SQL shell on the published file
 	@$(BIN)/cbec shell
 
 clean: ## remove what was built and installed
-	@rm -rf $(VENV) warehouse target logs *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf $(VENV) warehouse scratch*.duckdb* target logs *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

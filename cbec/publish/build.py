@@ -48,7 +48,7 @@ def build(project: Project, *, target: str = "dev", progress: Progress | None = 
     report = progress or (lambda phase, done, total: None)
     try:
         with single_writer(project.build_folder):
-            remove_leftovers(project.build_folder, keep=frozenset({"dev"}))
+            remove_leftovers(project.build_folder)
             return _build(project, target, report)
     except OSError as error:
         raise CbecError(f"nothing was published: {error}", exit_code=4) from error
@@ -93,7 +93,7 @@ def _build(project: Project, target: str, report: Progress) -> BuildResult:
             publish_file(truth, project.warehouse / truth.name)
         publish_file(run / "target" / "static_index.html", project.docs(target))
     report("publish", 1, 1)
-    remove_leftovers(project.build_folder, keep=frozenset({"dev"}))
+    remove_leftovers(project.build_folder)
     return result
 
 
