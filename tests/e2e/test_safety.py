@@ -16,6 +16,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from cbec.publish.read import connect
 from tests.conftest import ROOT, run_cbec
 
 
@@ -192,8 +193,7 @@ def test_a_failing_data_test_publishes_nothing(published: Path, project_copy: Pa
         "export database '/tmp/x'",
     ],
 )
-def test_read_only_really_is(warehouse: Path, statement: str) -> None:
-    from cbec.publish.read import connect
-
-    with connect(warehouse / "cbec.duckdb") as connection, pytest.raises(duckdb.Error):
+def test_read_only_really_is(published: Path, statement: str) -> None:
+    # A copy: one process cannot open one file with two configurations.
+    with connect(published / "cbec.duckdb") as connection, pytest.raises(duckdb.Error):
         connection.execute(statement)
