@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections import Counter
 from dataclasses import dataclass
 from importlib.metadata import version
 
@@ -77,8 +78,8 @@ def fit_callaway_santanna(
             unit=unit,
             time=time,
             first_treat="cohort",
-            aggregate="event_study",
         )
+        by_event = result.aggregate("event_study")
     cells = {k: v for k, v in result.group_time_effects.items() if k[1] >= k[0]}
     identified = {k: v for k, v in cells.items() if math.isfinite(v["effect"])}
     if not identified or not math.isfinite(result.overall_att):
@@ -119,21 +120,20 @@ def fit_callaway_santanna(
         engine=f"diff-diff {version('diff-diff')}",
         note="; ".join(notes),
     )
+    cohorts_at = Counter(
+        t - g for (g, t), cell in result.group_time_effects.items() if math.isfinite(cell["effect"])
+    )
     events = tuple(
         EventTime(
             event_year=int(event),
-            estimate=float(value["effect"]),
-            std_error=float(value["se"]),
-            ci_low=_interval(value["effect"], value["se"], n_units)[0],
-            ci_high=_interval(value["effect"], value["se"], n_units)[1],
-            n_cohorts=sum(
-                1
-                for g, t in result.group_time_effects
-                if t - g == event and math.isfinite(result.group_time_effects[g, t]["effect"])
-            ),
+            estimate=float(effect),
+            std_error=float(error),
+            ci_low=_interval(effect, error, n_units)[0],
+            ci_high=_interval(effect, error, n_units)[1],
+            n_cohorts=cohorts_at[int(event)],
         )
-        for event, value in sorted(result.event_study_effects.items())
-        if math.isfinite(value["effect"]) and math.isfinite(value["se"])
+        for event, effect, error in zip(by_event.event_time, by_event.att, by_event.se, strict=True)
+        if math.isfinite(effect) and math.isfinite(error)
     )
     return fit, events
 

@@ -102,3 +102,4 @@ final as (
 )
 
 select * from final
+order by index_id, weighting, indicator_id, region_code, year

@@ -4,12 +4,32 @@ with scaled as (
 
 ),
 
+total as (
+
+    select
+        index_id,
+        weighting,
+        weight_year,
+        indicator_id,
+        count(*) as n,
+        {{ stable_sum('z', 'region_code, year') }} as z_total,
+    from scaled
+    group by index_id, weighting, weight_year, indicator_id
+
+),
+
 proportion as (
 
     select
-        *,
-        z / sum(z) over (partition by index_id, weighting, weight_year, indicator_id) as p, -- p_ij
+        scaled.*,
+        total.n,
+        scaled.z / total.z_total as p, -- p_ij
     from scaled
+    inner join total
+        on scaled.index_id = total.index_id
+            and scaled.weighting = total.weighting
+            and scaled.indicator_id = total.indicator_id
+            and coalesce(scaled.weight_year, 0) = coalesce(total.weight_year, 0)
 
 ),
 
@@ -20,7 +40,7 @@ entropy as (
         weighting,
         weight_year,
         indicator_id,
-        -sum(p * ln(p)) / ln(count(*)) as entropy, -- e_j
+        -{{ stable_sum('p * ln(p)', 'region_code, year') }} / ln(max(n)) as entropy, -- e_j
         avg(case when {{ is_filled('obs_status_all') }} then 1.0 else 0.0 end) as imputed_share,
     from proportion
     group by index_id, weighting, weight_year, indicator_id
@@ -37,18 +57,34 @@ divergence as (
 
 ),
 
-final as (
+divergence_total as (
 
     select
         index_id,
         weighting,
-        weight_year as year,
-        indicator_id,
-        entropy,
-        divergence,
-        divergence / sum(divergence) over (partition by index_id, weighting, weight_year) as weight, -- w_j
-        imputed_share,
+        weight_year,
+        {{ stable_sum('divergence', 'indicator_id') }} as d_total,
     from divergence
+    group by index_id, weighting, weight_year
+
+),
+
+final as (
+
+    select
+        divergence.index_id,
+        divergence.weighting,
+        divergence.weight_year as year,
+        divergence.indicator_id,
+        divergence.entropy,
+        divergence.divergence,
+        divergence.divergence / divergence_total.d_total as weight, -- w_j
+        divergence.imputed_share,
+    from divergence
+    inner join divergence_total
+        on divergence.index_id = divergence_total.index_id
+            and divergence.weighting = divergence_total.weighting
+            and coalesce(divergence.weight_year, 0) = coalesce(divergence_total.weight_year, 0)
 
 )
 

@@ -2,6 +2,8 @@ from cbec.estimators.study import StudyData, event_study_table
 
 
 def model(dbt, session):
+    # One after the other: Python's warning filters, which both set, belong to the whole process.
+    dbt.ref("regression")
     dbt.ref("specification")
     dbt.ref("sample_member")
     dbt.ref("panel_province_year")
