@@ -65,6 +65,10 @@ def fit_callaway_santanna(
     cohorts = sorted(set(data["cohort"]) - {0})
     if not cohorts:
         raise ValueError(f"{specification.label}: no unit is treated between {first} and {last}")
+    if len(cohorts) == 1 and not data["cohort"].eq(0).any():
+        raise ValueError(
+            f"{specification.label}: every unit is treated from {cohorts[0]} on; no unit is a control"
+        )
     with warnings.catch_warnings():
         # Cells without controls are counted in the note instead.
         warnings.simplefilter("ignore")

@@ -1,0 +1,156 @@
+"""What must not change a result, and what must stop it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cbec.estimators.regression import Fit, fit_least_squares
+from cbec.estimators.specification import Specification
+from cbec.estimators.staggered import fit_callaway_santanna
+from cbec.estimators.study import stars
+
+ROW = {
+    "study_id": "s", "table_no": "T", "column_no": 1, "estimator": "twfe", "outcome": "y", "treatment": "d",
+    "treatment_rule": None, "controls": "x", "fixed_effects": "unit + year", "vcov": "CRV1:unit", "sample": "all",
+}  # fmt: skip
+TWFE = Specification.from_row(ROW)
+STAGGERED = Specification.from_row(ROW | {"estimator": "callaway_santanna", "controls": None})
+
+
+def panel(seed: int, units: int = 14, years: int = 7) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    frame = pd.DataFrame(
+        [(u, 2010 + t) for u in range(units) for t in range(years)], columns=["unit", "year"]
+    )
+    start = np.where(np.arange(units) % 3 == 0, np.nan, 2012 + np.arange(units) % 3)
+    frame["first_treated_year"] = start[frame["unit"]]
+    frame["d"] = (frame["year"] >= frame["first_treated_year"]).astype(float)
+    frame["x"] = rng.normal(size=len(frame))
+    frame["y"] = frame["d"] + 0.5 * frame["x"] + rng.normal(size=len(frame)) + frame["unit"] * 0.3
+    frame["unit"] = frame["unit"].map(lambda u: f"{u:06d}")
+    return frame
+
+
+def numbers(fit: Fit) -> np.ndarray:
+    return np.array([[t.estimate, t.std_error, t.p_value] for t in fit.terms], dtype=float)
+
+
+def run(frame: pd.DataFrame, specification: Specification) -> np.ndarray:
+    if specification.estimator == "twfe":
+        return numbers(fit_least_squares(frame, specification))
+    return numbers(fit_callaway_santanna(frame, specification, unit="unit")[0])
+
+
+@pytest.mark.parametrize("specification", [TWFE, STAGGERED], ids=["twfe", "callaway_santanna"])
+@settings(max_examples=8, deadline=None)
+@given(seed=st.integers(0, 10_000))
+def test_row_order_and_labels_change_nothing(specification: Specification, seed: int) -> None:
+    frame = panel(seed)
+    expected = run(frame, specification)
+    shuffled = frame.sample(frac=1, random_state=seed)
+    np.testing.assert_allclose(run(shuffled, specification), expected, rtol=1e-9)
+    renamed = frame.assign(unit=frame["unit"].map(lambda u: f"city {999999 - int(u)}"))
+    np.testing.assert_allclose(run(renamed, specification), expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("specification", [TWFE, STAGGERED], ids=["twfe", "callaway_santanna"])
+@settings(max_examples=8, deadline=None)
+@given(seed=st.integers(0, 10_000), scale=st.sampled_from([1e-4, 1e4, 1e8]))
+def test_units_of_the_outcome_scale_the_estimate(
+    specification: Specification, seed: int, scale: float
+) -> None:
+    frame = panel(seed)
+    expected = run(frame, specification)
+    scaled = run(frame.assign(y=frame["y"] * scale), specification)
+    np.testing.assert_allclose(scaled[:, :2], expected[:, :2] * scale, rtol=1e-7)
+    np.testing.assert_allclose(scaled[:, 2], expected[:, 2], rtol=1e-6, atol=1e-12)
+
+
+@settings(max_examples=8, deadline=None)
+@given(seed=st.integers(0, 10_000))
+def test_duplicated_clusters_keep_the_estimate(seed: int) -> None:
+    """Every unit twice under another name: same coefficient, smaller error."""
+    frame = panel(seed)
+    twice = pd.concat([frame, frame.assign(unit="copy " + frame["unit"])])
+    once, double = run(frame, TWFE), run(twice, TWFE)
+    np.testing.assert_allclose(double[:, 0], once[:, 0], rtol=1e-8, atol=1e-12)
+    assert (double[:, 1] < once[:, 1]).all()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda f: f.drop(columns="x"), "no column 'x'"),
+        (lambda f: f.assign(y=1.0), "outcome 'y' is constant"),
+        (lambda f: f[f["unit"] == f["unit"].iloc[0]], "one cluster of 'unit'"),
+        (lambda f: f.iloc[:0], "no complete row"),
+        (lambda f: f.assign(d=f["year"].ge(2013).astype(float)), "'d' does not vary beyond"),
+    ],
+    ids=["column", "constant", "cluster", "empty", "absorbed"],
+)
+def test_bad_input_is_an_error_that_names_it(spoil, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        fit_least_squares(spoil(panel(1)), TWFE)
+
+
+def test_a_collinear_control_is_recorded() -> None:
+    frame = panel(1).assign(x=lambda f: f["year"].astype(float))
+    fit = fit_least_squares(frame, TWFE)
+    assert fit.dropped_terms == ("x",)
+
+
+def test_a_region_alone_in_its_effect_is_counted() -> None:
+    frame = panel(1)
+    alone = frame.iloc[[0]].assign(unit="999999")
+    assert fit_least_squares(pd.concat([frame, alone]), TWFE).n_singletons == 1
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda f: f.assign(first_treated_year=np.nan), "no unit is treated"),
+        (lambda f: f.assign(first_treated_year=2012.0), "no unit is a control"),
+    ],
+    ids=["no treated", "no control"],
+)
+def test_staggered_without_a_comparison_is_an_error(spoil, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        fit_callaway_santanna(spoil(panel(1)), STAGGERED, unit="unit")
+
+
+def test_units_with_a_gap_and_units_always_treated_are_dropped_and_counted() -> None:
+    frame = panel(1).drop(index=3)
+    frame.loc[frame["unit"] == "000001", "first_treated_year"] = 2010
+    fit, _ = fit_callaway_santanna(frame, STAGGERED, unit="unit")
+    assert fit.n_obs == 12 * 7
+    assert "1 unit(s) treated from the first year on dropped" in fit.note
+    assert "1 unit(s) with a gap dropped" in fit.note
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("estimator", "ols", "allowed: pooled"),
+        ("vcov", "robust", "allowed: iid"),
+        ("winsor", "1/99", "not supported"),
+    ],
+)
+def test_a_specification_is_never_half_understood(field: str, value: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Specification.from_row(ROW | {field: value})
+
+
+def test_stars() -> None:
+    assert [stars(p) for p in (0.0099, 0.01, 0.0499, 0.05, 0.0999, 0.1, None)] == [
+        "***",
+        "**",
+        "**",
+        "*",
+        "*",
+        "",
+        "",
+    ]
