@@ -27,8 +27,10 @@ test: $(READY) ## run every test
 demo: $(READY) ## build warehouse/demo.duckdb from simulated yearbooks with a known effect
 	@$(BIN)/cbec demo
 
-bench: $(READY) ## measure where the time goes; table and bench/results.json
-	@$(BIN)/python bench/run.py
+bench: $(READY) ## measure builds, DEA and placebo engine; tables and bench/*.json
+	@$(BIN)/python bench/build.py
+	@$(BIN)/python bench/efficiency.py
+	@$(BIN)/python bench/inference.py
 
 lint: $(READY) ## ruff, mypy, sqlfluff and the seed check
 	@$(BIN)/pre-commit run --all-files

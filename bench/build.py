@@ -22,7 +22,7 @@ from cbec.estimators.regression import fit_least_squares
 from cbec.estimators.specification import Specification
 
 ROOT = Path(__file__).resolve().parents[1]
-RESULTS = ROOT / "bench/results.json"
+RESULTS = ROOT / "bench/build.json"
 REPEATS = 5
 
 

@@ -1,0 +1,1 @@
+"""Data envelopment analysis, productivity indices and the grey model."""

@@ -1,0 +1,772 @@
+"""Placebo tests: randomisation inference for a difference-in-differences coefficient.
+
+What is computed: the coefficient of a 0/1 treatment and its clustered t value, for the real
+assignment and for any number of fake ones, and the share of fake ones that are at least as
+large (Fisher 1935; Young 2019, QJE 134(2); Chen, Qi and Yan 2025 on the schemes). The fake
+treatments are columns of a matrix; fixed effects, controls and cluster sums are applied to
+blocks of columns (see `within`), which gives the same numbers as refitting one by one.
+
+Schemes
+-------
+space: the units' whole treatment paths are permuted among units, so that as many random
+    units as were really treated follow a real path. Paths may switch off, if the panel is
+    balanced.
+cohort: the vector of first treated periods is permuted, which keeps the number of units in
+    every cohort. Needs absorbing treatment; the panel may be unbalanced. For absorbing
+    treatment in a balanced panel `space` and `cohort` are the same distribution.
+mixed: random units and random first periods. `timing="unit"` draws a period for each fake
+    treated unit, `timing="batch"` one for each real cohort, distinct, sizes kept. Absorbing.
+time: the treatment is moved some periods earlier and only untreated cells are used. Nothing
+    is random, hence a function of its own, `time_placebo`, and no randomisation p.
+
+With `strata` (a province, a region) permutations stay within strata.
+
+p values
+--------
+p = (1 + #{|fake| >= |real|}) / (1 + draws) is the default: the real assignment is one of the
+equally likely ones, the test then has at most its nominal size for any number of draws, and
+no p is ever zero (Phipson and Smyth 2010). `plus_one=False` gives the plain share that
+papers print. When all assignments are enumerated the real one is among them and the plain
+share is used in either case. The test based on t is preferred when effects may differ or
+groups are unequal (Young 2019; MacKinnon and Webb 2020); both are always returned.
+
+Cost and memory
+---------------
+Time is proportional to rows x draws (about 15 + 2k operations for each cell, k controls; with
+seven controls and one thread some 11 ns for a row and draw while a block fits the cache, 30 ns
+at 10^6 rows), after a preparation that is proportional to rows x (k + 2)^2. Units matter only
+through the permutations, units x log(units) x draws. Working memory is at most `memory_mb`
+for blocks of fake treatments plus about 8 x rows x (4k + 25) bytes for the sample (0.4 GB for
+10^6 rows and seven controls); results are 25 bytes for each draw. A block has at least one
+draw, so `memory_mb` below 32 x rows / 1e6 is exceeded. The assignments do not depend on the
+block size, the estimates only in rounding.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import stats
+
+from cbec.estimators.within import (
+    Basis,
+    Estimate,
+    FloatArray,
+    IntArray,
+    Panel,
+    build_basis,
+    fit_treatment,
+    prepare_panel,
+    treatment_statistics,
+)
+
+SCHEMES = ("space", "time", "mixed", "cohort")
+RANDOM_SCHEMES = ("space", "mixed", "cohort")
+TIMINGS = ("unit", "batch")
+POOLS = ("all", "never_treated")
+EXACT = ("auto", "always", "never")
+#: Two statistics closer than this, relatively, are the same assignment up to rounding.
+TIE_TOLERANCE = 1e-10
+#: Enumeration lists at most this many assignments.
+MAX_ENUMERATED = 2_000_000
+#: More degenerate draws than this share of all draws are an error.
+MAX_DEGENERATE_SHARE = 0.05
+#: Columns in one block; more do not fit a processor's cache and are slower.
+MAX_BLOCK = 64
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Assignments:
+    """How fake treatments are made; independent of outcome and controls.
+
+    Attributes
+    ----------
+    scheme, timing: as in `placebo_test`.
+    codes: shape (N,), the real path of each unit. Absorbing: position of the first treated
+        period, T for never treated. Otherwise: row of `paths`.
+    strata: shape (N,), units are exchanged within a stratum.
+    paths: None for absorbing treatment, otherwise shape (P, T) of 0 and 1.
+    never: code of the path that is never treated.
+    dates: shape (D,), positions of first periods that `mixed` may draw.
+    """
+
+    scheme: str
+    timing: str
+    codes: IntArray
+    strata: IntArray
+    paths: FloatArray | None
+    never: int
+    dates: IntArray
+
+
+@dataclass(frozen=True)
+class PlaceboResult:
+    """Distribution of fake coefficients, and where the real one lies in it.
+
+    Attributes
+    ----------
+    scheme, seed, exact, plus_one: how the draws were made; `seed` is None when enumerated.
+    estimate: the real treatment on the full sample.
+    coefficients, t_values, p_values: shape (m,), usable draws; units of the outcome, none,
+        and the analytic two-sided p of t with G - 1 degrees of freedom.
+    draw_ids: shape (m,), position of each in the sequence of draws, from 0.
+    p_coef, p_t: randomisation p values, based on the coefficient and on t.
+    n_draws: assignments drawn or enumerated.
+    n_degenerate: draws left out because fixed effects and controls absorb the fake treatment.
+    n_fake_treated: units treated in every draw.
+    """
+
+    scheme: str
+    seed: int | None
+    exact: bool
+    plus_one: bool
+    estimate: Estimate
+    coefficients: FloatArray
+    t_values: FloatArray
+    p_values: FloatArray
+    draw_ids: IntArray
+    p_coef: float
+    p_t: float
+    n_draws: int
+    n_degenerate: int
+    n_fake_treated: int
+
+
+@dataclass(frozen=True)
+class TimePlacebo:
+    """Effects of a treatment moved to earlier periods, on untreated cells only.
+
+    `shifts` (S,) counts periods of the panel's own time grid; `estimates` holds one fit for
+    each. `n_fake_cells` (S,) counts the cells treated by the fake treatment, `n_units_used`
+    (S,) the units whose fake treatment starts inside their observed periods.
+    """
+
+    shifts: IntArray
+    estimates: tuple[Estimate, ...]
+    n_fake_cells: IntArray
+    n_units_used: IntArray
+
+
+@dataclass(frozen=True)
+class LeaveOneOut:
+    """Estimates without one group at a time.
+
+    `labels` are the groups left out, in ascending order, `estimates` the fit without each.
+    `skipped` pairs a label with the reason why the rest could not be estimated.
+    `n_sign_changes` counts estimates whose sign differs from `full`.
+    """
+
+    by: str
+    full: Estimate
+    labels: tuple[Any, ...]
+    estimates: tuple[Estimate, ...]
+    skipped: tuple[tuple[Any, str], ...]
+    smallest: float
+    largest: float
+    n_sign_changes: int
+
+
+def _choice(name: str, value: str, allowed: Sequence[str]) -> None:
+    if value not in allowed:
+        raise ValueError(f"{name} {value!r} is unknown; allowed: {', '.join(allowed)}")
+
+
+def require_binary(panel: Panel) -> None:
+    """Raise ValueError unless the treatment is 0/1 and takes both values."""
+    values = np.unique(panel.treatment)
+    if not np.isin(values, (0.0, 1.0)).all():
+        raise ValueError(f"treatment takes values {values[:5].tolist()}; allowed: 0 and 1")
+    if values.size < 2:
+        raise ValueError(f"treatment is always {values[0]:g}; allowed: both 0 and 1 must occur")
+
+
+def first_treated(panel: Panel) -> IntArray:
+    """Position in `time_values` of each unit's first treated row, T when never treated.
+
+    Shape (N,). Raises ValueError when a unit's treatment switches off.
+    """
+    never = panel.time_values.size
+    first = np.full(panel.n_units, never, dtype=np.int64)
+    treated = panel.treatment == 1.0
+    np.minimum.at(first, panel.unit[treated], panel.time[treated])
+    off = (panel.time >= first[panel.unit]) & ~treated
+    if off.any():
+        label = panel.unit_labels[panel.unit[np.flatnonzero(off)[0]]]
+        raise ValueError(
+            f"treatment of unit {label!r} switches off; this scheme needs absorbing treatment "
+            "(allowed: 0 up to some period and 1 from then on; scheme 'space' takes other paths "
+            "in a balanced panel)"
+        )
+    return first
+
+
+def _is_balanced(panel: Panel) -> bool:
+    return panel.n_obs == panel.n_units * panel.time_values.size
+
+
+def plan_assignments(
+    panel: Panel, *, scheme: str, timing: str = "unit", dates: Sequence[Any] | None = None
+) -> Assignments:
+    """Describe the set of fake treatments of a scheme; see the head of this module.
+
+    Parameters
+    ----------
+    dates: values of time that `mixed` may draw as first treated period; every period but the
+        first when None.
+
+    Raises
+    ------
+    ValueError: unknown scheme, timing or date; treatment that is not 0/1, that does not vary,
+        or that switches off where that is not possible; fewer dates than cohorts.
+    """
+    _choice("scheme", scheme, SCHEMES)
+    _choice("timing", timing, TIMINGS)
+    if scheme == "time":
+        raise ValueError(
+            f"scheme 'time' draws nothing; use time_placebo (allowed here: {', '.join(RANDOM_SCHEMES)})"
+        )
+    if dates is not None and scheme != "mixed":
+        raise ValueError("dates are drawn by scheme 'mixed' only; allowed: None")
+    require_binary(panel)
+    n_times = panel.time_values.size
+    paths: FloatArray | None = None
+    never = n_times
+    try:
+        codes = first_treated(panel)
+    except ValueError:
+        if scheme != "space":
+            raise
+        if not _is_balanced(panel):
+            raise ValueError(
+                "treatment switches off and the panel is unbalanced, so that a path is not known "
+                "where its unit has no row; allowed: absorbing treatment or a balanced panel"
+            ) from None
+        wide = panel.treatment.reshape(panel.n_units, n_times)
+        untreated = np.zeros((1, n_times))
+        table = np.unique(np.concatenate([untreated, wide]), axis=0, return_inverse=True)
+        paths = np.asarray(table[0], dtype=np.float64)
+        codes = np.asarray(table[1], dtype=np.int64).ravel()[1:]
+        never = 0
+    allowed = panel.time_values[1:]
+    if scheme == "mixed" and dates is not None:
+        unknown = [d for d in dates if d not in set(panel.time_values.tolist())]
+        if unknown or len(dates) == 0:
+            raise ValueError(f"dates {unknown} are not periods; allowed: {panel.time_values.tolist()}")
+        allowed = np.unique(np.asarray(dates))
+    positions = np.searchsorted(panel.time_values, allowed).astype(np.int64)
+    if scheme == "mixed":
+        if positions.size == 0:
+            raise ValueError("one period; allowed: two or more periods for scheme 'mixed'")
+        n_cohorts = np.unique(codes[codes != never]).size
+        if timing == "batch" and positions.size < n_cohorts:
+            raise ValueError(
+                f"{positions.size} dates for {n_cohorts} cohorts; allowed: at least one for each"
+            )
+    return Assignments(
+        scheme=scheme,
+        timing=timing,
+        codes=codes,
+        strata=panel.strata,
+        paths=paths,
+        never=never,
+        dates=positions,
+    )
+
+
+def count_assignments(plan: Assignments) -> int:
+    """Number of different assignments of `space` or `cohort`: multinomials over strata.
+
+    Raises ValueError for `mixed`, which is not enumerated.
+    """
+    if plan.scheme == "mixed":
+        raise ValueError("scheme 'mixed' is not enumerated; allowed: space, cohort")
+    total = 1
+    for stratum in range(int(plan.strata.max()) + 1):
+        codes = plan.codes[plan.strata == stratum]
+        total *= math.factorial(codes.size)
+        for size in np.unique(codes, return_counts=True)[1]:
+            total //= math.factorial(int(size))
+    return total
+
+
+def random_assignments(
+    plan: Assignments, *, draws: int, seed: int, block: int = MAX_BLOCK
+) -> Iterator[IntArray]:
+    """Blocks of fake assignments, shape (<= block, N) of codes, `draws` rows in all.
+
+    The rows depend on `plan`, `seed` and their position only, not on `block`. Two streams
+    are spawned from the seed, one for units, one for periods.
+    """
+    unit_stream, date_stream = (
+        np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(2)
+    )
+    n_units = plan.codes.size
+    slots = np.argsort(plan.strata, kind="stable")
+    treated = plan.codes != plan.never
+    cohorts, cohort_of = np.unique(plan.codes[treated], return_inverse=True)
+    label = np.full(n_units, -1, dtype=np.int64)
+    label[treated] = cohort_of
+    for start in range(0, draws, block):
+        size = min(block, draws - start)
+        keys = unit_stream.random((size, n_units)) + plan.strata
+        shuffled = np.argsort(keys, axis=1)
+        out = np.empty((size, n_units), dtype=np.int64)
+        if plan.scheme != "mixed":
+            out[:, slots] = plan.codes[shuffled]
+        elif plan.timing == "unit":
+            moved = np.empty((size, n_units), dtype=bool)
+            moved[:, slots] = treated[shuffled]
+            uniform = date_stream.random((size, int(treated.sum())))
+            picked = plan.dates[(uniform * plan.dates.size).astype(np.int64)]
+            out[:] = plan.never
+            out[moved] = picked.ravel()
+        else:
+            uniform = date_stream.random((size, plan.dates.size))
+            picked = plan.dates[np.argsort(uniform, axis=1)[:, : cohorts.size]]
+            table = np.column_stack([picked, np.full(size, plan.never)])
+            moved_label = np.empty((size, n_units), dtype=np.int64)
+            moved_label[:, slots] = label[shuffled]
+            out[:] = np.take_along_axis(table, moved_label % (cohorts.size + 1), axis=1)
+        yield out
+
+
+def _arrangements(codes: IntArray) -> list[IntArray]:
+    """Every different order of a multiset. Shape (n,) to a list of (n,)."""
+    values, sizes = np.unique(codes, return_counts=True)
+    order = np.argsort(sizes, kind="stable")
+    background = values[order[-1]]
+    partial = [np.full(codes.size, background, dtype=np.int64)]
+    free = [tuple(range(codes.size))]
+    for which in order[:-1]:
+        grown, left = [], []
+        for row, open_slots in zip(partial, free, strict=True):
+            for chosen in itertools.combinations(open_slots, int(sizes[which])):
+                new = row.copy()
+                new[list(chosen)] = values[which]
+                grown.append(new)
+                left.append(tuple(s for s in open_slots if s not in set(chosen)))
+        partial, free = grown, left
+    return partial
+
+
+def every_assignment(plan: Assignments, *, block: int = MAX_BLOCK) -> Iterator[IntArray]:
+    """Blocks of all different assignments of `space` or `cohort`, the real one included.
+
+    Raises ValueError when there are more than `MAX_ENUMERATED`.
+    """
+    _require_enumerable(plan)
+    return _enumerate(plan, block)
+
+
+def _require_enumerable(plan: Assignments) -> None:
+    total = count_assignments(plan)
+    if total > MAX_ENUMERATED:
+        raise ValueError(f"{total} assignments; allowed: at most {MAX_ENUMERATED} to enumerate")
+
+
+def _enumerate(plan: Assignments, block: int) -> Iterator[IntArray]:
+    members = [np.flatnonzero(plan.strata == s) for s in range(int(plan.strata.max()) + 1)]
+    lists = [_arrangements(plan.codes[units]) for units in members]
+    product = itertools.product(*lists)
+    while rows := list(itertools.islice(product, block)):
+        out = np.empty((len(rows), plan.codes.size), dtype=np.int64)
+        for i, parts in enumerate(rows):
+            for units, part in zip(members, parts, strict=True):
+                out[i, units] = part
+        yield out
+
+
+def treatment_columns(panel: Panel, plan: Assignments, codes: IntArray) -> FloatArray:
+    """Fake treatments as columns. `codes` (m, N) to (n, m), rows in the panel's order."""
+    by_unit = np.ascontiguousarray(codes.T)
+    if plan.paths is None:
+        started = panel.time[:, None] >= by_unit[panel.unit]
+        return started.astype(np.float64)
+    flat = by_unit[panel.unit] * plan.paths.shape[1] + panel.time[:, None]
+    columns: FloatArray = plan.paths.ravel()[flat]
+    return columns
+
+
+def _block_size(panel: Panel, memory_mb: float) -> int:
+    each = 8 * (4 * panel.n_obs + 3 * panel.n_units + 2 * panel.n_clusters)
+    return int(np.clip(memory_mb * 1e6 / each, 1, MAX_BLOCK))
+
+
+def placebo_statistics(
+    panel: Panel,
+    plan: Assignments,
+    *,
+    blocks: Iterator[IntArray],
+    total: int,
+    basis: Basis | None = None,
+    progress: Progress | None = None,
+) -> tuple[FloatArray, FloatArray, NDArray[np.bool_]]:
+    """Coefficient and clustered standard error of each assignment in `blocks`.
+
+    Returns three arrays of shape (total,): coefficients, standard errors, and whether the
+    fake treatment varies within fixed effects and controls (otherwise the other two mean
+    nothing). `progress(done, total)` is called after each block.
+    """
+    base = build_basis(panel) if basis is None else basis
+    coefficients = np.empty(total)
+    errors = np.empty(total)
+    usable = np.empty(total, dtype=bool)
+    done = 0
+    for codes in blocks:
+        part = slice(done, done + codes.shape[0])
+        coefficients[part], errors[part], usable[part] = treatment_statistics(
+            base, treatment_columns(panel, plan, codes)
+        )
+        done += codes.shape[0]
+        if progress is not None:
+            progress(done, total)
+    return coefficients, errors, usable
+
+
+def randomisation_p(fake: FloatArray, real: float, *, plus_one: bool) -> float:
+    """Share of |fake| >= |real|, of draws plus the real one when `plus_one`.
+
+    Values within `TIE_TOLERANCE` of each other tie. Raises ValueError without draws.
+    """
+    if fake.size == 0:
+        raise ValueError("no draws; allowed: one or more")
+    count = int(np.sum(np.abs(fake) >= abs(real) * (1 - TIE_TOLERANCE)))
+    return (count + 1) / (fake.size + 1) if plus_one else count / fake.size
+
+
+def _never_treated_pool(
+    data: pd.DataFrame, panel: Panel, plan: Assignments, columns: dict[str, Any]
+) -> tuple[Panel, Assignments]:
+    """The panel of never-treated units, and a plan that treats as many as were, by stratum."""
+    if plan.paths is not None:
+        raise ValueError("pool 'never_treated' needs absorbing treatment; allowed: pool 'all'")
+    rows = panel.row_position[plan.codes[panel.unit] == plan.never]
+    if rows.size == 0:
+        raise ValueError("no never-treated units; allowed: pool 'all'")
+    pool = prepare_panel(data.iloc[rows], **columns)
+    stratum_of = {label: int(s) for label, s in zip(panel.unit_labels, panel.strata, strict=True)}
+    strata = np.array([stratum_of[label] for label in pool.unit_labels], dtype=np.int64)
+    never = pool.time_values.size
+    codes = np.full(pool.n_units, never, dtype=np.int64)
+    for stratum in range(int(panel.strata.max()) + 1):
+        real = plan.codes[(panel.strata == stratum) & (plan.codes != plan.never)]
+        slots = np.flatnonzero(strata == stratum)
+        if real.size > slots.size:
+            raise ValueError(
+                f"{real.size} treated units and {slots.size} never-treated units in the stratum "
+                f"of unit {panel.unit_labels[np.flatnonzero(panel.strata == stratum)[0]]!r}; "
+                "allowed: at most as many treated as never-treated units in each stratum"
+            )
+        moved = np.searchsorted(pool.time_values, panel.time_values[real])
+        codes[slots[: real.size]] = np.sort(moved)
+    dates = np.flatnonzero(np.isin(pool.time_values, panel.time_values[plan.dates]))
+    return pool, Assignments(
+        scheme=plan.scheme,
+        timing=plan.timing,
+        codes=codes,
+        strata=strata,
+        paths=None,
+        never=never,
+        dates=dates.astype(np.int64),
+    )
+
+
+def placebo_test(
+    data: pd.DataFrame,
+    *,
+    outcome: str,
+    treatment: str,
+    unit: str,
+    time: str,
+    controls: Sequence[str] = (),
+    fixed_effects: Sequence[str] = (),
+    cluster: str | None = None,
+    strata: str | None = None,
+    scheme: str = "cohort",
+    timing: str = "unit",
+    dates: Sequence[Any] | None = None,
+    pool: str = "all",
+    draws: int = 1000,
+    seed: int = 0,
+    exact: str = "auto",
+    plus_one: bool = True,
+    order: str = "content",
+    drop_singletons: bool = True,
+    memory_mb: float = 256.0,
+    progress: Progress | None = None,
+) -> PlaceboResult:
+    """Randomisation inference for the effect of a 0/1 treatment in a panel.
+
+    Parameters
+    ----------
+    data: one row for a unit and period, no missing values in the columns used.
+    outcome, treatment, controls: numeric columns; the treatment is 0 or 1, and 0 in every
+        period for a unit never treated.
+    unit, time, fixed_effects, cluster, strata, order, drop_singletons: see `prepare_panel`.
+    scheme, timing, dates: see the head of this module and `plan_assignments`.
+    pool: "all" exchanges treatment among all units. "never_treated" leaves the treated units
+        out of the sample and treats as many of the others, in each stratum.
+    draws, seed: number of random assignments, and where they start.
+    exact: "auto" enumerates when there are no more different assignments than `draws`
+        (`space` and `cohort` with pool "all" only), "always" demands it, "never" draws.
+    plus_one: see the head of this module.
+    memory_mb: bound on working memory for blocks, see the head of this module.
+    progress: called as `progress(done, total)` after each block.
+
+    Raises
+    ------
+    ValueError: input that `prepare_panel`, `plan_assignments` or `fit_treatment` refuse; more
+        treated than never-treated units in a stratum of the pool; a single possible
+        assignment; `exact="always"` where enumeration is not possible; more than 5 % of
+        draws absorbed by fixed effects and controls.
+    """
+    _choice("exact", exact, EXACT)
+    _choice("pool", pool, POOLS)
+    if draws < 1 or memory_mb <= 0:
+        raise ValueError(f"draws {draws}, memory_mb {memory_mb}; allowed: positive numbers")
+    columns: dict[str, Any] = {
+        "outcome": outcome,
+        "treatment": treatment,
+        "unit": unit,
+        "time": time,
+        "controls": controls,
+        "fixed_effects": fixed_effects,
+        "cluster": cluster,
+        "strata": strata,
+        "order": order,
+        "drop_singletons": drop_singletons,
+    }
+    panel = prepare_panel(data, **columns)
+    plan = plan_assignments(panel, scheme=scheme, timing=timing, dates=dates)
+    basis = build_basis(panel)
+    estimate = fit_treatment(panel, basis)
+    enumerable = scheme != "mixed" and pool == "all"
+    if pool == "never_treated":
+        panel, plan = _never_treated_pool(data, panel, plan, columns)
+        basis = build_basis(panel)
+    n_possible = count_assignments(plan) if scheme != "mixed" else None
+    if n_possible == 1:
+        raise ValueError(
+            "the strata leave one possible assignment; "
+            "allowed: some stratum with both treated and untreated units"
+        )
+    if exact == "always" and not enumerable:
+        raise ValueError("exact='always' needs scheme 'space' or 'cohort' and pool 'all'")
+    enumerate_all = exact == "always" or (
+        exact == "auto" and enumerable and n_possible is not None and n_possible <= draws
+    )
+    block = _block_size(panel, memory_mb)
+    if enumerate_all and n_possible is not None:
+        total, blocks = n_possible, every_assignment(plan, block=block)
+    else:
+        total, blocks = draws, random_assignments(plan, draws=draws, seed=seed, block=block)
+    coefficients, errors, usable = placebo_statistics(
+        panel, plan, blocks=blocks, total=total, basis=basis, progress=progress
+    )
+    n_degenerate = int(total - usable.sum())
+    if n_degenerate > MAX_DEGENERATE_SHARE * total:
+        raise ValueError(
+            f"fixed effects and controls absorb {n_degenerate} of {total} fake treatments; "
+            f"allowed: at most {MAX_DEGENERATE_SHARE:.0%} (fewer effects, or other dates)"
+        )
+    coefficients, errors = coefficients[usable], errors[usable]
+    t_values = coefficients / np.maximum(errors, np.finfo(float).tiny)
+    corrected = plus_one and not enumerate_all
+    return PlaceboResult(
+        scheme=scheme,
+        seed=None if enumerate_all else seed,
+        exact=enumerate_all,
+        plus_one=corrected,
+        estimate=estimate,
+        coefficients=coefficients,
+        t_values=t_values,
+        p_values=2 * stats.t.sf(np.abs(t_values), basis.df),
+        draw_ids=np.flatnonzero(usable).astype(np.int64),
+        p_coef=randomisation_p(coefficients, estimate.estimate, plus_one=corrected),
+        p_t=randomisation_p(t_values, estimate.t_value, plus_one=corrected),
+        n_draws=total,
+        n_degenerate=n_degenerate,
+        n_fake_treated=int(np.sum(plan.codes != plan.never)),
+    )
+
+
+def time_placebo(
+    data: pd.DataFrame,
+    *,
+    outcome: str,
+    treatment: str,
+    unit: str,
+    time: str,
+    shifts: Sequence[int] = (1, 2, 3),
+    controls: Sequence[str] = (),
+    fixed_effects: Sequence[str] = (),
+    cluster: str | None = None,
+    order: str = "content",
+    drop_singletons: bool = True,
+) -> TimePlacebo:
+    """Effect of a treatment that starts some periods early, on untreated cells only.
+
+    Cells in or after the real first treated period are left out, so the fake effect cannot
+    pick up the real one; it is zero under parallel trends without anticipation (Chen, Qi and
+    Yan 2025, in-time placebo). The sample is the same for every shift.
+
+    Parameters
+    ----------
+    shifts: periods of the panel's time grid by which treatment is moved, 1 or more.
+    others: see `prepare_panel`.
+
+    Raises
+    ------
+    ValueError: treatment that is not 0/1 or switches off; a shift below 1; a shift that
+        leaves no unit with both fake untreated and fake treated cells.
+    """
+    if not shifts or any(int(s) != s or s < 1 for s in shifts):
+        raise ValueError(f"shifts {list(shifts)}; allowed: whole numbers from 1")
+    columns: dict[str, Any] = {
+        "unit": unit,
+        "time": time,
+        "controls": controls,
+        "fixed_effects": fixed_effects,
+        "cluster": cluster,
+        "order": order,
+        "drop_singletons": drop_singletons,
+    }
+    panel = prepare_panel(data, outcome=outcome, treatment=treatment, **columns)
+    require_binary(panel)
+    first = first_treated(panel)
+    untreated = panel.treatment == 0.0
+    rows = panel.row_position[untreated]
+    fits, cells, used = [], [], []
+    for shift in shifts:
+        starts = np.where(first < panel.time_values.size, first - shift, panel.time_values.size)
+        fake = panel.time >= starts[panel.unit]
+        kept_unit, kept_fake = panel.unit[untreated], fake[untreated]
+        with_fake = np.bincount(kept_unit, weights=kept_fake, minlength=panel.n_units)
+        size = np.bincount(kept_unit, minlength=panel.n_units)
+        n_used = int(np.sum((with_fake > 0) & (with_fake < size)))
+        if n_used == 0:
+            latest = int(first[first < panel.time_values.size].max())
+            raise ValueError(
+                f"shift {shift} leaves no unit with untreated cells before and after its fake "
+                f"start; allowed: 1 to {latest - 1} (none when that is below 1)"
+            )
+        name = f"fake_{treatment}"
+        while name in data.columns:
+            name = f"_{name}"
+        sample = data.iloc[rows].assign(**{name: kept_fake.astype(float)})
+        moved = prepare_panel(sample, outcome=outcome, treatment=name, **columns)
+        fits.append(fit_treatment(moved))
+        cells.append(int(kept_fake.sum()))
+        used.append(n_used)
+    return TimePlacebo(
+        shifts=np.asarray(shifts, dtype=np.int64),
+        estimates=tuple(fits),
+        n_fake_cells=np.asarray(cells, dtype=np.int64),
+        n_units_used=np.asarray(used, dtype=np.int64),
+    )
+
+
+def leave_one_out(
+    data: pd.DataFrame,
+    *,
+    by: str,
+    outcome: str,
+    treatment: str,
+    unit: str,
+    time: str,
+    controls: Sequence[str] = (),
+    fixed_effects: Sequence[str] = (),
+    cluster: str | None = None,
+    order: str = "content",
+    drop_singletons: bool = True,
+    progress: Progress | None = None,
+) -> LeaveOneOut:
+    """Re-estimate the effect without one unit, cohort or province at a time.
+
+    Parameters
+    ----------
+    by: a column whose groups are left out in turn (the unit, a province, a batch), or
+        "cohort" when there is no such column: groups of units first treated in the same
+        period, which needs absorbing treatment; the never treated are never left out. Rows
+        where the column is missing are in every sample.
+    others: see `prepare_panel`.
+
+    Each fit is exact, on the sample without the group: fixed effects, controls, singletons
+    and the small-sample factor are worked out anew.
+
+    Raises
+    ------
+    ValueError: unknown column, fewer than two groups, or input that `prepare_panel` refuses.
+        A group without which nothing can be estimated is recorded in `skipped`.
+    """
+    columns: dict[str, Any] = {
+        "outcome": outcome,
+        "treatment": treatment,
+        "unit": unit,
+        "time": time,
+        "controls": controls,
+        "fixed_effects": fixed_effects,
+        "cluster": cluster,
+        "order": order,
+        "drop_singletons": drop_singletons,
+    }
+    panel = prepare_panel(data, **columns)
+    full = fit_treatment(panel)
+    if by in data.columns:
+        group = data[by].to_numpy()
+    elif by == "cohort":
+        require_binary(panel)
+        first = dict(zip(panel.unit_labels, first_treated(panel), strict=True))
+        position = [first.get(label, panel.time_values.size) for label in data[unit]]
+        dates = [*panel.time_values.tolist(), None]
+        group = np.array([dates[p] for p in position], dtype=object)
+    else:
+        raise ValueError(f"unknown column {by!r}; allowed: cohort, {', '.join(map(str, data.columns))}")
+    labels = sorted(pd.unique(pd.Series(group).dropna()).tolist())
+    if len(labels) < 2:
+        raise ValueError(f"{len(labels)} group(s) in {by!r}; allowed: two or more")
+    done, fits, skipped = [], [], []
+    for count, label in enumerate(labels, start=1):
+        try:
+            fit = fit_treatment(prepare_panel(data.loc[group != label], **columns))
+        except ValueError as error:
+            skipped.append((label, str(error)))
+        else:
+            done.append(label)
+            fits.append(fit)
+        if progress is not None:
+            progress(count, len(labels))
+    if not fits:
+        raise ValueError(f"nothing can be estimated without any group of {by!r}: {skipped[0][1]}")
+    values = np.array([fit.estimate for fit in fits])
+    return LeaveOneOut(
+        by=by,
+        full=full,
+        labels=tuple(done),
+        estimates=tuple(fits),
+        skipped=tuple(skipped),
+        smallest=float(values.min()),
+        largest=float(values.max()),
+        n_sign_changes=int(np.sum(np.sign(values) != np.sign(full.estimate))),
+    )
+
+
+def placebo_frame(result: PlaceboResult) -> pd.DataFrame:
+    """The draws as a table: draw, estimate, t_value, p_value, one row for each usable draw."""
+    return pd.DataFrame(
+        {
+            "draw": result.draw_ids,
+            "estimate": result.coefficients,
+            "t_value": result.t_values,
+            "p_value": result.p_values,
+        }
+    )
