@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import duckdb
@@ -30,7 +31,9 @@ def connect(path: Path) -> duckdb.DuckDBPyConnection:
 
 def replace_with_shell(path: Path) -> None:
     """Become the DuckDB shell on the published file, read-only. Does not return."""
-    shell = shutil.which("duckdb")
+    # Beside the interpreter first: `make shell` does not activate the environment.
+    folders = [str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]
+    shell = shutil.which("duckdb", path=os.pathsep.join(folders))
     if shell is None:
         raise CbecError("no DuckDB shell; it comes with the lock file", exit_code=2)
     settings = "; ".join(f"set {name} = {value}" for name, value in LOCKED.items())
