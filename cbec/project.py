@@ -37,6 +37,11 @@ class Project:
     def build_folder(self) -> Path:
         return self.warehouse / ".build"
 
+    @property
+    def landing(self) -> Path:
+        """Imported files, by CBEC_LANDING or as landing/ in the project."""
+        return Path(os.environ.get("CBEC_LANDING", self.root / "landing")).absolute()
+
     def database(self, target: str) -> Path:
         """The published file of a target: real figures (dev) and simulated ones (demo) never share one."""
         return self.warehouse / f"{TARGETS[target]}.duckdb"

@@ -23,7 +23,7 @@ REDEFINES = re.compile("用的是|口径|代替|替代|不含|不包括|only|ins
 MAX_PROBLEMS = 200
 
 
-@dataclass
+@dataclass(slots=True)
 class Cell:
     """One figure. row, column: its place from 1 in the sheet."""
 
@@ -114,7 +114,7 @@ class Reader:
         try:
             number = number_of(text)
         except OverflowError:
-            result = (None, "", "", "is beyond any figure that can be stored")
+            result: tuple[Decimal | None, str, str, str] = (None, "", "", "is beyond any figure that can be stored")
             self._numbers[text] = result
             return result
         if number is not None:
@@ -160,6 +160,7 @@ class Reader:
         province_context = ""
         header = tuple(compact(c.header) for c in table.columns if c.header)
         held_label: dict[int, str] = {}
+        value_columns = [s.column for s in slots]
         row_slots: dict[tuple[str, ...], list[Slot] | None] = {}
 
         for number, row in table.body:
@@ -168,20 +169,26 @@ class Reader:
                 text = row[column.place - 1] if column.place <= len(row) else ""
                 return text if text.strip() else merged.get((number, column.place), "")
 
-            first = next((plain(c) for c in row if c.strip()), "")
-            figures = [s.column for s in slots if at(s.column).strip()] if slots else []
-            if tuple(compact(c) for c in row if c.strip()) == header:
+            first = next((c for c in row if c.strip()), "")
+            if compact(first) == header[0] and tuple(compact(c) for c in row if c.strip()) == header:
                 self._drop(table, "header printed again")
                 continue
             region_text = next((at(c) for c in region_columns if at(c).strip()), table.region)
             across = table.axis == "region_value"
             if not across and not region_text.strip():
-                if figures and not NOTE_START.match(first) and self._has_number(row, figures):
-                    self._row_problem(table, number, figures[0], "region", "", "has figures but names no region")
+                figures = [c for c in value_columns if at(c).strip()]
+                if figures and not NOTE_START.match(plain(first)) and self._has_number(row, figures):
+                    self._row_problem(
+                        table, number, figures[0], "region", "", "has figures but names no region"
+                    )
                 else:
                     self._drop(table, "no region: note, advert or blank")
                 continue
-            if not across and NOTE_START.match(plain(region_text)) and not self._has_number(row, figures):
+            if (
+                not across
+                and NOTE_START.match(plain(region_text))
+                and not self._has_number(row, value_columns)
+            ):
                 self._drop(table, "note below the table")
                 continue
             year = table.year
@@ -189,7 +196,7 @@ class Reader:
             if role["year"]:
                 found_year = year_of(year_text)
                 if found_year is None or not is_past(found_year):
-                    if not self._has_number(row, figures):
+                    if not self._has_number(row, value_columns):
                         self._drop(table, "no year and no figures: note")
                     else:
                         message = "is no year" if found_year is None else "is a year to come"
@@ -222,7 +229,11 @@ class Reader:
             code_text = plain(next((at(c) for c in role["region_code"] if at(c).strip()), ""))
             code = code_text[:6] if re.fullmatch(r"[0-9]{6}(?:\.0+)?", code_text) else ""
             if table.sheet.is_delimited:
-                if len(row) > last and any(c.strip() for c in row[last:]) and not self._is_side(table, row, last):
+                if (
+                    len(row) > last
+                    and any(c.strip() for c in row[last:])
+                    and not self._is_side(table, row, last)
+                ):
                     extra = next(k for k in range(last, len(row)) if row[k].strip())
                     self.extract.problem(
                         Problem(self.file, locator(sheet, number, extra + 1), "key", row[extra],
@@ -249,20 +260,30 @@ class Reader:
             for slot in chosen:
                 cell_year = slot.year or year
                 if not cell_year:
-                    self._row_problem(table, number, slot.column, "year", "", "has no year in row, header or title")
+                    self._row_problem(
+                        table, number, slot.column, "year", "", "has no year in row, header or title"
+                    )
                     break
                 match = by_row.get(cell_year)
                 if match is None:
                     later = cell_year < max(years_of.get(name, {cell_year}))
-                    match = self._region(region_text, table.level, cell_year, province, code, later, province_context)
+                    match = self._region(
+                        region_text, table.level, cell_year, province, code, later, province_context
+                    )
                     by_row[cell_year] = match
                     if match.is_error:
-                        if not self._has_number(row, figures or [s.column for s in chosen]):
+                        if not self._has_number(row, value_columns):
                             self._drop(table, f"no figures: {name[:30]}")
                         else:
                             column = region_columns[0] if region_columns else slot.column
                             self._row_problem(
-                                table, number, column, "region", region_text.strip(), match.reason, match.nearest
+                                table,
+                                number,
+                                column,
+                                "region",
+                                region_text.strip(),
+                                match.reason,
+                                match.nearest,
                             )
                         break
                     if not match.region_code:
@@ -335,9 +356,7 @@ class Reader:
                             held.add(year_of(row[other.place - 1]) or table.year or 0)
         return {name: held or {table.year} for name, held in found.items()}
 
-    def _province(
-        self, table: Table, number: int, columns: tuple[Column, ...], text: str
-    ) -> str | None:
+    def _province(self, table: Table, number: int, columns: tuple[Column, ...], text: str) -> str | None:
         """Code of the province printed beside a region, '' when none is, None after a problem."""
         if not text.strip():
             return ""
@@ -458,7 +477,13 @@ class Reader:
             if not self._row_has_figures(table, number, slots):
                 return None
             self._row_problem(
-                table, number, labels[0], "header", text, problem.problem or "names no indicator", problem.nearest
+                table,
+                number,
+                labels[0],
+                "header",
+                text,
+                problem.problem or "names no indicator",
+                problem.nearest,
             )
             return None
         units = self.vocabulary.units_of(unit_text) if unit_text.strip() else ()
@@ -477,21 +502,27 @@ class Reader:
         row = next(r for n, r in table.body if n == number)
         return self._has_number(row, [s.column for s in slots])
 
-    def _across(
-        self, table: Table, number: int, row: tuple[str, ...], chosen: list[Slot], year: int
-    ) -> None:
+    def _across(self, table: Table, number: int, row: tuple[str, ...], chosen: list[Slot], year: int) -> None:
         """A row of a table whose columns are regions."""
         kept = False
         for slot in chosen:
             text = row[slot.column.place - 1] if slot.column.place <= len(row) else ""
             cell_year = slot.year or year
             if not cell_year:
-                self._row_problem(table, number, slot.column, "year", "", "has no year in row, header or title")
+                self._row_problem(
+                    table, number, slot.column, "year", "", "has no year in row, header or title"
+                )
                 return
             match = self._region(slot.region, table.level, cell_year, "", "", True, "")
             if match.is_error:
                 self._row_problem(
-                    table, table.header_rows[-1], slot.column, "region", slot.region, match.reason, match.nearest
+                    table,
+                    table.header_rows[-1],
+                    slot.column,
+                    "region",
+                    slot.region,
+                    match.reason,
+                    match.nearest,
                 )
                 return
             if not match.region_code:
@@ -508,7 +539,9 @@ class Reader:
         if not column.meaning.is_filled:
             return False
         texts = {row[column.place - 1].strip().lower() for _, row in table.body if column.place <= len(row)}
-        return texts <= TRUE_WORDS | FALSE_WORDS and bool(texts & {"true", "false", "是", "否", "yes", "no", "0"})
+        return texts <= TRUE_WORDS | FALSE_WORDS and bool(
+            texts & {"true", "false", "是", "否", "yes", "no", "0"}
+        )
 
     def _flags(self, table: Table, slots: list[Slot]) -> dict[str, Column]:
         return {
@@ -540,7 +573,8 @@ class Reader:
                 method, by = "unknown", "vendor"
                 said = f"column {slot.column.header!r}" if slot.is_filled else "a column beside it"
                 comment = _joined(comment, f"declared as filled by {said}; method not stated")
-        comment = _joined(comment, match.comment)
+        if match.comment:
+            comment = _joined(comment, match.comment)
         cell = Cell(
             region_level=table.level,
             region_code=match.region_code,

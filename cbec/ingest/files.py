@@ -77,21 +77,29 @@ class Book:
     warnings: tuple[Problem, ...] = field(default=())
 
 
-def find_files(paths: list[Path]) -> Iterator[File]:
+def find_files(paths: list[Path]) -> Iterator[File | Problem]:
     """Every importable file of the paths, in name order; zips are opened, hidden files left out.
 
-    Raises Refused for a path that is not there, a zip that is broken, too large or nested.
+    What cannot be opened is a Problem beside the others. Raises Refused for a path that is not there.
     """
     for path in paths:
         if path.is_dir():
-            inside = sorted(p for p in path.rglob("*") if p.is_file() and p.suffix.lower() in SUFFIXES)
-            for entry in inside:
+            for entry in sorted(p for p in path.rglob("*") if p.is_file() and p.suffix.lower() in SUFFIXES):
                 if not any(part.startswith((".", "~$")) for part in entry.relative_to(path).parts):
-                    yield from _open(entry, str(entry.relative_to(path)))
+                    yield from _opened(entry, str(entry.relative_to(path)))
         elif path.is_file():
-            yield from _open(path, path.name)
+            yield from _opened(path, path.name)
         else:
             raise Refused(str(path), "", "no such file or folder")
+
+
+def _opened(path: Path, name: str) -> Iterator[File | Problem]:
+    try:
+        yield from _open(path, name)
+    except Refused as refused:
+        yield refused.problem
+    except OSError as error:
+        yield Problem(name, "", "file", "", f"cannot be read: {error}")
 
 
 def _open(path: Path, name: str) -> Iterator[File]:
@@ -118,7 +126,14 @@ def _unzip(name: str, data: bytes, path: Path) -> Iterator[File]:
                 raise Refused(f"{name}/{inner}", "", "is protected by a password")
             try:
                 content = archive.read(member)
-            except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, ValueError, RuntimeError) as error:
+            except (
+                zipfile.BadZipFile,
+                OSError,
+                EOFError,
+                NotImplementedError,
+                ValueError,
+                RuntimeError,
+            ) as error:
                 raise Refused(f"{name}/{inner}", "", f"cannot be unpacked: {error}") from None
             except Exception as error:
                 # zlib and lzma raise their own classes.
@@ -146,7 +161,9 @@ def _archive(name: str, data: bytes) -> zipfile.ZipFile:
     total = sum(member.file_size for member in members)
     if total > MAX_BYTES or len(members) > MAX_MEMBERS:
         raise Refused(
-            name, "", f"unpacks to {total / 2**20:.0f} MB in {len(members)} files; that is refused as a zip bomb"
+            name,
+            "",
+            f"unpacks to {total / 2**20:.0f} MB in {len(members)} files; that is refused as a zip bomb",
         )
     return archive
 
@@ -330,7 +347,9 @@ def _read_delimited(file: File, familiar: frozenset[str], encoding: str | None) 
             if n_cells > MAX_CELLS:
                 raise Refused(file.name, f"line {reader.line_num}", f"holds more than {MAX_CELLS} cells")
             if reader.line_num - line_before > MAX_LINES_IN_A_CELL:
-                raise Refused(file.name, f"line {line_before + 1}", "opens a quote that is closed many lines below")
+                raise Refused(
+                    file.name, f"line {line_before + 1}", "opens a quote that is closed many lines below"
+                )
             line_before = reader.line_num
             if any(fields):
                 rows.append((number, tuple(fields)))
@@ -348,10 +367,10 @@ def _delimiter(text: str) -> str:
     lines = [line for line in text[:20_000].splitlines()[:60] if line.strip()]
     lines = lines[:-1] or lines
 
-    def score(mark: str) -> tuple[int, int]:
+    def score(mark: str) -> int:
         counts = [line.count(mark) for line in lines]
         usual = max(set(counts) - {0}, key=counts.count, default=0)
-        return (counts.count(usual) if usual else 0, usual)
+        return counts.count(usual) * usual
 
     return max((",", "\t", ";", "|"), key=score)
 
@@ -404,7 +423,9 @@ def _decode_chinese(
     broken = data[:400_000].decode("utf-8", errors="replace").count("\ufffd")
     line = data[: utf8_error.start].count(b"\n") + 1
     if chinese > 20 * max(broken, 1) and sum(c in familiar for c in valid[:200_000]) > chinese // 3:
-        raise Refused(name, f"line {line}", f"is UTF-8 but for byte {utf8_error.start}; the file is damaged here")
+        raise Refused(
+            name, f"line {line}", f"is UTF-8 but for byte {utf8_error.start}; the file is damaged here"
+        )
     guesses = [match.encoding for match in from_bytes(data[:65536], cp_isolation=["gb18030", "big5"])]
     scored: list[tuple[float, str, str]] = []
     for codec in dict.fromkeys([*guesses, "gb18030", "big5hkscs"]):

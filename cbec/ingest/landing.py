@@ -110,6 +110,14 @@ def land(folder: Path, table: pa.Table, sha256: str) -> Path:
     return path
 
 
+def holds(path: Path, table: pa.Table) -> bool:
+    """True when a landed file already holds exactly these rows."""
+    try:
+        return bool(pq.read_table(path).equals(table))
+    except (OSError, pa.ArrowInvalid):
+        return False
+
+
 def listed(folder: Path) -> list[Landed]:
     """Every landed file, by name of the imported file."""
     found = []

@@ -17,7 +17,11 @@ def recognise_publication(registry: Registry, book: Book, wanted: str = "") -> t
     name = plain(book.file.name)
     texts = [plain(c) for sheet in book.sheets for _, row in sheet.rows[:60] for c in row if len(c) > 3]
     texts += [
-        plain(c) for sheet in book.sheets for _, row in sheet.rows[60:] for c in row if "http" in c or "【" in c
+        plain(c)
+        for sheet in book.sheets
+        for _, row in sheet.rows[60:]
+        for c in row
+        if "http" in c or "【" in c
     ]
     text = "\n".join(dict.fromkeys(texts))
     headers = [",".join(compact(c) for c in row) for sheet in book.sheets for _, row in sheet.rows[:5]]

@@ -79,9 +79,7 @@ class Recogniser:
         except (MemoryError, RecursionError) as error:
             problem = Problem(file.name, "", "file", "", f"is too large to be read: {type(error).__name__}")
             return Imported(file, "refused", problems=(problem,))
-        chosen, found_edition = recognise_publication(
-            self.registry, book, publication or mapping.publication
-        )
+        chosen, found_edition = recognise_publication(self.registry, book, publication or mapping.publication)
         return self._recognise(book, chosen, edition or found_edition, mapping)
 
     def _recognise(self, book: Book, chosen: Publication, edition: str, mapping: Mapping) -> Imported:
@@ -93,7 +91,10 @@ class Recogniser:
         texts = tuple(dict.fromkeys(t for sheet in sheets for t in sheet.texts))
         if not tables and not any(not p.is_warning for p in problems):
             reasons = {sheet.reason for sheet in sheets}
-            if reasons <= {"names indicators but holds no figures of regions", "left out by the mapping file"}:
+            if reasons <= {
+                "names indicators but holds no figures of regions",
+                "left out by the mapping file",
+            }:
                 return Imported(book.file, "no figures", chosen, edition, book.reading, sheets)
             listed = "; ".join(f"{sheet.sheet}: {sheet.reason}" for sheet in sheets[:N_RANGES])
             place = book.sheets[0].name
@@ -108,7 +109,9 @@ class Recogniser:
         problems += extract.problems
         errors = [p for p in problems if not p.is_warning]
         if not extract.cells and tables and not errors:
-            problems.append(Problem(name, tables[0].sheet.name, "table", tables[0].sheet.name, "holds no figure"))
+            problems.append(
+                Problem(name, tables[0].sheet.name, "table", tables[0].sheet.name, "holds no figure")
+            )
             errors = problems
         if not errors and not any(c.value is not None for c in extract.cells.values()):
             problems.append(Problem(name, book.sheets[0].name, "table", "", "every cell is missing"))

@@ -101,7 +101,9 @@ def recognise(file: str, sheet: Sheet, vocabulary: Vocabulary, mapping: Mapping)
         for place, text, row, path in _paths(sheet, header, body)
     ]
     columns, dropped, problems = _by_content(file, sheet, columns, body, vocabulary)
-    return _assemble(file, sheet, vocabulary, mapping, columns, header, body, titles, texts, dropped, problems)
+    return _assemble(
+        file, sheet, vocabulary, mapping, columns, header, body, titles, texts, dropped, problems
+    )
 
 
 def _texts(sheet: Sheet, length: int) -> tuple[str, ...]:
@@ -157,7 +159,8 @@ def _header_stop(sheet: Sheet, vocabulary: Vocabulary, start: int) -> int:
         place
         for place in range(width)
         if not first[place].strip()
-        or vocabulary.meaning((first[place],)).role in ("region", "province", "year", "indicator", "region_code")
+        or vocabulary.meaning((first[place],)).role
+        in ("region", "province", "year", "indicator", "region_code")
     }
     stop = start + 1
     while stop < min(len(sheet.rows), start + 5):
@@ -186,7 +189,9 @@ def _header_stop(sheet: Sheet, vocabulary: Vocabulary, start: int) -> int:
 
 
 def _paths(
-    sheet: Sheet, header: tuple[tuple[int, tuple[str, ...]], ...], body: tuple[tuple[int, tuple[str, ...]], ...]
+    sheet: Sheet,
+    header: tuple[tuple[int, tuple[str, ...]], ...],
+    body: tuple[tuple[int, tuple[str, ...]], ...],
 ) -> list[tuple[int, str, int, tuple[str, ...]]]:
     """For each column: place from 1, header text, row of its last level, levels from the outermost."""
     width = max(len(row) for _, row in (*header, *body[:2000]))
@@ -221,8 +226,12 @@ def _paths(
     return paths
 
 
-def _column_texts(body: tuple[tuple[int, tuple[str, ...]], ...], place: int, limit: int = 3000) -> Counter[str]:
-    return Counter(row[place - 1].strip() for _, row in body[:limit] if place <= len(row) and row[place - 1].strip())
+def _column_texts(
+    body: tuple[tuple[int, tuple[str, ...]], ...], place: int, limit: int = 3000
+) -> Counter[str]:
+    return Counter(
+        row[place - 1].strip() for _, row in body[:limit] if place <= len(row) and row[place - 1].strip()
+    )
 
 
 def _by_content(
@@ -245,7 +254,9 @@ def _by_content(
             share[column.place] = named / len(kinds) if kinds else 0.0
     good = [c for c in columns if c.role in ("region", "province") and share[c.place] >= 0.5]
     result = []
-    first_value = min((c.place for c in columns if c.role in ("region_value", "year_value", "measure")), default=0)
+    first_value = min(
+        (c.place for c in columns if c.role in ("region_value", "year_value", "measure")), default=0
+    )
     for column in columns:
         meaning = column.meaning
         if column.role == "region" and good and column not in good:
@@ -258,14 +269,26 @@ def _by_content(
             figures = [t for t in texts if _is_figure(t)]
             if not texts:
                 continue
-            if not good and not across and share[column.place] >= 0.5 and len(texts) >= 1 and column.place < first_value:
+            if (
+                not good
+                and not across
+                and share[column.place] >= 0.5
+                and len(texts) >= 1
+                and column.place < first_value
+            ):
                 meaning = Meaning(role="region", note="no header; holds names of regions")
             elif across and column.place < first_value:
                 meaning = Meaning(role="indicator", note="labels of the rows")
-            elif years >= 0.9 * len(texts) and not any(c.role == "year" for c in columns) and column.place < first_value:
+            elif (
+                years >= 0.9 * len(texts)
+                and not any(c.role == "year" for c in columns)
+                and column.place < first_value
+            ):
                 meaning = Meaning(role="year", note="no header; holds years")
             elif len(figures) >= 3:
-                row = next(n for n, r in body if column.place <= len(r) and _is_figure(r[column.place - 1] or "x"))
+                row = next(
+                    n for n, r in body if column.place <= len(r) and _is_figure(r[column.place - 1] or "x")
+                )
                 problems.append(
                     Problem(
                         file,
@@ -303,7 +326,11 @@ def _assemble(
     region = ""
     if not has_region and vocabulary.regions.is_name(sheet.name) in ("province", "prefecture", "both"):
         region = sheet.name
-    if not has_region and not region and not any(c.meaning.role in ("measure", "year_value", "value") for c in columns):
+    if (
+        not has_region
+        and not region
+        and not any(c.meaning.role in ("measure", "year_value", "value") for c in columns)
+    ):
         return Recognition(sheet.name, None, "names indicators but holds no figures of regions", texts)
     place = locator(sheet.name, header[0][0], 1)
     for column in columns:
@@ -380,7 +407,10 @@ def _defaults(
             if len(found) == 1:
                 year = found.pop()
                 break
-    unit_text, units = mapping.defaults.get("unit", ""), tuple(filter(None, [mapping.defaults.get("unit", "")]))
+    unit_text, units = (
+        mapping.defaults.get("unit", ""),
+        tuple(filter(None, [mapping.defaults.get("unit", "")])),
+    )
     if not units:
         for title in titles:
             match = re.search(r"(?:单位|unit)s?[:：]\s*([^\s()（）;；]+)", title, re.IGNORECASE)

@@ -13,9 +13,14 @@ INVISIBLE = re.compile("[\u200b-\u200f\u2028-\u202f\u2060-\u2064\ufeff\u00ad\x00
 BLANK = re.compile(r"\s+")
 YEAR = re.compile(r"((?:19|20)[0-9]{2})(?:\.0+)?(?:年|年度|年末|年底)?")
 NUMBER = re.compile(r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]{1,3})?")
+# What nearly every cell is; the slow path below decides the rest.
+PLAIN_NUMBER = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]+)?", re.ASCII)
 GROUPED = re.compile(r"[-+]?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?")
-FOOTNOTE = re.compile(r"^(.*?[0-9.%])((?:[*†‡]|[①-⑳]|\[[0-9a-z]{1,2}\]|[(（](?:[0-9]{1,2}|[a-z])[)）]|[a-z][)）])+)$")
+FOOTNOTE = re.compile(
+    r"^(.*?[0-9.%])((?:[*†‡]|[①-⑳]|\[[0-9a-z]{1,2}\]|[(（](?:[0-9]{1,2}|[a-z])[)）]|[a-z][)）])+)$"
+)
 MARKS_AT_THE_END = re.compile(r"(?:[*†‡#]|[①-⑳]|\[[0-9a-z]{1,2}\])+$")
+THIS_YEAR = datetime.date.today().year
 PLACES = Decimal("0.0000000001")
 GREATEST = Decimal(10) ** 24
 
@@ -44,10 +49,11 @@ def years_in(text: str) -> set[int]:
 
 
 def is_past(year: int) -> bool:
-    return 1900 <= year <= datetime.date.today().year
+    """True for a year that can have been printed."""
+    return 1900 <= year <= THIS_YEAR
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Number:
     """A figure and the footnote marks printed behind it."""
 
@@ -61,6 +67,9 @@ def number_of(text: str) -> Number | None:
     Takes thousands separators in their places, full-width digits, a sign of per cent and footnote marks;
     refuses 1.2.3, 12,34 and formulas. Raises OverflowError beyond 10^24.
     """
+    if PLAIN_NUMBER.fullmatch(text):
+        value = Decimal(text)
+        return Number(value.quantize(PLACES) if len(text) > 10 and decimals_of(text) > 10 else value)
     clean = BLANK.sub("", plain(text)).replace("−", "-")
     marks = ""
     footnote = FOOTNOTE.match(clean)

@@ -57,7 +57,9 @@ class Vocabulary:
         clean = compact(text).translate(self.registry.simplified).strip("()[]")
         found = [unit for pattern, unit in self.registry.unit_patterns if pattern.fullmatch(clean)]
         if not found:
-            found = [unit for pattern, unit in self.registry.unit_patterns if pattern.fullmatch(clean.lower())]
+            found = [
+                unit for pattern, unit in self.registry.unit_patterns if pattern.fullmatch(clean.lower())
+            ]
         return tuple(dict.fromkeys(found))
 
     def _meaning(self, path: tuple[str, ...]) -> Meaning:
@@ -144,7 +146,9 @@ class Vocabulary:
     def _without_units(self, clean: str) -> list[tuple[str, str]]:
         """The header as it is, then without the unit at its end, then without footnote marks."""
         tries = [(clean, "")]
-        bare = MARKS_AT_THE_END.sub("", clean).rstrip("0123456789") if MARKS_AT_THE_END.search(clean) else clean
+        bare = (
+            MARKS_AT_THE_END.sub("", clean).rstrip("0123456789") if MARKS_AT_THE_END.search(clean) else clean
+        )
         if bare != clean:
             tries.append((bare, ""))
         for text in dict.fromkeys((clean, bare)):
@@ -189,7 +193,9 @@ class Vocabulary:
         """Indicators that parts of a title or file name are, by id."""
         found: dict[str, Meaning] = {}
         clean = re.sub(r"\.(?:xlsx|xlsm|xls|csv|tsv|txt|dta)$", "", plain(text), flags=re.IGNORECASE)
-        pieces = re.split(r"[_\s,，;；:：《》]|(?<=[0-9])年|(?<!上)年(?=[^末度])|各地区|分地区|各省|各市|全国", clean)
+        pieces = re.split(
+            r"[_\s,，;；:：《》]|(?<=[0-9])年|(?<!上)年(?=[^末度])|各地区|分地区|各省|各市|全国", clean
+        )
         for piece in [clean, *pieces]:
             if not piece or len(compact(piece)) < 2:
                 continue
