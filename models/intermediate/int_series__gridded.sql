@@ -142,11 +142,130 @@ imported as (
 
 ),
 
-final as (
+-- A year that the shipped series leaves blank is read from an imported one that prints the same figures in
+-- every other year: then it is one series in two publications, and no revision can show as growth.
+reported as (
+
+    select * from {{ ref('int_observations__reported') }}
+
+),
+
+shipped_value as (
+
+    select
+        shipped.indicator_id,
+        shipped.region_level,
+        shipped.region_code,
+        shipped.year,
+        reported.value_reported,
+    from shipped
+    left join reported
+        on shipped.indicator_id = reported.indicator_id
+            and shipped.region_level = reported.region_level
+            and shipped.region_code = reported.region_code
+            and shipped.year = reported.year
+            and shipped.vintage = reported.vintage
+    where shipped.is_panel_vintage
+
+),
+
+landed_value as (
+
+    select
+        imported.indicator_id,
+        imported.region_level,
+        imported.region_code,
+        imported.year,
+        imported.vintage,
+        reported.value_reported,
+    from imported
+    inner join reported
+        on imported.indicator_id = reported.indicator_id
+            and imported.region_level = reported.region_level
+            and imported.region_code = reported.region_code
+            and imported.year = reported.year
+            and imported.vintage = reported.vintage
+    where reported.value_reported is not null
+
+),
+
+same_series as (
+
+    select
+        landed_value.indicator_id,
+        landed_value.region_level,
+        landed_value.region_code,
+        landed_value.vintage,
+    from landed_value
+    inner join shipped_value
+        on landed_value.indicator_id = shipped_value.indicator_id
+            and landed_value.region_level = shipped_value.region_level
+            and landed_value.region_code = shipped_value.region_code
+            and landed_value.year = shipped_value.year
+    where shipped_value.value_reported is not null
+    group by
+        landed_value.indicator_id, landed_value.region_level, landed_value.region_code, landed_value.vintage
+    having count(*) >= {{ var('same_series_years') }}
+        and max(
+            abs(landed_value.value_reported - shipped_value.value_reported)
+            - {{ var('same_series_share') }} * abs(shipped_value.value_reported)
+        ) <= 0
+
+),
+
+gap_filler as (
+
+    select
+        landed_value.indicator_id,
+        landed_value.region_level,
+        landed_value.region_code,
+        landed_value.year,
+        max(landed_value.vintage) as vintage,
+    from landed_value
+    inner join same_series
+        on landed_value.indicator_id = same_series.indicator_id
+            and landed_value.region_level = same_series.region_level
+            and landed_value.region_code = same_series.region_code
+            and landed_value.vintage = same_series.vintage
+    inner join shipped_value
+        on landed_value.indicator_id = shipped_value.indicator_id
+            and landed_value.region_level = shipped_value.region_level
+            and landed_value.region_code = shipped_value.region_code
+            and landed_value.year = shipped_value.year
+    where shipped_value.value_reported is null
+    group by
+        landed_value.indicator_id, landed_value.region_level, landed_value.region_code, landed_value.year
+
+),
+
+united as (
 
     select * from shipped
     union all
     select * from imported
+
+),
+
+final as (
+
+    select
+        united.indicator_id,
+        united.region_level,
+        united.vintage,
+        united.region_code,
+        united.year,
+        case
+            when gap_filler.vintage is null then united.is_panel_vintage
+            else united.vintage = gap_filler.vintage
+        end as is_panel_vintage,
+        united.is_shipped,
+        coalesce(united.vintage = gap_filler.vintage, false) as is_gap_filler,
+    from united
+    left join gap_filler
+        on united.indicator_id = gap_filler.indicator_id
+            and united.region_level = gap_filler.region_level
+            and united.region_code = gap_filler.region_code
+            and united.year = gap_filler.year
 
 )
 
