@@ -21,6 +21,7 @@ FALSE_WORDS = {"false", "0", "no", "n", "否", "f", ""}
 # A remark that says the figures of some regions mean something else.
 REDEFINES = re.compile("用的是|口径|代替|替代|不含|不包括|only|instead of|excluding")
 MAX_PROBLEMS = 200
+PERCENT = "printed with a sign of per cent"
 
 
 @dataclass(slots=True)
@@ -119,6 +120,8 @@ class Reader:
             return result
         if number is not None:
             comment = f"printed with the mark {number.marks}" if number.marks else ""
+            if number.is_percent:
+                comment = _joined(comment, PERCENT)
             result = (number.value, self.publication.obs_status, comment, "")
         else:
             result = self._missing(text)
@@ -562,6 +565,11 @@ class Reader:
         value, status, comment, problem = self._figure(text)
         if problem:
             self._row_problem(table, number, slot.column, "value", text.strip(), problem)
+            return
+        if comment and PERCENT in comment and self.registry.units[slot.unit].dimension != "ratio":
+            self._row_problem(
+                table, number, slot.column, "value", text.strip(), "is a percentage in a column that is none"
+            )
             return
         method: str | None = None
         by: str | None = None

@@ -15,6 +15,8 @@ YEAR = re.compile(r"((?:19|20)[0-9]{2})(?:\.0+)?(?:年|年度|年末|年底)?")
 NUMBER = re.compile(r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]{1,3})?")
 # What nearly every cell is; the slow path below decides the rest.
 PLAIN_NUMBER = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]+)?", re.ASCII)
+# Blanks between groups of three are separators; any other blank inside a number is a fault.
+SPACED = re.compile(r"[-+]?[0-9]{1,3}(?:\s[0-9]{3})+(?:\.[0-9]+)?")
 GROUPED = re.compile(r"[-+]?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?")
 FOOTNOTE = re.compile(
     r"^(.*?[0-9.%])((?:[*†‡]|[①-⑳]|\[[0-9a-z]{1,2}\]|[(（](?:[0-9]{1,2}|[a-z])[)）]|[a-z][)）])+)$"
@@ -59,6 +61,7 @@ class Number:
 
     value: Decimal
     marks: str = ""
+    is_percent: bool = False
 
 
 def number_of(text: str) -> Number | None:
@@ -70,7 +73,9 @@ def number_of(text: str) -> Number | None:
     if PLAIN_NUMBER.fullmatch(text):
         value = Decimal(text)
         return Number(value.quantize(PLACES) if len(text) > 10 and decimals_of(text) > 10 else value)
-    clean = BLANK.sub("", plain(text)).replace("−", "-")
+    clean = plain(text).replace("−", "-")
+    if SPACED.fullmatch(clean):
+        clean = BLANK.sub("", clean)
     marks = ""
     footnote = FOOTNOTE.match(clean)
     # An exponent or a closing digit is no footnote; NUMBER decides first.
@@ -80,8 +85,9 @@ def number_of(text: str) -> Number | None:
     raw = INVISIBLE.sub("", text).strip()
     circled = re.search(r"[①-⑳]+$", raw)
     if circled:
-        clean, marks = BLANK.sub("", plain(raw[: circled.start()])), circled[0]
-    clean = clean.removesuffix("%")
+        clean, marks = plain(raw[: circled.start()]), circled[0]
+    is_percent = clean.endswith("%")
+    clean = clean.removesuffix("%").rstrip()
     if GROUPED.fullmatch(clean):
         clean = clean.replace(",", "")
     if not NUMBER.fullmatch(clean):
@@ -89,7 +95,7 @@ def number_of(text: str) -> Number | None:
     value = Decimal(clean)
     if not abs(value) < GREATEST:
         raise OverflowError(text)
-    return Number(value.quantize(PLACES) if value.as_tuple().exponent < -10 else value, marks)  # type: ignore[operator]
+    return Number(value.quantize(PLACES) if value.as_tuple().exponent < -10 else value, marks, is_percent)  # type: ignore[operator]
 
 
 def decimals_of(text: str) -> int:
