@@ -12,7 +12,7 @@ import io
 import re
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -25,7 +25,8 @@ MAX_CELLS = 8_000_000
 MAX_MEMBERS = 2_000
 MAX_LINES_IN_A_CELL = 20
 ZIP, OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-# A formula whose value the writing program never stored reads as an empty cell.
+# A formula whose value the writing program never stored, and an error, read as empty cells.
+ERROR = re.compile(rb'<c\b(?=[^>]*\bt="e")[^>]*?\br="([A-Z]{1,4}[0-9]{1,8})"[^>]*>(?:<f\b[^>]*>[^<]*</f>)?<v>([^<]*)</v>')
 UNCOMPUTED = re.compile(
     rb'<c\b[^>]*?\br="([A-Z]{1,4}[0-9]{1,8})"[^>]*><f\b[^>]*>[^<]*</f>(?:<v\s*/>|<v></v>)?</c>'
 )
@@ -192,12 +193,13 @@ def read_book(file: File, familiar: frozenset[str], *, encoding: str | None = No
 def _read_workbook(file: File) -> Book:
     import python_calamine as calamine
 
+    unseen: dict[str, dict[tuple[int, int], str]] = {}
     if file.data.startswith(ZIP):
         with _archive(file.name, file.data) as archive:
             names = set(archive.namelist())
             if not any(n.startswith(("xl/", "content.xml")) for n in names):
                 raise Refused(file.name, "", "is a zip but no workbook; name it .zip")
-            _check_extent(file.name, archive)
+            unseen = _unseen_cells(file.name, archive)
     try:
         workbook = calamine.CalamineWorkbook.from_filelike(io.BytesIO(file.data))
         metadata = workbook.sheets_metadata
@@ -223,7 +225,7 @@ def _read_workbook(file: File) -> Book:
                 raise Refused(
                     file.name, entry.name, f"spans {sheet.height} x {sheet.width} cells; at most {MAX_CELLS}"
                 )
-            sheets.append(_sheet(sheet))
+            sheets.append(_with_unseen(_sheet(sheet), unseen.get(entry.name, {})))
         except Refused:
             raise
         except BaseException as error:
@@ -235,11 +237,17 @@ def _read_workbook(file: File) -> Book:
     return Book(file, tuple(sheets), "workbook", tuple(warnings))
 
 
-def _check_extent(name: str, archive: zipfile.ZipFile) -> None:
-    """Refuse a sheet whose furthest cells span more than fits: readers lay out the whole rectangle."""
+def _unseen_cells(name: str, archive: zipfile.ZipFile) -> dict[str, dict[tuple[int, int], str]]:
+    """Cells that the reader would show as empty though they are not, by sheet and place from 1.
+
+    Refuses, before the reader lays out the whole rectangle, a sheet whose furthest cells span too much.
+    """
+    found: dict[str, dict[tuple[int, int], str]] = {}
+    titles = _sheet_names(archive)
     for member in archive.namelist():
         if not re.fullmatch(r"xl/worksheets/[^/]+\.xml", member):
             continue
+        held = found.setdefault(titles.get(member, ""), {})
         low_row = low_column = 1 << 30
         high_row = high_column = 0
         try:
@@ -248,26 +256,67 @@ def _check_extent(name: str, archive: zipfile.ZipFile) -> None:
                 while block := stream.read(1 << 20):
                     block = rest + block
                     for letters, row in CELL_PLACE.findall(block):
-                        column = 0
-                        for letter in letters:
-                            column = column * 26 + letter - 64
+                        column = _column_number(letters)
                         low_row, high_row = min(low_row, int(row)), max(high_row, int(row))
                         low_column, high_column = min(low_column, column), max(high_column, column)
-                    if uncomputed := UNCOMPUTED.search(block):
-                        raise Refused(
-                            name,
-                            f"{member}!{uncomputed[1].decode()}",
-                            "is a formula without a stored value; open the workbook, save it, import it again",
-                        )
-                    rest = block[max(block.rfind(b"<c "), len(block) - 65536) :][-65536:]
-        except Refused:
-            raise
+                    for place in UNCOMPUTED.findall(block):
+                        held[_place(place)] = "=formula without a stored value"
+                    for place, error in ERROR.findall(block):
+                        held[_place(place)] = error.decode(errors="replace")
+                    rest = block[max(block.rfind(b"<c "), len(block) - 65536, 0) :]
         except Exception as error:
             raise Refused(name, member, f"is broken or truncated: {error}") from None
         if high_row and (high_row - low_row + 1) * (high_column - low_column + 1) > MAX_CELLS:
             raise Refused(
                 name, member, f"spans {high_row} x {high_column} cells; at most {MAX_CELLS} cells are read"
             )
+    return found
+
+
+def _column_number(letters: bytes) -> int:
+    column = 0
+    for letter in letters:
+        column = column * 26 + letter - 64
+    return column
+
+
+def _place(text: bytes) -> tuple[int, int]:
+    letters = text.rstrip(b"0123456789")
+    return int(text[len(letters) :]), _column_number(letters)
+
+
+def _sheet_names(archive: zipfile.ZipFile) -> dict[str, str]:
+    """Name of the sheet that each member of a workbook holds; {} when the workbook does not say."""
+    from xml.sax.saxutils import unescape
+
+    try:
+        book = archive.read("xl/workbook.xml").decode("utf-8", errors="replace")
+        links = archive.read("xl/_rels/workbook.xml.rels").decode("utf-8", errors="replace")
+    except KeyError:
+        return {}
+    targets = {}
+    for tag in re.findall(r"<Relationship\b[^>]*>", links):
+        ident, target = re.search(r'\bId="([^"]*)"', tag), re.search(r'\bTarget="([^"]*)"', tag)
+        if ident and target:
+            targets[ident[1]] = "xl/" + target[1].removeprefix("/").removeprefix("xl/")
+    names = {}
+    for tag in re.findall(r"<sheet\b[^>]*>", book):
+        title, ident = re.search(r'\bname="([^"]*)"', tag), re.search(r'\br:id="([^"]*)"', tag)
+        if title and ident and ident[1] in targets:
+            names[targets[ident[1]]] = unescape(title[1], {"&quot;": '"', "&apos;": "'"})
+    return names
+
+
+def _with_unseen(sheet: Sheet, unseen: dict[tuple[int, int], str]) -> Sheet:
+    if not unseen:
+        return sheet
+    rows = {number: list(row) for number, row in sheet.rows}
+    for (number, column), text in unseen.items():
+        row = rows.setdefault(number, [])
+        row.extend([""] * (column - len(row)))
+        if not row[column - 1]:
+            row[column - 1] = text
+    return replace(sheet, rows=tuple((number, tuple(rows[number])) for number in sorted(rows)))
 
 
 def _sheet(sheet: Any) -> Sheet:

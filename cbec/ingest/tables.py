@@ -22,6 +22,7 @@ NOTE_START = re.compile(
     r"^(?:注|数据来源|资料来源|来源|说明|备注|note|source|更多|http|\*|①|本表|数$)", re.IGNORECASE
 )
 N_SCANNED = 40
+MAX_UNKNOWN = 100
 
 
 @dataclass(frozen=True)
@@ -91,9 +92,9 @@ def recognise(file: str, sheet: Sheet, vocabulary: Vocabulary, mapping: Mapping)
         figures = sum(1 for _, row in sheet.rows for c in row if c and _is_figure(c))
         reason = "no header row" if figures else "text only"
         return Recognition(sheet.name, None, reason, texts)
-    stop = _header_stop(sheet, vocabulary, start)
+    stop, first = _header_stop(sheet, vocabulary, start)
     header = sheet.rows[start:stop]
-    body = sheet.rows[stop:]
+    body = sheet.rows[first:]
     titles = [plain(c) for _, row in sheet.rows[:start] for c in row if c.strip()]
     texts = _texts(sheet, 16)
     columns = [
@@ -151,8 +152,8 @@ def _header_start(sheet: Sheet, vocabulary: Vocabulary) -> int | None:
     return None
 
 
-def _header_stop(sheet: Sheet, vocabulary: Vocabulary, start: int) -> int:
-    """Index behind the last header row: further levels, a row of units, a row of column numbers."""
+def _header_stop(sheet: Sheet, vocabulary: Vocabulary, start: int) -> tuple[int, int]:
+    """Index behind the last header row (further levels, a row of units) and of the first row of the body."""
     width = max(len(row) for _, row in sheet.rows[start : start + 1])
     first = sheet.rows[start][1]
     keys = {
@@ -170,7 +171,7 @@ def _header_stop(sheet: Sheet, vocabulary: Vocabulary, start: int) -> int:
             # 1, 2, 3 ... under the header number the columns.
             numbers = [number_of(c) for _, c in filled]
             if len(filled) > 2 and all(n and n.value == k for k, n in enumerate(numbers, 1)):
-                stop += 1
+                return stop, stop + 1
             break
         in_keys = [c for place, c in filled if place in keys and place <= 3]
         if any(vocabulary.regions.is_name(c) or year_of(c) for c in in_keys):
@@ -185,7 +186,7 @@ def _header_stop(sheet: Sheet, vocabulary: Vocabulary, start: int) -> int:
         if not filled or known < 0.5 * len(filled) or (len(distinct) == 1 and len(filled) == 1 and width > 3):
             break
         stop += 1
-    return stop
+    return stop, stop
 
 
 def _paths(
@@ -333,12 +334,12 @@ def _assemble(
     ):
         return Recognition(sheet.name, None, "names indicators but holds no figures of regions", texts)
     place = locator(sheet.name, header[0][0], 1)
-    for column in columns:
-        if column.meaning.problem:
-            near = column.meaning.nearest
-            kind = "unit" if "unit" in column.meaning.problem else "header"
-            at = locator(sheet.name, column.header_row, column.place)
-            problems.append(Problem(file, at, kind, column.header, column.meaning.problem, near))
+    unknown = [column for column in columns if column.meaning.problem]
+    for column in unknown[:MAX_UNKNOWN]:
+        near = vocabulary.suggest(column.meaning)
+        kind = "unit" if "unit" in column.meaning.problem else "header"
+        at = locator(sheet.name, column.header_row, column.place)
+        problems.append(Problem(file, at, kind, column.header, column.meaning.problem, near))
     if not has_region and not region:
         message = "is a table without a column of regions"
         problems.append(Problem(file, place, "table", sheet.name, message, ("地区", "城市", "省份")))

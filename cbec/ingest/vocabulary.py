@@ -20,8 +20,8 @@ UNIT_WORD = re.compile(r"[(\[]?(?:计量)?(?:单位|unit)s?[:：](.+?)[)\]]?$")
 class Meaning:
     """What a header says; parts that it does not say are ''/None/0.
 
-    role: an alias role, or year, region, unit_value for a header that is itself one. problem: why it is not
-    understood; nearest: what it may have meant.
+    role: an alias role, or year_value, region_value, unit_value for a header that is itself one. problem: why
+    it is not understood. matched: the pattern that fitted, or the text that did not.
     """
 
     role: str = ""
@@ -33,7 +33,6 @@ class Meaning:
     is_filled: bool = False
     note: str = ""
     problem: str = ""
-    nearest: tuple[str, ...] = ()
     matched: str = ""
 
 
@@ -135,13 +134,18 @@ class Vocabulary:
         level = self.regions.is_name(text)
         if level:
             return Meaning(role="region_value", region=plain(text))
-        names = list(self.registry.names())
-        return Meaning(problem="is not recognised", nearest=nearest(clean, names), matched=text)
+        return Meaning(problem="is not recognised", matched=text)
 
     def _unknown_unit(self, text: str) -> Meaning:
-        names = sorted({u.name_en for u in self.registry.units.values()})
-        names += [p.pattern for p, _ in self.registry.unit_patterns if p.pattern.isalnum()]
-        return Meaning(problem=f"has the unknown unit {text!r}", nearest=nearest(text, names), matched=text)
+        return Meaning(problem=f"has the unknown unit {text[:40]!r}", matched=text)
+
+    def suggest(self, meaning: Meaning) -> tuple[str, ...]:
+        """The three names nearest to what was not understood. Slow: for problems that are shown only."""
+        if "unit" in meaning.problem:
+            names = sorted({u.name_en for u in self.registry.units.values()})
+            names += [p.pattern for p, _ in self.registry.unit_patterns if p.pattern.isalnum()]
+            return nearest(meaning.matched, names)
+        return nearest(compact(meaning.matched[:200]).translate(self.registry.simplified), self.registry.names())
 
     def _without_units(self, clean: str) -> list[tuple[str, str]]:
         """The header as it is, then without the unit at its end, then without footnote marks."""
