@@ -109,7 +109,9 @@ def import_files(
     edition: Edition = "",
     map_file: MapFile = None,
     encoding: Encoding = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what is recognised; load nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what is recognised; load nothing.")
+    ] = False,
     explain: Explain = False,
     listing: Annotated[bool, typer.Option("--list", help="List the imported files.")] = False,
     remove: Annotated[str, typer.Option("--remove", help="Take out a file by name or SHA-256.")] = "",
@@ -135,9 +137,7 @@ def import_files(
         return
     if not paths:
         raise CbecError("name the files, folders or zips to import", exit_code=2)
-    _import(
-        paths, publication, edition, map_file, encoding, explain, lands=not dry_run, simulated=simulated
-    )
+    _import(paths, publication, edition, map_file, encoding, explain, lands=not dry_run, simulated=simulated)
 
 
 def _import(

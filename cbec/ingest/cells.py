@@ -9,8 +9,8 @@ from decimal import Decimal
 
 from cbec.ingest.mapping import Mapping
 from cbec.ingest.problems import Problem
-from cbec.ingest.registry import Publication, Registry
 from cbec.ingest.regions import Match
+from cbec.ingest.registry import Publication, Registry
 from cbec.ingest.tables import NOTE_START, Column, Table, locator
 from cbec.ingest.text import compact, decimals_of, is_past, number_of, plain, year_of
 from cbec.ingest.vocabulary import Meaning, Vocabulary
@@ -115,7 +115,12 @@ class Reader:
         try:
             number = number_of(text)
         except OverflowError:
-            result: tuple[Decimal | None, str, str, str] = (None, "", "", "is beyond any figure that can be stored")
+            result: tuple[Decimal | None, str, str, str] = (
+                None,
+                "",
+                "",
+                "is beyond any figure that can be stored",
+            )
             self._numbers[text] = result
             return result
         if number is not None:
@@ -331,7 +336,7 @@ class Reader:
     @staticmethod
     def _merged_down(table: Table) -> dict[tuple[int, int], str]:
         """Text of merged cells in the body, by place, without their first cell."""
-        first = {number: row for number, row in table.body}
+        first = dict(table.body)
         held = {}
         for r0, c0, r1, c1 in table.sheet.merges:
             row = first.get(r0)
@@ -486,7 +491,7 @@ class Reader:
                 "header",
                 text,
                 problem.problem or "names no indicator",
-                problem.nearest,
+                self.vocabulary.suggest(problem) if problem.problem else (),
             )
             return None
         units = self.vocabulary.units_of(unit_text) if unit_text.strip() else ()

@@ -26,7 +26,9 @@ MAX_MEMBERS = 2_000
 MAX_LINES_IN_A_CELL = 20
 ZIP, OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 # A formula whose value the writing program never stored, and an error, read as empty cells.
-ERROR = re.compile(rb'<c\b(?=[^>]*\bt="e")[^>]*?\br="([A-Z]{1,4}[0-9]{1,8})"[^>]*>(?:<f\b[^>]*>[^<]*</f>)?<v>([^<]*)</v>')
+ERROR = re.compile(
+    rb'<c\b(?=[^>]*\bt="e")[^>]*?\br="([A-Z]{1,4}[0-9]{1,8})"[^>]*>(?:<f\b[^>]*>[^<]*</f>)?<v>([^<]*)</v>'
+)
 UNCOMPUTED = re.compile(
     rb'<c\b[^>]*?\br="([A-Z]{1,4}[0-9]{1,8})"[^>]*><f\b[^>]*>[^<]*</f>(?:<v\s*/>|<v></v>)?</c>'
 )

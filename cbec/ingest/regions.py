@@ -46,9 +46,7 @@ def short_names(name: str) -> set[str]:
         names |= {stem, stem + "州", stem + "自治州"}
     elif name.endswith("地区"):
         names |= {name[:-2]}
-    elif name.endswith("盟"):
-        names |= {name[:-1]}
-    elif name.endswith("市"):
+    elif name.endswith("盟") or name.endswith("市"):
         names |= {name[:-1]}
     return {n for n in names if len(n) >= 2}
 
@@ -69,7 +67,7 @@ class Regions:
             self._by_code.setdefault((level, row["region_code"]), []).append(row)
             if level == "province":
                 names = {row["name_zh"], PROVINCE_SUFFIX.sub("", row["name_zh"])}
-                self._province_names |= {n: row["region_code"] for n in names}
+                self._province_names |= dict.fromkeys(names, row["region_code"])
             else:
                 names = short_names(row["name_zh"])
             english = compact(row["name_en"])

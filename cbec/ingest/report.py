@@ -29,7 +29,9 @@ def print_run(run: Run, out: Console, err: Console, *, shows_columns: bool, expl
         _print_summary(outcome, out)
         _print_problems(outcome.imported, err)
     totals = Counter(outcome.action for outcome in run.outcomes)
-    n_cells = sum(len(o.imported.cells) for o in run.outcomes if o.action in ("landed", "unchanged", "would land"))
+    n_cells = sum(
+        len(o.imported.cells) for o in run.outcomes if o.action in ("landed", "unchanged", "would land")
+    )
     counted = ", ".join(f"{n} {action}" for action, n in totals.items()) or "no file found"
     out.print(f"{len(run.outcomes)} files: {counted}; {n_cells} cells", highlight=False)
     if run.docs:
@@ -116,7 +118,12 @@ def _print_sheet(imported: Imported, sheets: list[Recognition], out: Console, ex
         role = "filled figures" if meaning.is_filled else column.role.replace("_value", " as header")
         why = (meaning.note or meaning.matched) if explains or column.role == "ignore" else ""
         grid.add_row(
-            str(column.place), column.header.replace("[", r"\["), role, indicator, unit, why.replace("[", r"\[")
+            str(column.place),
+            column.header.replace("[", r"\["),
+            role,
+            indicator,
+            unit,
+            why.replace("[", r"\["),
         )
     out.print(grid)
     for place, reason in table.dropped:

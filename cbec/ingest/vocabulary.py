@@ -145,7 +145,9 @@ class Vocabulary:
             names = sorted({u.name_en for u in self.registry.units.values()})
             names += [p.pattern for p, _ in self.registry.unit_patterns if p.pattern.isalnum()]
             return nearest(meaning.matched, names)
-        return nearest(compact(meaning.matched[:200]).translate(self.registry.simplified), self.registry.names())
+        return nearest(
+            compact(meaning.matched[:200]).translate(self.registry.simplified), self.registry.names()
+        )
 
     def _without_units(self, clean: str) -> list[tuple[str, str]]:
         """The header as it is, then without the unit at its end, then without footnote marks."""

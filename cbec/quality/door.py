@@ -50,7 +50,9 @@ class ExpectFiguresNotToBeNegative(gxe.ExpectColumnValuesToBeInSet):
 class ExpectFiguresToBePossible(gxe.ExpectColumnValuesToBeInSet):
     """Within the bounds of registry.indicator_bound."""
 
-    description: str = "No figure is beyond the greatest possible value of its indicator: that is another unit."
+    description: str = (
+        "No figure is beyond the greatest possible value of its indicator: that is another unit."
+    )
 
 
 class ExpectPartsToSumToTotal(gxe.ExpectColumnValuesToBeInSet):
@@ -161,7 +163,13 @@ def flags(frame: pd.DataFrame, registry: Registry, held: pd.DataFrame, before: p
     out = frame.copy()
     keys = ["region_level", "region_code", "year", "indicator_id"]
     out["key"] = (
-        out["region_level"] + " " + out["region_code"] + " " + out["year"].astype(str) + " " + out["indicator_id"]
+        out["region_level"]
+        + " "
+        + out["region_code"]
+        + " "
+        + out["year"].astype(str)
+        + " "
+        + out["indicator_id"]
     )
     pairs = pd.MultiIndex.from_arrays([out["indicator_id"], out["region_level"]])
     unbounded = (-np.inf, np.inf)
@@ -188,9 +196,9 @@ def _default_bound(indicator: str, registry: Registry) -> tuple[float, float]:
 
 
 def _series(out: pd.DataFrame) -> pd.DataFrame:
-    return out.loc[out["value"].notna(), ["region_level", "indicator_id", "region_code", "year", "value"]].sort_values(
-        ["region_level", "indicator_id", "region_code", "year"]
-    )
+    return out.loc[
+        out["value"].notna(), ["region_level", "indicator_id", "region_code", "year", "value"]
+    ].sort_values(["region_level", "indicator_id", "region_code", "year"])
 
 
 def _neighbours(out: pd.DataFrame) -> pd.DataFrame:
@@ -220,7 +228,9 @@ def _parts_sum(out: pd.DataFrame, registry: Registry) -> pd.Series:
         present = out[out["indicator_id"].isin([total, *parts]) & out["value"].notna()]
         if present["indicator_id"].nunique() != len(parts) + 1:
             continue
-        wide = present.pivot_table(index=place, columns="indicator_id", values="value", aggfunc="first").dropna()
+        wide = present.pivot_table(
+            index=place, columns="indicator_id", values="value", aggfunc="first"
+        ).dropna()
         gap = (wide[list(parts)].sum(axis=1) - wide[total]).abs()
         bad = wide.index[gap > (PARTS_SHARE * wide[total].abs()).clip(lower=0.05)]
         rows = out[out["indicator_id"] == total]
@@ -282,7 +292,9 @@ def _not_straight(out: pd.DataFrame) -> pd.Series:
     moved = (near["after"] - near["before"]).abs() > 0
     bend = (near["after"] - 2 * near["value"] + near["before"]).abs()
     near["straight"] = moved & (bend <= 1e-9 * near["value"].abs().clip(lower=1e-9))
-    share = near.groupby(["region_level", "indicator_id", "year"], observed=True)["straight"].agg(["mean", "size"])
+    share = near.groupby(["region_level", "indicator_id", "year"], observed=True)["straight"].agg(
+        ["mean", "size"]
+    )
     bad = share.index[(share["mean"] > STRAIGHT_SHARE) & (share["size"] >= 30)]
     where = pd.MultiIndex.from_frame(out[["region_level", "indicator_id", "year"]]).isin(bad)
     holds.loc[where] = False
@@ -306,10 +318,14 @@ class Door:
             suite = self._context.suites.add(gx.ExpectationSuite(name=f"{kind} file"))
             suite.add_expectation(ExpectKeysToBeUnique(column="key", severity="critical"))
             suite.add_expectation(
-                gxe.ExpectColumnValuesToBeBetween(column="year", min_value=1900, max_value=2100, severity="critical")
+                gxe.ExpectColumnValuesToBeBetween(
+                    column="year", min_value=1900, max_value=2100, severity="critical"
+                )
             )
             suite.add_expectation(
-                gxe.ExpectColumnValuesToMatchRegex(column="region_code", regex=r"^\d{6}$", severity="critical")
+                gxe.ExpectColumnValuesToMatchRegex(
+                    column="region_code", regex=r"^\d{6}$", severity="critical"
+                )
             )
             for rule in RULES:
                 suite.add_expectation(
@@ -336,7 +352,9 @@ class Door:
             batch_parameters={"dataframe": frame[shown]}, result_format={"result_format": "SUMMARY"}
         )
         failed = {
-            (r.expectation_config.type, r.expectation_config.kwargs.get("column")): str(r.expectation_config.severity)
+            (r.expectation_config.type, r.expectation_config.kwargs.get("column")): str(
+                r.expectation_config.severity
+            )
             for r in result.results
             if not r.success
         }

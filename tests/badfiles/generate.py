@@ -18,7 +18,12 @@ import xlwt
 Key = tuple[str, int, str]
 Table = list[list[object]]
 
-CITIES = (("石家庄市", "130100", 5000.5), ("唐山市", "130200", 6100.25), ("秦皇岛市", "130300", 1250.0), ("邯郸市", "130400", 3145.4))
+CITIES = (
+    ("石家庄市", "130100", 5000.5),
+    ("唐山市", "130200", 6100.25),
+    ("秦皇岛市", "130300", 1250.0),
+    ("邯郸市", "130400", 3145.4),
+)
 YEARS = (2014, 2015, 2016)
 HEADER: list[object] = ["城市", "年份", "GDP(亿元)", "常住人口(万人)"]
 
@@ -42,10 +47,14 @@ def figure(base: float, year: int) -> float:
 
 
 def rows() -> Table:
-    return [[name, year, figure(gdp, year), figure(gdp / 7, year)] for name, _, gdp in CITIES for year in YEARS]
+    return [
+        [name, year, figure(gdp, year), figure(gdp / 7, year)] for name, _, gdp in CITIES for year in YEARS
+    ]
 
 
-def truth(*, without: set[tuple[str, int]] = frozenset(), indicators: tuple[str, ...] = ("gdp", "pop")) -> dict[Key, float]:  # type: ignore[assignment]
+def truth(
+    *, without: set[tuple[str, int]] = frozenset(), indicators: tuple[str, ...] = ("gdp", "pop")
+) -> dict[Key, float]:  # type: ignore[assignment]
     names = {"gdp": ("gdp", 1.0), "pop": ("resident_population_year_end", 7.0)}
     return {
         (code, year, names[i][0]): figure(gdp / names[i][1], year)
@@ -110,7 +119,16 @@ def base() -> Table:
 
 def cases(folder: Path) -> list[Case]:
     """Every case. folder: a place for files that only a path can be written to."""
-    return [*_encodings(), *_numbers(), *_years(), *_regions(), *_tables(), *_workbooks(folder), *_broken(), *_large()]
+    return [
+        *_encodings(),
+        *_numbers(),
+        *_years(),
+        *_regions(),
+        *_tables(),
+        *_workbooks(folder),
+        *_broken(),
+        *_large(),
+    ]
 
 
 def _encodings() -> list[Case]:
@@ -120,7 +138,10 @@ def _encodings() -> list[Case]:
         traditional = traditional.replace(simple, other)
     data = csv(base())
     mark = data.index("唐山".encode()) + 1
-    found = [Case(f"enc_{n}.csv", csv(base(), n), full) for n in ("utf-8", "utf-8-sig", "gb18030", "gbk", "gb2312", "utf-16")]
+    found = [
+        Case(f"enc_{n}.csv", csv(base(), n), full)
+        for n in ("utf-8", "utf-8-sig", "gb18030", "gbk", "gb2312", "utf-16")
+    ]
     found += [
         Case("enc_utf16le_unmarked.csv", csv(base(), "utf-16-le"), full),
         Case("enc_utf16be_unmarked.csv", csv(base(), "utf-16-be"), full),
@@ -159,17 +180,32 @@ def _numbers() -> list[Case]:
         ok = value == "5300."
         key = {(*one, "gdp"): 5300.0} if ok else {}
         quoted = f'"{value}"' if "," in value else value
-        found.append(Case(f"num_bad_{n:02}.csv", csv(edited(3, 3, quoted)), (truth() | key) if ok else {}, "" if ok else place))
+        found.append(
+            Case(
+                f"num_bad_{n:02}.csv",
+                csv(edited(3, 3, quoted)),
+                (truth() | key) if ok else {},
+                "" if ok else place,
+            )
+        )
     for n, (value, number) in enumerate(
         {"５３００.５": 5300.5, '"5,300.5"': 5300.5, "5 300.5": 5300.5, "\u200b5300.5": 5300.5, "5300.5\u00a0": 5300.5, "5300.5①": 5300.5,
          "5300.5*": 5300.5, "5300.5[1]": 5300.5, "5.3e3": 5300.0, "+5300.5": 5300.5, "05300.5": 5300.5, '"５，３００"': 5300.0, ' "5300.5"': None,
          "5300.12345678901234": 5300.123456789}.items()
     ):  # fmt: skip
         if number is not None:
-            found.append(Case(f"num_good_{n:02}.csv", csv(edited(3, 3, value)), truth() | {(*one, "gdp"): number}))
-    for n, value in enumerate(("", "-", "—", "–", "…", "...", "..", "NA", "n/a", "#N/A", "nan", "空", "*", "①", "--", "……", "　")):
+            found.append(
+                Case(f"num_good_{n:02}.csv", csv(edited(3, 3, value)), truth() | {(*one, "gdp"): number})
+            )
+    for n, value in enumerate(
+        ("", "-", "—", "–", "…", "...", "..", "NA", "n/a", "#N/A", "nan", "空", "*", "①", "--", "……", "　")
+    ):
         left = {k: v for k, v in truth().items() if k != (*one, "gdp")}
-        found.append(Case(f"num_missing_{n:02}.csv", csv(edited(3, 3, value)), left, missing=frozenset({(*one, "gdp")})))
+        found.append(
+            Case(
+                f"num_missing_{n:02}.csv", csv(edited(3, 3, value)), left, missing=frozenset({(*one, "gdp")})
+            )
+        )
     found += [
         Case("num_negative_population.csv", csv(edited(3, 4, -5.0)), place="!R3C4"),
         Case("num_minus_sign.csv", csv(edited(3, 4, "−700")), place="!R3C4"),
@@ -184,7 +220,23 @@ def _numbers() -> list[Case]:
 
 def _years() -> list[Case]:
     found = []
-    for n, value in enumerate(("20222", "202", "2022.5", "15", "2099", "二〇一五", "2015/16", "2014-2015", "", "x", "1015", "2o15", "2015-12-31")):
+    for n, value in enumerate(
+        (
+            "20222",
+            "202",
+            "2022.5",
+            "15",
+            "2099",
+            "二〇一五",
+            "2015/16",
+            "2014-2015",
+            "",
+            "x",
+            "1015",
+            "2o15",
+            "2015-12-31",
+        )
+    ):
         found.append(Case(f"year_bad_{n:02}.csv", csv(edited(3, 2, value)), place="!R3C2"))
     for n, value in enumerate(("2015年", "２０１５", "2015.0", " 2015 ", "2015年度", "2015\u200b")):
         found.append(Case(f"year_good_{n:02}.csv", csv(edited(3, 2, value)), truth()))
@@ -193,9 +245,39 @@ def _years() -> list[Case]:
 
 def _regions() -> list[Case]:
     found = []
-    for n, value in enumerate(("石家庒市", "辛集市", "", "城市甲", "12345", "石家庄市市", "恩施市", "延吉市", "Springfield", "石家庄市(市辖区)", "大理市", "2014")):
-        found.append(Case(f"region_bad_{n:02}.csv", csv(edited(3, 1, value)), place="!R3C1" if value else "!R3C"))
-    for n, value in enumerate(("石家庄", "石 家 庄", "石家\u200b庄市", "Shijiazhuang", "SHIJIAZHUANG CITY", "河北石家庄", "河北省石家庄市", "石家庄市*", "　石家庄市　", "石家莊市")):
+    for n, value in enumerate(
+        (
+            "石家庒市",
+            "辛集市",
+            "",
+            "城市甲",
+            "12345",
+            "石家庄市市",
+            "恩施市",
+            "延吉市",
+            "Springfield",
+            "石家庄市(市辖区)",
+            "大理市",
+            "2014",
+        )
+    ):
+        found.append(
+            Case(f"region_bad_{n:02}.csv", csv(edited(3, 1, value)), place="!R3C1" if value else "!R3C")
+        )
+    for n, value in enumerate(
+        (
+            "石家庄",
+            "石 家 庄",
+            "石家\u200b庄市",
+            "Shijiazhuang",
+            "SHIJIAZHUANG CITY",
+            "河北石家庄",
+            "河北省石家庄市",
+            "石家庄市*",
+            "　石家庄市　",
+            "石家莊市",
+        )
+    ):
         found.append(Case(f"region_good_{n:02}.csv", csv(edited(3, 1, value)), truth()))
 
     def small(name: str, table: Table, loads: dict[Key, float] | None = None, place: str = "") -> Case:
@@ -229,17 +311,26 @@ def _regions() -> list[Case]:
 def _tables() -> list[Case]:
     full = truth()
     gdp = truth(indicators=("gdp",))
-    doubled = base() + [list(base()[1])]
-    contradicting = base() + [["石家庄市", 2014, 1.5, 700.0]]
+    doubled = [*base(), list(base()[1])]
+    contradicting = [*base(), ["石家庄市", 2014, 1.5, 700.0]]
     twice_equal = [[*row, row[2]] for row in base()]
     twice_other = [[*row, row[2] if n == 0 else float(str(row[2])) + 1] for n, row in enumerate(base())]
-    wide = [["城市", *[f"{y}年" for y in reversed(YEARS)]], *[[name, *[figure(g, y) for y in reversed(YEARS)]] for name, _, g in CITIES]]
+    wide = [
+        ["城市", *[f"{y}年" for y in reversed(YEARS)]],
+        *[[name, *[figure(g, y) for y in reversed(YEARS)]] for name, _, g in CITIES],
+    ]
     across = [["年份", *[c[0] for c in CITIES]], *[[y, *[figure(c[2], y) for c in CITIES]] for y in YEARS]]
     long = [["城市", "年份", "指标", "数值", "单位"]]
     for name, year, g, p in rows():
         long += [[name, year, "地区生产总值", g, "亿元"], [name, year, "年末常住人口", p, "万人"]]
-    ten_thousand = [["城市", "年份", "GDP(万元)", "常住人口(人)"], *[[a, b, f"{float(c) * 1e4:.0f}", f"{float(d) * 1e4:.0f}"] for a, b, c, d in rows()]]
-    yuan = [["城市", "年份", "GDP(元)", "常住人口(万人)"], *[[a, b, f"{float(c) * 1e8:.0f}", d] for a, b, c, d in rows()]]
+    ten_thousand = [
+        ["城市", "年份", "GDP(万元)", "常住人口(人)"],
+        *[[a, b, f"{float(c) * 1e4:.0f}", f"{float(d) * 1e4:.0f}"] for a, b, c, d in rows()],
+    ]
+    yuan = [
+        ["城市", "年份", "GDP(元)", "常住人口(万人)"],
+        *[[a, b, f"{float(c) * 1e8:.0f}", d] for a, b, c, d in rows()],
+    ]
 
     def headed(*names: str) -> Table:
         return [list(names), *rows()]
@@ -304,7 +395,11 @@ def _workbooks(folder: Path) -> list[Case]:
         book["Sheet1"].merge_cells("B1:D1")
         book["Sheet1"].merge_cells("A1:A2")
 
-    merged = [["城市", "GDP(亿元)", None, None], [None, *YEARS], *[[n, *[figure(g, y) for y in YEARS]] for n, _, g in CITIES]]
+    merged = [
+        ["城市", "GDP(亿元)", None, None],
+        [None, *YEARS],
+        *[[n, *[figure(g, y) for y in YEARS]] for n, _, g in CITIES],
+    ]
     down = [list(HEADER)] + [[r[0] if n % 3 == 0 else None, *r[1:]] for n, r in enumerate(rows())]
 
     def merge_down(book: openpyxl.Workbook) -> None:
@@ -330,7 +425,10 @@ def _workbooks(folder: Path) -> list[Case]:
     frame.to_stata(path, write_index=False, version=118)
     stata = path.read_bytes()
     notes = {"说明": [["关于本表的说明文字，单位见各列"], ["版本一"]], "Sheet1": base()}
-    copy = {"Sheet1": base(), "汇总": [["城市", *YEARS], *[[n, *[figure(g, y) for y in YEARS]] for n, _, g in CITIES]]}
+    copy = {
+        "Sheet1": base(),
+        "汇总": [["城市", *YEARS], *[[n, *[figure(g, y) for y in YEARS]] for n, _, g in CITIES]],
+    }
     return [
         Case("book_plain.xlsx", data, full),
         Case("book_old.xls", xls(base()), full),
@@ -377,7 +475,10 @@ def _broken() -> list[Case]:
     encrypted[6] |= 1
     encrypted[encrypted.index(b"PK\x01\x02") + 8] |= 1
     bomb = io.BytesIO()
-    with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive, archive.open("bomb.csv", "w", force_zip64=True) as member:
+    with (
+        zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive,
+        archive.open("bomb.csv", "w", force_zip64=True) as member,
+    ):
         for _ in range(400):
             member.write(b"\x00" * 2**20)
     book_bomb = io.BytesIO()

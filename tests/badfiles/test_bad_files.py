@@ -41,7 +41,9 @@ def test_the_corpus_is_large_enough(corpus: tuple[list[Case], dict[str, Any]]) -
     assert len({case.name for case in every}) == len(every)
 
 
-def test_each_file_is_loaded_right_or_refused_with_its_place(corpus: tuple[list[Case], dict[str, Any]]) -> None:
+def test_each_file_is_loaded_right_or_refused_with_its_place(
+    corpus: tuple[list[Case], dict[str, Any]],
+) -> None:
     every, answer = corpus
     wrong = []
     for case in every:
@@ -74,7 +76,9 @@ def test_each_file_is_loaded_right_or_refused_with_its_place(corpus: tuple[list[
 
 def test_none_takes_long_or_much_memory(corpus: tuple[list[Case], dict[str, Any]]) -> None:
     _, answer = corpus
-    slow = {name: found["seconds"] for name, found in answer["files"].items() if found["seconds"] > MAX_SECONDS}
+    slow = {
+        name: found["seconds"] for name, found in answer["files"].items() if found["seconds"] > MAX_SECONDS
+    }
     assert not slow
     assert answer["peak_mb"] < MAX_MB
 

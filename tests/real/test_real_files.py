@@ -30,7 +30,9 @@ COMPLETE = (
 def landed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str], float]:
     folder = tmp_path_factory.mktemp("real")
     start = time.perf_counter()
-    done = run_cbec("import", str(REAL), warehouse=folder / "warehouse", env={"CBEC_LANDING": str(folder / "landing")})
+    done = run_cbec(
+        "import", str(REAL), warehouse=folder / "warehouse", env={"CBEC_LANDING": str(folder / "landing")}
+    )
     return folder, done, time.perf_counter() - start
 
 
@@ -62,7 +64,9 @@ def test_every_file_is_imported_in_time(landed: tuple[Path, subprocess.Completed
     assert seconds < 60
 
 
-def test_importing_twice_changes_nothing(landed: tuple[Path, subprocess.CompletedProcess[str], float]) -> None:
+def test_importing_twice_changes_nothing(
+    landed: tuple[Path, subprocess.CompletedProcess[str], float],
+) -> None:
     folder = landed[0]
     before = {p.name: (p.stat().st_mtime_ns, p.read_bytes()) for p in (folder / "landing").iterdir()}
     done = run_cbec(
@@ -93,7 +97,11 @@ def test_declared_fills_are_imputed_and_nothing_else(cells: duckdb.DuckDBPyConne
 
     (path,) = (REAL / "city").glob("298*.xlsx")
     sheet = openpyxl.load_workbook(path, read_only=True, data_only=True)["面板数据"]
-    rows = [row for row in sheet.iter_rows(min_row=2, max_col=9, values_only=True) if isinstance(row[0], int | float)]
+    rows = [
+        row
+        for row in sheet.iter_rows(min_row=2, max_col=9, values_only=True)
+        if isinstance(row[0], int | float)
+    ]
     filled = {f"面板数据!R{n}C8" for n, row in enumerate(sheet.iter_rows(min_row=1, max_col=9, values_only=True), 1)
               if n > 1 and isinstance(row[0], int | float) and row[6] is None and row[7] is not None}  # fmt: skip
     found = dict(
@@ -141,7 +149,9 @@ def test_units_statuses_and_places_are_those_of_the_files(cells: duckdb.DuckDBPy
         " where source_id = 'ceads_province'"
     )
     assert across == (26, 30, 5, 1997)
-    patents = one("select count(distinct region_code) from cell where indicator_id = 'patent_grants' and year = 2010")
+    patents = one(
+        "select count(distinct region_code) from cell where indicator_id = 'patent_grants' and year = 2010"
+    )
     assert patents == (31,)
     nobody = one("select count(*) from cell where region_code = '341400' and year > 2010")
     assert nobody == (0,)
@@ -168,6 +178,13 @@ def test_a_dry_run_shows_and_loads_nothing(tmp_path: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert not (tmp_path / "landing").exists()
-    for word in ("years across", "regions across", "one figure a row", "gdp_secondary", "100m_yuan", "sum over regions"):
+    for word in (
+        "years across",
+        "regions across",
+        "one figure a row",
+        "gdp_secondary",
+        "100m_yuan",
+        "sum over regions",
+    ):
         assert word in done.stdout, word
     assert os.path.isfile(next((tmp_path / "imports").rglob("data_docs/index.html")))

@@ -40,7 +40,9 @@ def test_numbers(text: str, value: str, marks: str) -> None:
     assert (found.value, found.marks) == (Decimal(value), marks)
 
 
-@pytest.mark.parametrize("text", ["1.2.3", "12,34", "12 34", "约5", "=1", "", "-", "inf", "0x1", "1_0", "5亿", "(5)", "½"])
+@pytest.mark.parametrize(
+    "text", ["1.2.3", "12,34", "12 34", "约5", "=1", "", "-", "inf", "0x1", "1_0", "5亿", "(5)", "½"]
+)
 def test_what_is_no_number(text: str) -> None:
     assert number_of(text) is None
 
@@ -170,7 +172,9 @@ def test_an_unknown_header_gives_a_mapping_that_makes_the_next_run_succeed(tmp_p
 
 def test_landing_is_stable_versioned_and_removable(tmp_path: Path) -> None:
     first = read("城市,年份,GDP(亿元)\n保定,2014,3000.5\n", publication="city_panel")
-    table = to_table(first.cells, vintage="city_panel", source_id="city_panel_vendor", source_file="a.csv", sha256="a" * 64)
+    table = to_table(
+        first.cells, vintage="city_panel", source_id="city_panel_vendor", source_file="a.csv", sha256="a" * 64
+    )
     path = land(tmp_path, table, "a" * 64)
     before = path.read_bytes()
     land(tmp_path, table, "a" * 64)
@@ -178,7 +182,10 @@ def test_landing_is_stable_versioned_and_removable(tmp_path: Path) -> None:
     keys = {cell.key for cell in first.cells}
     assert free_vintage(tmp_path, "city_panel", keys, "b" * 64) == "city_panel_r2"
     assert free_vintage(tmp_path, "city_panel", keys, "a" * 64) == "city_panel"
-    assert free_vintage(tmp_path, "city_panel", {("prefecture", "130600", 2015, "gdp")}, "b" * 64) == "city_panel"
+    assert (
+        free_vintage(tmp_path, "city_panel", {("prefecture", "130600", 2015, "gdp")}, "b" * 64)
+        == "city_panel"
+    )
     assert [entry.source_file for entry in listed(tmp_path)] == ["a.csv"]
     with pytest.raises(CbecError, match="no landed file"):
         remove(tmp_path, "b.csv")
