@@ -411,7 +411,8 @@ class Reader:
             if not meaning.indicator:
                 self.extract.problem(
                     Problem(self.file, locator(table.sheet.name, column.header_row, column.place), "table",
-                            table.sheet.name, f"{column.header!r} has no indicator in header, title or file name",
+                            table.sheet.name,
+                            f"{column.header[:40]!r} has no indicator in header, title or file name",
                             tuple(list(self.registry.names())[:3]))
                 )  # fmt: skip
                 return None
@@ -430,7 +431,10 @@ class Reader:
     def _unit(
         self, table: Table, column: Column, meaning: Meaning, text: str, units: tuple[str, ...], row: int = 0
     ) -> str:
-        """Unit of an indicator: its header's, else the table's, the publication's, the notes'; '' is a problem."""
+        """Unit of an indicator: its header's, else the table's, the publication's or the notes'.
+
+        '' after a problem.
+        """
         place = locator(table.sheet.name, row or column.header_row, column.place)
         indicator = meaning.indicator
         own = units or meaning.units
@@ -439,8 +443,9 @@ class Reader:
             if not unit:
                 wanted = self.registry.indicators[indicator].unit
                 self.extract.problem(
-                    Problem(self.file, place, "unit", column.header, f"has the unit {text!r}, but {indicator} is in"
-                            f" {self.registry.units[wanted].name_en}", (self.registry.units[wanted].name_en,))
+                    Problem(self.file, place, "unit", column.header,
+                            f"has the unit {text!r}, but {indicator} is in {self.registry.units[wanted].name_en}",
+                            (self.registry.units[wanted].name_en,))
                 )  # fmt: skip
             return unit
         for candidate in (own, table.units, meaning.units, self._note_units):

@@ -1,4 +1,4 @@
-"""The landing folder: one Parquet file per imported file, named by its SHA-256, written whole or not at all."""
+"""The landing folder: one Parquet file per imported file, named by its SHA-256, whole or not there."""
 
 from __future__ import annotations
 

@@ -16,7 +16,8 @@ from cbec.ingest.registry import Registry, Row
 from cbec.ingest.text import compact
 
 PROVINCE_SUFFIX = re.compile("(?:维吾尔自治区|壮族自治区|回族自治区|自治区|特别行政区|省|市)$")
-ETHNONYM = "土家族|布依族|哈尼族|彝族|傣族|景颇族|傈僳族|羌族|藏族|苗族|侗族|壮族|白族|回族|蒙古族|朝鲜族|蒙古|哈萨克|柯尔克孜"
+ETHNONYM = "土家族|布依族|哈尼族|彝族|傣族|景颇族|傈僳族|羌族|藏族|苗族|侗族|壮族|白族"
+    "|回族|蒙古族|朝鲜族|蒙古|哈萨克|柯尔克孜"
 AUTONOMOUS = re.compile(f"(?:{ETHNONYM})*自治州$")
 ENGLISH_TAIL = re.compile(
     r"(?:(?:zhuang|hui|uygur|uyghur)?(?:autonomousregion)|province|municipality|city|prefecture|league)$"
@@ -39,7 +40,7 @@ class Match:
 
 
 def short_names(name: str) -> set[str]:
-    """A full Chinese name of a prefecture-level unit and the short forms in use, 市 never dropped to a county."""
+    """A full Chinese name of a prefecture-level unit and its short forms, none of them a county's."""
     names = {name}
     if AUTONOMOUS.search(name):
         stem = AUTONOMOUS.sub("", name)

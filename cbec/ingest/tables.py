@@ -108,7 +108,7 @@ def recognise(file: str, sheet: Sheet, vocabulary: Vocabulary, mapping: Mapping)
 
 
 def _texts(sheet: Sheet, length: int) -> tuple[str, ...]:
-    """Remarks of at least so many characters; figures left out. Only few rows of a long sheet hold short ones."""
+    """Remarks of at least so many characters, without figures; short ones from the first rows only."""
     rows = sheet.rows if length > 2 else sheet.rows[:500]
     found = dict.fromkeys(c for _, row in rows for c in row if len(c) >= length)
     return tuple(plain(c) for c in found if not _is_figure(c))

@@ -111,15 +111,19 @@ class Rule:
 
 RULES = (
     Rule("not_negative", ExpectFiguresNotToBeNegative, "value", "is below the least possible value"),
-    Rule("possible", ExpectFiguresToBePossible, "value", "is beyond the greatest possible value; check the unit",
+    Rule("possible", ExpectFiguresToBePossible, "value",
+         "is beyond the greatest possible value; check the unit",
          shares=(("", 1.0), ("vendor", 0.995)), suspect="out_of_range"),
     Rule("no_slip", ExpectNoUnitSlip, "value", "is far from the years beside it, as after a slip of the unit",
          shares=(("", 1.0), ("vendor", 0.99), ("inventory", 0.98), ("gridded", 0.98)), suspect="unit_slip"),
     Rule("parts_sum", ExpectPartsToSumToTotal, "value", "is a total that its parts do not add up to",
          shares=(("", 0.98), ("vendor", 0.9)), suspect="parts_sum"),
-    Rule("known_in_year", ExpectNamesToBeKnownInTheYear, "region", "names a region that does not exist in that year"),
-    Rule("magnitude", ExpectMagnitudeOfTheEditionBefore, "unit", "has another magnitude than the figures held so far"),
-    Rule("coverage", ExpectCoverageNotToShrink, "key", "lacks figures that the version before had", "warning"),
+    Rule("known_in_year", ExpectNamesToBeKnownInTheYear, "region",
+         "names a region that does not exist in that year"),
+    Rule("magnitude", ExpectMagnitudeOfTheEditionBefore, "unit",
+         "has another magnitude than the figures held so far"),
+    Rule("coverage", ExpectCoverageNotToShrink, "key",
+         "lacks figures that the version before had", "warning"),
     Rule("not_straight", ExpectSeriesNotToBeInterpolated, "value",
          "stands in a year in which many series of the column run exactly straight", "warning"),
 )  # fmt: skip

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import subprocess
 import time
 from pathlib import Path
@@ -187,4 +186,4 @@ def test_a_dry_run_shows_and_loads_nothing(tmp_path: Path) -> None:
         "sum over regions",
     ):
         assert word in done.stdout, word
-    assert os.path.isfile(next((tmp_path / "imports").rglob("data_docs/index.html")))
+    assert next((tmp_path / "imports").rglob("data_docs/index.html")).is_file()
