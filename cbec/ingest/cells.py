@@ -441,11 +441,11 @@ class Reader:
         if text and units:
             unit = self.vocabulary.unit_for(indicator, units)
             if not unit:
-                wanted = self.registry.indicators[indicator].unit
+                wanted = self.registry.units[self.registry.indicators[indicator].unit].name_en
                 self.extract.problem(
                     Problem(self.file, place, "unit", column.header,
-                            f"has the unit {text!r}, but {indicator} is in {self.registry.units[wanted].name_en}",
-                            (self.registry.units[wanted].name_en,))
+                            f"has the unit {text!r}, but {indicator} is in {wanted}",
+                            (wanted,))
                 )  # fmt: skip
             return unit
         for candidate in (own, table.units, meaning.units, self._note_units):

@@ -138,7 +138,7 @@ def _judged(project: Project, recogniser: Recogniser, door: Door, imported: Impo
 
 
 def _held(project: Project, recogniser: Recogniser, imported: Imported) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Figures of the shipped yearbooks and of landed files, and those of the same publication, in own units."""
+    """Figures of the shipped yearbooks and landed files, and those of the same publication, in own units."""
     import pandas as pd
     import pyarrow.parquet as pq
 

@@ -16,8 +16,10 @@ from cbec.ingest.registry import Registry, Row
 from cbec.ingest.text import compact
 
 PROVINCE_SUFFIX = re.compile("(?:维吾尔自治区|壮族自治区|回族自治区|自治区|特别行政区|省|市)$")
-ETHNONYM = "土家族|布依族|哈尼族|彝族|傣族|景颇族|傈僳族|羌族|藏族|苗族|侗族|壮族|白族"
+ETHNONYM = (
+    "土家族|布依族|哈尼族|彝族|傣族|景颇族|傈僳族|羌族|藏族|苗族|侗族|壮族|白族"
     "|回族|蒙古族|朝鲜族|蒙古|哈萨克|柯尔克孜"
+)
 AUTONOMOUS = re.compile(f"(?:{ETHNONYM})*自治州$")
 ENGLISH_TAIL = re.compile(
     r"(?:(?:zhuang|hui|uygur|uyghur)?(?:autonomousregion)|province|municipality|city|prefecture|league)$"
