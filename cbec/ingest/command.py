@@ -195,7 +195,7 @@ def _landed(project: Project, imported: Imported, options: Options) -> Outcome:
         imported.cells,
         vintage=vintage,
         source_id=imported.publication.source_id,
-        source_file=imported.file.name,
+        source_file=imported.file.landed_name,
         sha256=sha256,
         is_simulated=options.is_simulated,
     )

@@ -52,6 +52,12 @@ class File:
     path: Path
 
     @property
+    def landed_name(self) -> str:
+        """Name without the folders around it, so that a file is the same from wherever it is imported."""
+        is_member = self.path.suffix.lower() == ".zip"
+        return self.name[self.name.index(self.path.name) :] if is_member else self.path.name
+
+    @property
     def sha256(self) -> str:
         return hashlib.sha256(self.data).hexdigest()
 

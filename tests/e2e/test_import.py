@@ -41,7 +41,6 @@ def test_look_load_build_list_remove(place: Path) -> None:
     loaded = cbec(place, "import", str(place / "good.csv"))
     assert "landed; 6 cells" in loaded.stdout, loaded.stderr
     assert loaded.stderr == ""
-    assert "unchanged; 6 cells" in cbec(place, "import", str(place / "good.csv")).stdout
     built = cbec(place, "build")
     assert built.returncode == 0, built.stderr
     with duckdb.connect(str(place / "warehouse/cbec.duckdb"), read_only=True) as db:
@@ -86,7 +85,6 @@ def test_check_looks_and_loads_nothing(place: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert not (place / "landing").exists()
     assert next((place / "warehouse/imports").rglob("data_docs/index.html")).is_file()
-    assert cbec(place, "check", str(place / "bad.csv")).returncode == 2
 
 
 def test_nothing_to_import_says_so(place: Path) -> None:
