@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -63,9 +64,34 @@ def _build(target: str, as_json: bool) -> None:
     out.print(f"{result.passed} tests passed, {result.warned} warned; see `cbec status`", highlight=False)
 
 
+Paths = Annotated[list[Path] | None, typer.Argument(help="Files, folders or zips.", show_default=False)]
+Publication = Annotated[
+    str, typer.Option("--publication", help="Publication id; see seeds/registry/publication.csv.")
+]
+MapFile = Annotated[
+    Path | None, typer.Option("--map", help="Mapping file for what is not recognised.", exists=True)
+]
+Edition = Annotated[str, typer.Option("--edition", help="Edition of the publication, such as 2019.")]
+Encoding = Annotated[str | None, typer.Option("--encoding", help="Encoding of text files that fit two.")]
+Explain = Annotated[bool, typer.Option("--explain", help="Say of each column and row why.")]
+
+
 @app.command()
-def check() -> None:
-    """Check every seed file without building; print file, line, value and the nearest valid value."""
+def check(
+    paths: Paths = None,
+    publication: Publication = "",
+    edition: Edition = "",
+    map_file: MapFile = None,
+    encoding: Encoding = None,
+    explain: Explain = False,
+) -> None:
+    """Check every seed file or, with PATHS, files to be imported; nothing is built or loaded.
+
+    Prints file, place, value and the nearest valid value of whatever is wrong, and exits 2.
+    """
+    if paths:
+        _import(paths, publication, edition, map_file, encoding, explain, lands=False, simulated=False)
+        return
     from cbec.quality.seeds import check_seeds
 
     violations = check_seeds(Project.here().root)
@@ -74,6 +100,72 @@ def check() -> None:
     if violations:
         raise typer.Exit(2)
     out.print("every seed row is valid", highlight=False)
+
+
+@app.command("import")
+def import_files(
+    paths: Paths = None,
+    publication: Publication = "",
+    edition: Edition = "",
+    map_file: MapFile = None,
+    encoding: Encoding = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what is recognised; load nothing.")
+    ] = False,
+    explain: Explain = False,
+    listing: Annotated[bool, typer.Option("--list", help="List the imported files.")] = False,
+    remove: Annotated[str, typer.Option("--remove", help="Take out a file by name or SHA-256.")] = "",
+    simulated: Annotated[bool, typer.Option("--simulated", hidden=True)] = False,
+) -> None:
+    """Load yearbook files cell by cell, each cell with its place, unit and status; then `cbec build`.
+
+    A file with an error is kept out, the others come in, and the exit code is 2.
+    """
+    if listing or remove:
+        from cbec.ingest import landing
+
+        folder = Project.here().landing
+        for entry in landing.remove(folder, remove) if remove else ():
+            out.print(f"removed {entry.source_file} ({entry.sha256[:12]})", markup=False, highlight=False)
+        if listing:
+            table = Table("file", "sha256", "source", "vintage", "cells", box=None)
+            for entry in landing.listed(folder):
+                table.add_row(
+                    entry.source_file, entry.sha256[:12], entry.source_id, entry.vintage, str(entry.n_cells)
+                )
+            out.print(table)
+        return
+    if not paths:
+        raise CbecError("name the files, folders or zips to import", exit_code=2)
+    _import(paths, publication, edition, map_file, encoding, explain, lands=not dry_run, simulated=simulated)
+
+
+def _import(
+    paths: list[Path],
+    publication: str,
+    edition: str,
+    map_file: Path | None,
+    encoding: str | None,
+    explain: bool,
+    *,
+    lands: bool,
+    simulated: bool,
+) -> None:
+    from cbec.ingest.command import Options, import_paths
+    from cbec.ingest.report import print_run
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=err, disable=not err.is_terminal, transient=True) as bar:
+        task = bar.add_task("start", total=None)
+        run = import_paths(
+            Project.here(),
+            paths,
+            Options(publication, edition, map_file, encoding, lands, simulated),
+            lambda name, done, total: bar.update(task, description=name, completed=done, total=total),
+        )
+    print_run(run, out, err, shows_columns=not lands or explain, explains=explain)
+    if run.has_errors:
+        raise typer.Exit(2)
 
 
 @app.command()

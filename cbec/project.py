@@ -20,10 +20,12 @@ class CbecError(Exception):
 
 @dataclass(frozen=True)
 class Project:
-    """The project folder and, by CBEC_WAREHOUSE or as warehouse/ inside it, the warehouse folder."""
+    """The project folder, the warehouse folder (CBEC_WAREHOUSE, or warehouse/ inside it) and the folder of
+    imported files (CBEC_LANDING, or landing/ inside it)."""
 
     root: Path
     warehouse: Path
+    landing: Path
 
     @classmethod
     def here(cls) -> Project:
@@ -31,7 +33,11 @@ class Project:
         root = Path.cwd()
         if not (root / "dbt_project.yml").is_file():
             raise CbecError(f"{root}: no dbt_project.yml here; run from the project's root", exit_code=2)
-        return cls(root, Path(os.environ.get("CBEC_WAREHOUSE", root / "warehouse")).absolute())
+        return cls(
+            root,
+            Path(os.environ.get("CBEC_WAREHOUSE", root / "warehouse")).absolute(),
+            Path(os.environ.get("CBEC_LANDING", root / "landing")).absolute(),
+        )
 
     @property
     def build_folder(self) -> Path:

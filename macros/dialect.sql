@@ -43,3 +43,47 @@
 {% macro spark__stable_sum(expression, keys) -%}
     sum({{ expression }})
 {%- endmacro %}
+
+{# The landed files as a relation, or the same columns without a row when nothing was imported:
+   no engine reads an empty set of files. #}
+{% macro landed_files() -%}
+    {{ return(adapter.dispatch('landed_files')()) }}
+{%- endmacro %}
+{% macro default__landed_files() -%}
+    {%- set pattern = env_var('CBEC_LANDING', 'landing') ~ '/*.parquet' -%}
+    {%- set found = run_query("select count(*) from glob('" ~ pattern | replace("'", "''") ~ "')") if execute -%}
+    {%- if execute and found.columns[0].values()[0] > 0 -%}
+        read_parquet('{{ pattern | replace("'", "''") }}')
+    {%- else -%}
+        {{ no_landed_files() }}
+    {%- endif -%}
+{%- endmacro %}
+{% macro spark__landed_files() -%}
+    {%- set folder = env_var('CBEC_LANDING', '') -%}
+    {%- if folder -%} parquet.`{{ folder }}` {%- else -%} {{ no_landed_files() }} {%- endif -%}
+{%- endmacro %}
+{% macro no_landed_files() -%}
+    (
+        select
+            cast(null as varchar) as region_level,
+            cast(null as varchar) as region_code,
+            cast(null as integer) as year,
+            cast(null as varchar) as indicator_id,
+            cast(null as varchar) as vintage,
+            cast(null as varchar) as value_printed,
+            cast(null as decimal(38, 10)) as value_in_printed_unit,
+            cast(null as varchar) as unit_printed,
+            cast(null as varchar) as obs_status_all,
+            cast(null as varchar) as impute_method,
+            cast(null as varchar) as impute_by,
+            cast(null as integer[]) as anchor_years,
+            cast(null as varchar) as suspect_codes,
+            cast(null as varchar) as source_id,
+            cast(null as varchar) as obs_comment,
+            cast(null as varchar) as source_file,
+            cast(null as varchar) as source_file_sha256,
+            cast(null as varchar) as source_locator,
+            cast(null as boolean) as is_simulated
+        where false
+    ) as nothing_landed
+{%- endmacro %}

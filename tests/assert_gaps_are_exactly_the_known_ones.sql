@@ -1,7 +1,8 @@
--- Fails both ways: a cell that a series must have and nobody listed, and a listed gap that has a value.
+-- Shipped series only: of an imported one nobody has said what it must have. Fails both ways: a cell that a series must have and nobody listed, and a listed gap that has a value.
 with grid as (
 
     select * from {{ ref('int_series__gridded') }}
+    where is_shipped
 
 ),
 

@@ -1,4 +1,5 @@
--- Cell by cell, both ways: a value or status in the wide panels equals the long fact.
+-- Cell by cell, both ways: a value or status in the wide panels equals the long fact. An imported indicator
+-- without a column of its own in a panel stands in the long fact only.
 -- depends_on: {{ ref('panel_cell') }}
 -- depends_on: {{ ref('panel_province_year') }} {{ ref('panel_province_year_status') }}
 -- depends_on: {{ ref('panel_city_year') }} {{ ref('panel_city_year_status') }}
@@ -24,6 +25,7 @@ from (
 full outer join (
     select * from {{ ref('panel_cell') }}
     where region_level = '{{ level }}' and {{ measure }} is not null
+        and panel_column in ('{{ measures | join("', '") }}')
 ) as long
     on wide.{{ key }} = long.region_code and wide.year = long.year and wide.panel_column = long.panel_column
 where wide.cell is distinct from long.{{ measure }}

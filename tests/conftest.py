@@ -22,7 +22,9 @@ def run_cbec(
     *arguments: str, warehouse: Path, root: Path = ROOT, **options: object
 ) -> subprocess.CompletedProcess[str]:
     """Run the command as a user does, in its own process."""
-    env = os.environ | {"CBEC_WAREHOUSE": str(warehouse)} | dict(options.pop("env", {}))  # type: ignore[arg-type]
+    # What a developer has imported must not reach the tests.
+    folders = {"CBEC_WAREHOUSE": str(warehouse), "CBEC_LANDING": str(warehouse / "landing")}
+    env = os.environ | folders | dict(options.pop("env", {}))  # type: ignore[arg-type]
     return subprocess.run(
         [sys.executable, "-m", "cbec.cli", *arguments],
         cwd=root, env=env, capture_output=True, text=True, timeout=600, check=False, **options,  # type: ignore[call-overload]

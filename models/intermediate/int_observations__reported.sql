@@ -1,11 +1,55 @@
 -- One row per cell that a publication prints or is known to leave blank, in the indicator's unit.
-with printed as (
+with shipped as (
 
     select * from {{ ref('stg_yearbook__province') }}
     union all
     select * from {{ ref('stg_yearbook__city') }}
     union all
     select * from {{ ref('stg_registry__known_gap') }}
+
+),
+
+printed as (
+
+    select
+        region_level,
+        region_code,
+        year,
+        indicator_id,
+        vintage,
+        value_printed,
+        value_in_printed_unit,
+        unit_printed,
+        obs_status_all,
+        cast(null as varchar) as impute_method,
+        cast(null as varchar) as impute_by,
+        cast(null as integer[]) as anchor_years,
+        suspect_codes,
+        source_id,
+        obs_comment,
+        source_file_sha256,
+        cast(null as varchar) as cell_locator,
+    from shipped
+    union all
+    select
+        region_level,
+        region_code,
+        year,
+        indicator_id,
+        vintage,
+        value_printed,
+        value_in_printed_unit,
+        unit_printed,
+        obs_status_all,
+        impute_method,
+        impute_by,
+        anchor_years,
+        suspect_codes,
+        source_id,
+        obs_comment,
+        source_file_sha256,
+        source_locator as cell_locator,
+    from {{ ref('stg_landing__observation') }}
 
 ),
 
@@ -60,18 +104,24 @@ final as (
         indicator_id,
         vintage,
         cast(
-            value_in_printed_unit * cast(power(10, scale_shift) as decimal(18, 6)) as decimal(38, 10)
+            -- Nine decimals: yuan printed for an indicator kept in 100 million yuan shift by ten to the -8.
+            value_in_printed_unit * cast(power(10, scale_shift) as decimal(20, 9)) as decimal(38, 10)
         ) as value_reported,
         unit,
-        length(split_part(value_printed, '.', 2)) - scale_shift as decimals,
+        length(regexp_extract(value_printed, '\.([0-9]+)', 1)) - scale_shift as decimals,
         value_printed,
         unit_printed,
         substr(obs_status_all, 1, 1) as obs_status,
         obs_status_all,
+        impute_method,
+        impute_by,
+        anchor_years,
         suspect_codes,
         source_id,
         source_file_sha256,
-        table_locator || '!' || region_code || ':' || cast(year as varchar) as source_locator,
+        coalesce(
+            cell_locator, table_locator || '!' || region_code || ':' || cast(year as varchar)
+        ) as source_locator,
         obs_comment,
     from scaled
 

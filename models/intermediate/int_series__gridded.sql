@@ -1,4 +1,5 @@
--- Which cells each published series must have: the ground that coverage and gaps are judged on.
+-- Which cells each series must have: the ground that coverage and gaps are judged on. A shipped series has
+-- a row in the registry; an imported one has the regions and years that its files hold.
 with series as (
 
     select * from {{ ref('series') }}
@@ -11,7 +12,13 @@ grid as (
 
 ),
 
-final as (
+landed as (
+
+    select * from {{ ref('stg_landing__observation') }}
+
+),
+
+shipped as (
 
     select
         series.indicator_id,
@@ -24,6 +31,7 @@ final as (
                 then series.vintage = '{{ var("gdp_vintage") }}'
             else series.is_panel_default
         end as is_panel_vintage,
+        true as is_shipped,
     from series
     inner join grid
         on series.region_level = grid.region_level
@@ -33,6 +41,231 @@ final as (
                 or (series.region_set = 'major_cities' and grid.is_major_city)
                 or (series.region_set = 'municipalities' and grid.unit_level = 'municipality')
             )
+
+),
+
+landed_region as (
+
+    select
+        indicator_id,
+        region_level,
+        vintage,
+        region_code,
+    from landed
+    group by indicator_id, region_level, vintage, region_code
+
+),
+
+landed_year as (
+
+    select
+        indicator_id,
+        region_level,
+        vintage,
+        year,
+    from landed
+    group by indicator_id, region_level, vintage, year
+
+),
+
+-- The vintage with most figures in the years of the panel comes first; of equals the later name, so that a
+-- newer version of the same cells is preferred.
+landed_rank as (
+
+    select
+        indicator_id,
+        region_level,
+        vintage,
+        row_number() over (
+            partition by indicator_id, region_level
+            order by
+                count(value_in_printed_unit)
+                    filter (where year between {{ var('first_year') }} and {{ var('last_year') }}) desc,
+                vintage desc
+        ) as vintage_rank,
+    from landed
+    group by indicator_id, region_level, vintage
+
+),
+
+-- One vintage a region: a series spliced from two would show a revision as growth. A region that a shipped
+-- series covers keeps it.
+landed_choice as (
+
+    select
+        landed_region.indicator_id,
+        landed_region.region_level,
+        landed_region.region_code,
+        min(landed_rank.vintage_rank) as vintage_rank,
+    from landed_region
+    inner join landed_rank
+        on landed_region.indicator_id = landed_rank.indicator_id
+            and landed_region.region_level = landed_rank.region_level
+            and landed_region.vintage = landed_rank.vintage
+    left join shipped
+        on landed_region.indicator_id = shipped.indicator_id
+            and landed_region.region_level = shipped.region_level
+            and landed_region.region_code = shipped.region_code
+            and shipped.is_panel_vintage
+    where shipped.vintage is null
+    group by landed_region.indicator_id, landed_region.region_level, landed_region.region_code
+
+),
+
+imported as (
+
+    select
+        landed_region.indicator_id,
+        landed_region.region_level,
+        landed_region.vintage,
+        landed_region.region_code,
+        grid.year,
+        coalesce(landed_rank.vintage_rank = landed_choice.vintage_rank, false) as is_panel_vintage,
+        false as is_shipped,
+    from landed_region
+    inner join landed_year
+        on landed_region.indicator_id = landed_year.indicator_id
+            and landed_region.region_level = landed_year.region_level
+            and landed_region.vintage = landed_year.vintage
+    inner join grid
+        on landed_region.region_level = grid.region_level
+            and landed_region.region_code = grid.region_code
+            and landed_year.year = grid.year
+    inner join landed_rank
+        on landed_region.indicator_id = landed_rank.indicator_id
+            and landed_region.region_level = landed_rank.region_level
+            and landed_region.vintage = landed_rank.vintage
+    left join landed_choice
+        on landed_region.indicator_id = landed_choice.indicator_id
+            and landed_region.region_level = landed_choice.region_level
+            and landed_region.region_code = landed_choice.region_code
+
+),
+
+-- A year that the shipped series leaves blank is read from an imported one that prints the same figures in
+-- every other year: then it is one series in two publications, and no revision can show as growth.
+reported as (
+
+    select * from {{ ref('int_observations__reported') }}
+
+),
+
+shipped_value as (
+
+    select
+        shipped.indicator_id,
+        shipped.region_level,
+        shipped.region_code,
+        shipped.year,
+        reported.value_reported,
+    from shipped
+    left join reported
+        on shipped.indicator_id = reported.indicator_id
+            and shipped.region_level = reported.region_level
+            and shipped.region_code = reported.region_code
+            and shipped.year = reported.year
+            and shipped.vintage = reported.vintage
+    where shipped.is_panel_vintage
+
+),
+
+landed_value as (
+
+    select
+        imported.indicator_id,
+        imported.region_level,
+        imported.region_code,
+        imported.year,
+        imported.vintage,
+        reported.value_reported,
+    from imported
+    inner join reported
+        on imported.indicator_id = reported.indicator_id
+            and imported.region_level = reported.region_level
+            and imported.region_code = reported.region_code
+            and imported.year = reported.year
+            and imported.vintage = reported.vintage
+    where reported.value_reported is not null
+
+),
+
+same_series as (
+
+    select
+        landed_value.indicator_id,
+        landed_value.region_level,
+        landed_value.region_code,
+        landed_value.vintage,
+    from landed_value
+    inner join shipped_value
+        on landed_value.indicator_id = shipped_value.indicator_id
+            and landed_value.region_level = shipped_value.region_level
+            and landed_value.region_code = shipped_value.region_code
+            and landed_value.year = shipped_value.year
+    where shipped_value.value_reported is not null
+    group by
+        landed_value.indicator_id, landed_value.region_level, landed_value.region_code, landed_value.vintage
+    having count(*) >= {{ var('same_series_years') }}
+        and max(
+            abs(landed_value.value_reported - shipped_value.value_reported)
+            - {{ var('same_series_share') }} * abs(shipped_value.value_reported)
+        ) <= 0
+
+),
+
+gap_filler as (
+
+    select
+        landed_value.indicator_id,
+        landed_value.region_level,
+        landed_value.region_code,
+        landed_value.year,
+        max(landed_value.vintage) as vintage,
+    from landed_value
+    inner join same_series
+        on landed_value.indicator_id = same_series.indicator_id
+            and landed_value.region_level = same_series.region_level
+            and landed_value.region_code = same_series.region_code
+            and landed_value.vintage = same_series.vintage
+    inner join shipped_value
+        on landed_value.indicator_id = shipped_value.indicator_id
+            and landed_value.region_level = shipped_value.region_level
+            and landed_value.region_code = shipped_value.region_code
+            and landed_value.year = shipped_value.year
+    where shipped_value.value_reported is null
+    group by
+        landed_value.indicator_id, landed_value.region_level, landed_value.region_code, landed_value.year
+
+),
+
+united as (
+
+    select * from shipped
+    union all
+    select * from imported
+
+),
+
+final as (
+
+    select
+        united.indicator_id,
+        united.region_level,
+        united.vintage,
+        united.region_code,
+        united.year,
+        case
+            when gap_filler.vintage is null then united.is_panel_vintage
+            else united.vintage = gap_filler.vintage
+        end as is_panel_vintage,
+        united.is_shipped,
+        coalesce(united.vintage = gap_filler.vintage, false) as is_gap_filler,
+    from united
+    left join gap_filler
+        on united.indicator_id = gap_filler.indicator_id
+            and united.region_level = gap_filler.region_level
+            and united.region_code = gap_filler.region_code
+            and united.year = gap_filler.year
 
 )
 

@@ -1,0 +1,696 @@
+"""Tables to cells: one row a figure, with unit, status, place and comment."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from cbec.ingest.mapping import Mapping
+from cbec.ingest.problems import Problem
+from cbec.ingest.regions import Match
+from cbec.ingest.registry import Publication, Registry
+from cbec.ingest.tables import NOTE_START, Column, Table, locator
+from cbec.ingest.text import compact, decimals_of, is_past, number_of, plain, year_of
+from cbec.ingest.vocabulary import Meaning, Vocabulary
+
+MISSING_LETTERS = frozenset("OMLHQK")
+TRUE_WORDS = {"true", "1", "yes", "y", "是", "t"}
+FALSE_WORDS = {"false", "0", "no", "n", "否", "f", ""}
+# A remark that says the figures of some regions mean something else.
+REDEFINES = re.compile("用的是|口径|代替|替代|不含|不包括|only|instead of|excluding")
+MAX_PROBLEMS = 200
+PERCENT = "printed with a sign of per cent"
+
+
+@dataclass(slots=True)
+class Cell:
+    """One figure. row, column: its place from 1 in the sheet."""
+
+    region_level: str
+    region_code: str
+    year: int
+    indicator_id: str
+    value_printed: str
+    value: Decimal | None
+    unit_printed: str
+    obs_status_all: str
+    impute_method: str | None
+    impute_by: str | None
+    suspect_codes: str | None
+    obs_comment: str | None
+    source_locator: str
+
+    @property
+    def key(self) -> tuple[str, str, int, str]:
+        return (self.region_level, self.region_code, self.year, self.indicator_id)
+
+
+@dataclass
+class Extract:
+    """Cells of a file and what was left out. dropped: reason to number of rows or cells."""
+
+    cells: dict[tuple[str, str, int, str], Cell] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    dropped: Counter[str] = field(default_factory=Counter)
+    n_rows: int = 0
+
+    def problem(self, problem: Problem) -> None:
+        if len(self.problems) < MAX_PROBLEMS:
+            self.problems.append(problem)
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A value column of one row: which indicator and unit its figures have."""
+
+    column: Column
+    indicator: str
+    unit: str
+    year: int
+    region: str
+    is_filled: bool
+
+
+class Reader:
+    """Reads the tables of one file into one Extract, so that keys are unique over its sheets."""
+
+    def __init__(
+        self,
+        file: str,
+        registry: Registry,
+        vocabulary: Vocabulary,
+        publication: Publication,
+        edition: str,
+        mapping: Mapping,
+        texts: tuple[str, ...],
+    ) -> None:
+        self.file = file
+        self.registry = registry
+        self.vocabulary = vocabulary
+        self.publication = publication
+        self.edition = edition
+        self.mapping = mapping
+        self.texts = texts
+        self.extract = Extract()
+        self._numbers: dict[str, tuple[Decimal | None, str, str, str]] = {}
+        self._note_units = tuple(
+            dict.fromkeys(
+                unit
+                for text in texts
+                for piece in re.split(r"[\n/]", text)
+                if len(piece) < 30
+                for unit in vocabulary.units_of(piece)
+            )
+        )
+
+    # One figure ------------------------------------------------------------------------------------
+
+    def _figure(self, text: str) -> tuple[Decimal | None, str, str, str]:
+        """(value, status, comment, problem) of a printed text; value is None when it is missing."""
+        known = self._numbers.get(text)
+        if known is not None:
+            return known
+        try:
+            number = number_of(text)
+        except OverflowError:
+            result: tuple[Decimal | None, str, str, str] = (
+                None,
+                "",
+                "",
+                "is beyond any figure that can be stored",
+            )
+            self._numbers[text] = result
+            return result
+        if number is not None:
+            comment = f"printed with the mark {number.marks}" if number.marks else ""
+            if number.is_percent:
+                comment = _joined(comment, PERCENT)
+            result = (number.value, self.publication.obs_status, comment, "")
+        else:
+            result = self._missing(text)
+        self._numbers[text] = result
+        return result
+
+    def _missing(self, text: str) -> tuple[Decimal | None, str, str, str]:
+        own = self.publication.publication_id
+        raw = re.sub(r"\s+", "", text).lower()
+        for sign in dict.fromkeys((raw, compact(text))):
+            for key in ((own, self.edition, sign), (own, "", sign), ("", "", sign)):
+                found = self.registry.symbols.get(key)
+                if found:
+                    status, meaning = found
+                    return None, status, meaning, ""
+        clean = compact(text)
+        if clean.startswith(("=", "+", "@")) or "cmd|" in clean:
+            return None, "", "", "is a formula as text; only figures are loaded"
+        if clean.startswith("#"):
+            return None, "", "", "is an error of the spreadsheet"
+        return None, "", "", "is neither a figure nor a known sign for a missing one"
+
+    # One table -------------------------------------------------------------------------------------
+
+    def read(self, table: Table) -> None:
+        """Add the cells of a table. Problems name sheet and cell."""
+        sheet = table.sheet.name
+        merged = self._merged_down(table)
+        role = {name: table.with_role(name) for name in ("region", "province", "region_code", "year")}
+        region_columns = role["region"] or role["province"]
+        province_columns = role["province"] if role["region"] else ()
+        labels = table.with_role("indicator")
+        slots = self._slots(table)
+        if slots is None:
+            return
+        flags = self._flags(table, slots)
+        last = max((c.place for c in table.columns), default=0)
+        years_of = self._years_by_name(table, region_columns, role["year"])
+        province_context = ""
+        header = tuple(compact(c.header) for c in table.columns if c.header)
+        held_label: dict[int, str] = {}
+        value_columns = [s.column for s in slots]
+        row_slots: dict[tuple[str, ...], list[Slot] | None] = {}
+
+        for number, row in table.body:
+
+            def at(column: Column, row: tuple[str, ...] = row, number: int = number) -> str:
+                text = row[column.place - 1] if column.place <= len(row) else ""
+                return text if text.strip() else merged.get((number, column.place), "")
+
+            first = next((c for c in row if c.strip()), "")
+            if compact(first) == header[0] and tuple(compact(c) for c in row if c.strip()) == header:
+                self._drop(table, "header printed again")
+                continue
+            region_text = next((at(c) for c in region_columns if at(c).strip()), table.region)
+            across = table.axis == "region_value"
+            if not across and not region_text.strip():
+                figures = [c for c in value_columns if at(c).strip()]
+                if figures and not NOTE_START.match(plain(first)) and self._has_number(row, figures):
+                    self._row_problem(
+                        table, number, figures[0], "region", "", "has figures but names no region"
+                    )
+                else:
+                    self._drop(table, "no region: note, advert or blank")
+                continue
+            if (
+                not across
+                and NOTE_START.match(plain(region_text))
+                and not self._has_number(row, value_columns)
+            ):
+                self._drop(table, "note below the table")
+                continue
+            year = table.year
+            year_text = next((at(c) for c in role["year"] if at(c).strip()), "")
+            if role["year"]:
+                found_year = year_of(year_text)
+                if found_year is None or not is_past(found_year):
+                    if not self._has_number(row, value_columns):
+                        self._drop(table, "no year and no figures: note")
+                    else:
+                        message = "is no year" if found_year is None else "is a year to come"
+                        self._row_problem(table, number, role["year"][0], "year", year_text, message)
+                    continue
+                year = found_year
+            if labels:
+                texts = []
+                for column in labels:
+                    text = at(column)
+                    if not text.strip() and column is not labels[-1]:
+                        text = held_label.get(column.place, "")
+                    elif text.strip() and column is not labels[-1]:
+                        held_label[column.place] = text
+                    texts.append(text)
+                # A label in an outer column alone is a line of its own, not a group.
+                if len(labels) > 1 and not at(labels[-1]).strip():
+                    texts = [at(c) for c in labels]
+                unit_text = next((at(c) for c in table.with_role("unit") if at(c).strip()), "")
+                path = (*texts, "\x1f", unit_text)
+                if path not in row_slots:
+                    row_slots[path] = self._label_slots(table, number, labels, texts, unit_text, slots)
+                chosen = row_slots[path]
+                if chosen is None:
+                    self._drop(table, "label not loaded")
+                    continue
+            else:
+                chosen = slots
+            province_text = next((at(c) for c in province_columns if at(c).strip()), "")
+            code_text = plain(next((at(c) for c in role["region_code"] if at(c).strip()), ""))
+            code = code_text[:6] if re.fullmatch(r"[0-9]{6}(?:\.0+)?", code_text) else ""
+            if table.sheet.is_delimited:
+                if (
+                    len(row) > last
+                    and any(c.strip() for c in row[last:])
+                    and not self._is_side(table, row, last)
+                ):
+                    extra = next(k for k in range(last, len(row)) if row[k].strip())
+                    self.extract.problem(
+                        Problem(self.file, locator(sheet, number, extra + 1), "key", row[extra],
+                                "stands beyond the header: the row has too many fields")
+                    )  # fmt: skip
+                    continue
+                if len(row) < max(s.column.place for s in chosen):
+                    self.extract.problem(
+                        Problem(self.file, locator(sheet, number, len(row)), "key", row[-1],
+                                f"ends a row of {len(row)} fields; the header has {last}")
+                    )  # fmt: skip
+                    continue
+            if across:
+                self._across(table, number, row, chosen, year)
+                continue
+            province = self._province(table, number, province_columns, province_text)
+            if province is None:
+                continue
+            name = plain(region_text)
+            if table.level == "prefecture" and not province and name.endswith(("省", "自治区")):
+                province_context = self.vocabulary.regions.province_code(name)
+            by_row: dict[int, Match] = {}
+            was_kept = False
+            for slot in chosen:
+                cell_year = slot.year or year
+                if not cell_year:
+                    self._row_problem(
+                        table, number, slot.column, "year", "", "has no year in row, header or title"
+                    )
+                    break
+                match = by_row.get(cell_year)
+                if match is None:
+                    later = cell_year < max(years_of.get(name, {cell_year}))
+                    match = self._region(
+                        region_text, table.level, cell_year, province, code, later, province_context
+                    )
+                    by_row[cell_year] = match
+                    if match.is_error:
+                        if not self._has_number(row, value_columns):
+                            self._drop(table, f"no figures: {name[:30]}")
+                        else:
+                            column = region_columns[0] if region_columns else slot.column
+                            self._row_problem(
+                                table,
+                                number,
+                                column,
+                                "region",
+                                region_text.strip(),
+                                match.reason,
+                                match.nearest,
+                            )
+                        break
+                    if not match.region_code:
+                        self._left_out(table, name, match, cell_year)
+                if not match.region_code:
+                    if len({s.year for s in chosen}) == 1:
+                        break
+                    continue
+                text = row[slot.column.place - 1] if slot.column.place <= len(row) else ""
+                if not text.strip() and table.sheet.merges and (number, slot.column.place) in merged:
+                    self._row_problem(table, number, slot.column, "value", "", "lies inside a merged cell")
+                    continue
+                flag = flags.get(slot.indicator)
+                self._add(
+                    table, number, slot, text, match, cell_year,
+                    self._is_flagged(table, number, flag, row) if flag else False,
+                )  # fmt: skip
+                was_kept = True
+            self.extract.n_rows += was_kept
+
+    def _drop(self, table: Table, reason: str) -> None:
+        self.extract.dropped[f"{table.sheet.name}: {reason}"] += 1
+
+    def _left_out(self, table: Table, name: str, match: Match, year: int) -> None:
+        """A region that is not loaded, one line a name whatever the number of years."""
+        self._drop(table, f"{name[:20]} ({match.reason.replace(f' in {year}', ' in these years')})")
+
+    def _has_number(self, row: tuple[str, ...], columns: list[Column]) -> bool:
+        return any(re.search(r"[0-9０-９]", row[c.place - 1]) for c in columns if c.place <= len(row))
+
+    def _is_side(self, table: Table, row: tuple[str, ...], last: int) -> bool:
+        """Text to the right of a table that holds no figure is a side note."""
+        return not any(re.search("[0-9]", c) for c in row[last:])
+
+    def _row_problem(
+        self, table: Table, number: int, column: Column, kind: str, text: str, message: str,
+        near: tuple[str, ...] = (),
+    ) -> None:  # fmt: skip
+        place = locator(table.sheet.name, number, column.place)
+        self.extract.problem(Problem(self.file, place, kind, text, message, near))
+
+    @staticmethod
+    def _merged_down(table: Table) -> dict[tuple[int, int], str]:
+        """Text of merged cells in the body, by place, without their first cell."""
+        first = dict(table.body)
+        held = {}
+        for r0, c0, r1, c1 in table.sheet.merges:
+            row = first.get(r0)
+            if row is None or c0 > len(row):
+                continue
+            for number in range(r0, min(r1, r0 + 5000) + 1):
+                for column in range(c0, min(c1, c0 + 200) + 1):
+                    if (number, column) != (r0, c0):
+                        held[number, column] = row[c0 - 1]
+        return held
+
+    def _years_by_name(
+        self, table: Table, regions: tuple[Column, ...], years: tuple[Column, ...]
+    ) -> dict[str, set[int]]:
+        """Years in which a table uses a name: a later name in an early year is a name given afterwards."""
+        across = {c.meaning.year for c in table.columns if c.meaning.year}
+        found: dict[str, set[int]] = {}
+        for _, row in table.body:
+            for column in regions[:1]:
+                if column.place <= len(row):
+                    name = plain(row[column.place - 1])
+                    held = found.setdefault(name, set(across))
+                    for other in years[:1]:
+                        if other.place <= len(row):
+                            held.add(year_of(row[other.place - 1]) or table.year or 0)
+        return {name: held or {table.year} for name, held in found.items()}
+
+    def _province(self, table: Table, number: int, columns: tuple[Column, ...], text: str) -> str | None:
+        """Code of the province printed beside a region, '' when none is, None after a problem."""
+        if not text.strip():
+            return ""
+        code = self.vocabulary.regions.province_code(text)
+        if not code:
+            match = self.vocabulary.regions.match(text, "province", 0)
+            self._row_problem(table, number, columns[0], "region", text.strip(), match.reason, match.nearest)
+            return None
+        return code
+
+    def _region(
+        self, text: str, level: str, year: int, province: str, code: str, later: bool, context: str
+    ) -> Match:
+        mapped = self.mapping.regions.get(compact(text))
+        if mapped == "ignore":
+            return Match("", "left out by the mapping file")
+        if mapped:
+            return Match(mapped, comment=f"printed {text.strip()}")
+        regions = self.vocabulary.regions
+        if context and not province:
+            match = regions.match(text, level, year, context, code, later)
+            if not match.is_error:
+                return match
+        return regions.match(text, level, year, province, code, later)
+
+    # Which indicator, unit, year and region a column has --------------------------------------------
+
+    def _slots(self, table: Table) -> list[Slot] | None:
+        """Value columns of a table; with labels in the rows the indicator is still open ('')."""
+        columns = [c for c in table.columns if c.role in ("measure", "year_value", "region_value", "value")]
+        if table.axis == "region_value":
+            columns = [c for c in columns if c.role == "region_value" or c.meaning.region]
+        elif table.axis == "year_value":
+            columns = [c for c in columns if c.meaning.year]
+        elif table.axis == "value":
+            columns = [c for c in columns if c.role == "value"]
+        has_labels = bool(table.with_role("indicator"))
+        slots = []
+        for column in columns:
+            meaning = column.meaning if column.meaning.indicator else table.indicator
+            if not meaning.indicator and has_labels:
+                slots.append(Slot(column, "", "", column.meaning.year, column.meaning.region, False))
+                continue
+            if not meaning.indicator:
+                self.extract.problem(
+                    Problem(self.file, locator(table.sheet.name, column.header_row, column.place), "table",
+                            table.sheet.name,
+                            f"{column.header[:40]!r} has no indicator in header, title or file name",
+                            tuple(list(self.registry.names())[:3]))
+                )  # fmt: skip
+                return None
+            if self._is_flag_column(table, column):
+                continue
+            unit = self._unit(table, column, meaning, column.meaning.unit_text, column.meaning.units)
+            if unit:
+                slots.append(
+                    Slot(column, meaning.indicator, unit, column.meaning.year, column.meaning.region,
+                         column.meaning.is_filled)
+                )  # fmt: skip
+        if not slots:
+            return None
+        return slots
+
+    def _unit(
+        self, table: Table, column: Column, meaning: Meaning, text: str, units: tuple[str, ...], row: int = 0
+    ) -> str:
+        """Unit of an indicator: its header's, else the table's, the publication's or the notes'.
+
+        '' after a problem.
+        """
+        place = locator(table.sheet.name, row or column.header_row, column.place)
+        indicator = meaning.indicator
+        own = units or meaning.units
+        if text and units:
+            unit = self.vocabulary.unit_for(indicator, units)
+            if not unit:
+                wanted = self.registry.units[self.registry.indicators[indicator].unit].name_en
+                self.extract.problem(
+                    Problem(self.file, place, "unit", column.header,
+                            f"has the unit {text!r}, but {indicator} is in {wanted}",
+                            (wanted,))
+                )  # fmt: skip
+            return unit
+        for candidate in (own, table.units, meaning.units, self._note_units):
+            unit = self.vocabulary.unit_for(indicator, candidate)
+            if unit:
+                return unit
+        wanted = self.registry.indicators[indicator].unit
+        self.extract.problem(
+            Problem(self.file, place, "unit", column.header or table.sheet.name,
+                    f"prints no unit for {indicator}; name it in the header, the title or a mapping file",
+                    (self.registry.units[wanted].name_en,))
+        )  # fmt: skip
+        return ""
+
+    def _label_slots(
+        self, table: Table, number: int, labels: tuple[Column, ...], texts: list[str], unit_text: str,
+        slots: list[Slot],
+    ) -> list[Slot] | None:  # fmt: skip
+        """Slots of a row whose label names the indicator; None when the row is not loaded."""
+        tries = [tuple(texts), *[(t,) for t in reversed(texts) if t.strip()]]
+        meanings = [self.vocabulary.meaning(path) for path in tries if any(t.strip() for t in path)]
+        if not meanings:
+            return None
+        meaning = next((m for m in meanings if m.role == "measure" and not m.problem), None)
+        if meaning is None:
+            meaning = next((m for m in meanings if m.role in ("ignore", "note")), None)
+            if meaning:
+                return None
+        if meaning is None and all(not t.strip() or year_of(t) for t in texts):
+            year = next(year_of(t) for t in texts if t.strip()) or 0
+            filled = []
+            for slot in slots:
+                held = table.indicator if not slot.indicator else Meaning(indicator=slot.indicator)
+                unit = slot.unit or (held.indicator and self._unit(table, slot.column, held, "", ()))
+                if not held.indicator or not unit:
+                    return None
+                filled.append(Slot(slot.column, held.indicator, unit, slot.year or year, slot.region, False))
+            return filled
+        if meaning is None:
+            problem = meanings[0]
+            text = "/".join(plain(t) for t in texts if t.strip())
+            if not self._row_has_figures(table, number, slots):
+                return None
+            self._row_problem(
+                table,
+                number,
+                labels[0],
+                "header",
+                text,
+                problem.problem or "names no indicator",
+                self.vocabulary.suggest(problem) if problem.problem else (),
+            )
+            return None
+        units = self.vocabulary.units_of(unit_text) if unit_text.strip() else ()
+        if unit_text.strip() and not units:
+            column = table.with_role("unit")[0]
+            self._row_problem(table, number, column, "unit", unit_text, "is no known unit")
+            return None
+        unit = self._unit(
+            table, labels[0], meaning, unit_text or meaning.unit_text, units or meaning.units, row=number
+        )
+        if not unit:
+            return None
+        return [Slot(s.column, meaning.indicator, unit, s.year, s.region, meaning.is_filled) for s in slots]
+
+    def _row_has_figures(self, table: Table, number: int, slots: list[Slot]) -> bool:
+        row = next(r for n, r in table.body if n == number)
+        return self._has_number(row, [s.column for s in slots])
+
+    def _across(self, table: Table, number: int, row: tuple[str, ...], chosen: list[Slot], year: int) -> None:
+        """A row of a table whose columns are regions."""
+        kept = False
+        for slot in chosen:
+            text = row[slot.column.place - 1] if slot.column.place <= len(row) else ""
+            cell_year = slot.year or year
+            if not cell_year:
+                self._row_problem(
+                    table, number, slot.column, "year", "", "has no year in row, header or title"
+                )
+                return
+            match = self._region(slot.region, table.level, cell_year, "", "", True, "")
+            if match.is_error:
+                self._row_problem(
+                    table,
+                    table.header_rows[-1],
+                    slot.column,
+                    "region",
+                    slot.region,
+                    match.reason,
+                    match.nearest,
+                )
+                return
+            if not match.region_code:
+                self._left_out(table, slot.region, match, cell_year)
+                continue
+            self._add(table, number, slot, text, match, cell_year, False)
+            kept = True
+        self.extract.n_rows += kept
+
+    # Declared fills --------------------------------------------------------------------------------
+
+    def _is_flag_column(self, table: Table, column: Column) -> bool:
+        """True for a column that says of each row whether a figure was filled."""
+        if not column.meaning.is_filled:
+            return False
+        texts = {row[column.place - 1].strip().lower() for _, row in table.body if column.place <= len(row)}
+        return texts <= TRUE_WORDS | FALSE_WORDS and bool(
+            texts & {"true", "false", "是", "否", "yes", "no", "0"}
+        )
+
+    def _flags(self, table: Table, slots: list[Slot]) -> dict[str, Column]:
+        return {
+            c.meaning.indicator: c
+            for c in table.columns
+            if c.role == "measure" and c.meaning.is_filled and self._is_flag_column(table, c)
+        }
+
+    @staticmethod
+    def _is_flagged(table: Table, number: int, flag: Column, row: tuple[str, ...]) -> bool:
+        return flag.place <= len(row) and row[flag.place - 1].strip().lower() in TRUE_WORDS
+
+    # Landing one cell ------------------------------------------------------------------------------
+
+    def _add(
+        self, table: Table, number: int, slot: Slot, text: str, match: Match, year: int, is_flagged: bool
+    ) -> None:  # fmt: skip
+        value, status, comment, problem = self._figure(text)
+        if problem:
+            self._row_problem(table, number, slot.column, "value", text.strip(), problem)
+            return
+        if comment and PERCENT in comment and self.registry.units[slot.unit].dimension != "ratio":
+            self._row_problem(
+                table, number, slot.column, "value", text.strip(), "is a percentage in a column that is none"
+            )
+            return
+        method: str | None = None
+        by: str | None = None
+        if value is not None:
+            if self.publication.impute_method:
+                method, by = self.publication.impute_method, self.publication.impute_by
+            if slot.is_filled or is_flagged:
+                status = self.registry.status_list("I" + status.replace("A", ""))
+                method, by = "unknown", "vendor"
+                said = f"column {slot.column.header!r}" if slot.is_filled else "a column beside it"
+                comment = _joined(comment, f"declared as filled by {said}; method not stated")
+        if match.comment:
+            comment = _joined(comment, match.comment)
+        cell = Cell(
+            region_level=table.level,
+            region_code=match.region_code,
+            year=year,
+            indicator_id=slot.indicator,
+            value_printed=text,
+            value=value,
+            unit_printed=slot.unit,
+            obs_status_all=status,
+            impute_method=method,
+            impute_by=by,
+            suspect_codes=None,
+            obs_comment=comment or None,
+            source_locator=locator(table.sheet.name, number, slot.column.place),
+        )
+        self._keep(cell, slot.is_filled)
+
+    def _keep(self, cell: Cell, is_filled: bool) -> None:
+        held = self.extract.cells.get(cell.key)
+        if held is None:
+            self.extract.cells[cell.key] = cell
+            return
+        if cell.value is None:
+            self.extract.dropped["missing here, printed elsewhere in the file"] += held.value is not None
+            return
+        if held.value is None:
+            self.extract.cells[cell.key] = cell
+            return
+        shift = self.registry.units[cell.unit_printed].scale - self.registry.units[held.unit_printed].scale
+        other = cell.value.scaleb(shift)
+        held_is_filled = "I" in held.obs_status_all and "filled by column" in (held.obs_comment or "")
+        if _same(held.value, held.value_printed, other, cell.value_printed, shift):
+            if held_is_filled and not is_filled:
+                self.extract.cells[cell.key] = cell
+            self.extract.dropped["copy of a figure printed elsewhere in the file"] += 1
+            return
+        if is_filled != held_is_filled:
+            printed, filled = (held, cell) if is_filled else (cell, held)
+            printed.obs_comment = _joined(
+                printed.obs_comment or "", f"the filled column prints {filled.value_printed} instead"
+            )
+            self.extract.cells[cell.key] = printed
+            self.extract.dropped["filled column differs from the printed one; the printed one is kept"] += 1
+            return
+        place = f"{cell.indicator_id} of {cell.region_code} in {cell.year}"
+        self.extract.problem(
+            Problem(self.file, cell.source_locator, "key", cell.value_printed,
+                    f"contradicts {held.value_printed!r} at {held.source_locator} for {place}")
+        )  # fmt: skip
+
+    # After all tables ------------------------------------------------------------------------------
+
+    def finish(self) -> Extract:
+        """Apply remarks of the file that say what figures of named regions mean."""
+        for text in self.texts:
+            if not REDEFINES.search(text):
+                continue
+            codes = self._regions_in(text)
+            if len(codes) < 1 or len(codes) > 10:
+                continue
+            touched = {
+                indicator.indicator_id
+                for indicator in self.registry.indicators.values()
+                if _speaks_of(text, indicator.name_zh)
+            }
+            for cell in self.extract.cells.values():
+                if cell.region_code in codes and cell.indicator_id in touched and cell.value is not None:
+                    letters = cell.obs_status_all.replace("A", "") + "D"
+                    cell.obs_status_all = self.registry.status_list(letters)
+                    cell.obs_comment = _joined(cell.obs_comment or "", f"remark in the file: {text}")
+        return self.extract
+
+    def _regions_in(self, text: str) -> set[str]:
+        found = set()
+        for piece in re.split(r"[、，,;；和及\s]|统计|年鉴", text):
+            name = self.vocabulary.regions.is_name(piece) if 2 <= len(piece) <= 12 else ""
+            if name in ("province", "both"):
+                found.add(self.vocabulary.regions.province_code(piece))
+        return found
+
+
+def _speaks_of(text: str, name: str) -> bool:
+    """True when a remark uses the words of an indicator: 存贷款余额 speaks of deposits and of loans."""
+    if not name.endswith("余额"):
+        return name in text
+    kind = "存" if "存款" in name else "贷"
+    return "余额" in text and kind in text and "款" in text
+
+
+def _joined(*comments: str) -> str:
+    return "; ".join(c for c in comments if c)
+
+
+def _same(one: Decimal, one_text: str, two: Decimal, two_text: str, shift: int) -> bool:
+    """Equal, or equal once the finer of two printings is rounded to the coarser."""
+    if one == two:
+        return True
+    one_unit = Decimal(10) ** -decimals_of(one_text)
+    two_unit = Decimal(10) ** (shift - decimals_of(two_text))
+    coarser = max(one_unit, two_unit)
+    return one_unit != two_unit and abs(one - two) <= coarser * Decimal("0.501")

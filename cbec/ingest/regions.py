@@ -1,0 +1,253 @@
+"""Names of regions, as printed, to the codes of the registry, by year and province.
+
+A name that is only like another is never taken for it, and a county-level unit is never promoted to the
+prefecture of the same name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+
+from cbec.ingest.problems import nearest
+from cbec.ingest.registry import Registry, Row
+from cbec.ingest.text import compact
+
+PROVINCE_SUFFIX = re.compile("(?:维吾尔自治区|壮族自治区|回族自治区|自治区|特别行政区|省|市)$")
+ETHNONYM = (
+    "土家族|布依族|哈尼族|彝族|傣族|景颇族|傈僳族|羌族|藏族|苗族|侗族|壮族|白族"
+    "|回族|蒙古族|朝鲜族|蒙古|哈萨克|柯尔克孜"
+)
+AUTONOMOUS = re.compile(f"(?:{ETHNONYM})*自治州$")
+ENGLISH_TAIL = re.compile(
+    r"(?:(?:zhuang|hui|uygur|uyghur)?(?:autonomousregion)|province|municipality|city|prefecture|league)$"
+)
+
+
+@dataclass(frozen=True)
+class Match:
+    """What a name stands for. region_code is '' when it is not loaded, and reason says why.
+
+    is_error: nobody knows the name; nearest holds the three most similar ones. comment: what to say on
+    each cell of the region (a misprint, a former name).
+    """
+
+    region_code: str
+    reason: str = ""
+    is_error: bool = False
+    nearest: tuple[str, ...] = ()
+    comment: str = ""
+
+
+def short_names(name: str) -> set[str]:
+    """A full Chinese name of a prefecture-level unit and its short forms, none of them a county's."""
+    names = {name}
+    if AUTONOMOUS.search(name):
+        stem = AUTONOMOUS.sub("", name)
+        names |= {stem, stem + "州", stem + "自治州"}
+    elif name.endswith("地区"):
+        names |= {name[:-2]}
+    elif name.endswith("盟") or name.endswith("市"):
+        names |= {name[:-1]}
+    return {n for n in names if len(n) >= 2}
+
+
+class Regions:
+    """Lookups over region, region_alias and region_change."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._rows: dict[tuple[str, str], list[Row]] = {}
+        self._by_code: dict[tuple[str, str], list[Row]] = {}
+        self._province_names: dict[str, str] = {}
+        self._aliases: dict[str, list[Row]] = {}
+        self._listed: dict[str, list[str]] = {"province": [], "prefecture": []}
+        for row in registry.regions:
+            level = row["region_level"]
+            self._listed[level].append(row["name_zh"])
+            self._by_code.setdefault((level, row["region_code"]), []).append(row)
+            if level == "province":
+                names = {row["name_zh"], PROVINCE_SUFFIX.sub("", row["name_zh"])}
+                self._province_names |= dict.fromkeys(names, row["region_code"])
+            else:
+                names = short_names(row["name_zh"])
+            english = compact(row["name_en"])
+            names |= {english, ENGLISH_TAIL.sub("", english)} if level == "prefecture" else {english}
+            for name in names:
+                held = self._rows.setdefault((level, name), [])
+                if row not in held:
+                    held.append(row)
+        for alias in registry.region_aliases:
+            self._aliases.setdefault(compact(alias["alias"]), []).append(alias)
+        # An upgrade that leaves the territory unchanged joins the two codes of one unit.
+        self._same_unit: dict[str, set[str]] = {}
+        self._late: set[tuple[str, int]] = set()
+        for change in registry.region_changes:
+            old, new = change["old_code"], change["new_code"]
+            if "territory unchanged" in change["panel_note"]:
+                self._same_unit.setdefault(new, set()).add(old)
+                self._same_unit.setdefault(old, set()).add(new)
+            # A unit abolished in the last weeks of a year is still in that year's yearbooks.
+            if change["change_type"].startswith("abolish") and change["approved_on"][5:7] in ("11", "12"):
+                self._late.add((old, int(change["approved_on"][:4])))
+        self.match = lru_cache(maxsize=200_000)(self._match)
+        self.is_name = lru_cache(maxsize=50_000)(self._is_name)
+
+    def clean(self, text: str) -> str:
+        """A printed name without blanks, marks and traditional characters."""
+        name = compact(text).translate(self._registry.simplified)
+        return re.sub(r"(?:[*#†]|\([0-9]\)|\[[0-9]\])+$", "", name)
+
+    def province_code(self, text: str) -> str:
+        """Code of the province that a text names, or ''."""
+        name = self.clean(text)
+        if re.fullmatch(r"[0-9]{6}(?:\.0)?", name):
+            return name[:6] if ("province", name[:6]) in self._by_code else ""
+        code = self._province_names.get(name) or self._province_names.get(ENGLISH_TAIL.sub("", name), "")
+        if code:
+            return code
+        held = self._rows.get(("province", ENGLISH_TAIL.sub("", name)))
+        if held:
+            return held[0]["region_code"]
+        for alias in self._aliases.get(name, ()):
+            if alias["region_level"] == "province":
+                return alias["region_code"]
+        return ""
+
+    def _is_name(self, text: str) -> str:
+        """What a text is at first sight: province, prefecture, both, other (a total, a county), or ''."""
+        name = self.clean(text)
+        if not name or name[0].isdigit():
+            return ""
+        province = bool(self.province_code(name))
+        prefecture = bool(self._candidates(name, ""))
+        if province and prefecture:
+            return "both"
+        if province or prefecture:
+            return "province" if province else "prefecture"
+        return "other" if self._alias(name, "", 0, "") else ""
+
+    def _candidates(self, name: str, province: str) -> list[Row]:
+        rows = self._rows.get(("prefecture", name), [])
+        if not rows and not name.isascii():
+            # A province may stand before the name, with or without its suffix.
+            for length in range(min(len(name) - 2, 8), 1, -1):
+                prefix = self._province_names.get(name[:length])
+                if prefix and not (province and province != prefix):
+                    rest = self._rows.get(("prefecture", name[length:]), [])
+                    found = [row for row in rest if row["province_code"] == prefix]
+                    if found:
+                        return found
+        if not rows and name.isascii():
+            rows = self._rows.get(("prefecture", ENGLISH_TAIL.sub("", name)), [])
+        return [row for row in rows if not province or row["province_code"] == province]
+
+    def _alias(self, name: str, level: str, year: int, province: str) -> Row | None:
+        names = [name]
+        if not name.isascii():
+            names += [name[n:] for n in range(2, min(len(name) - 1, 9)) if name[:n] in self._province_names]
+        for text in names:
+            for alias in self._aliases.get(text, ()):
+                if alias["region_level"] and level and alias["region_level"] != level:
+                    continue
+                if province and alias["province_code"] and alias["province_code"] != province:
+                    continue
+                if year and not (
+                    int(alias["valid_from_year"] or 0) <= year <= int(alias["valid_to_year"] or 9999)
+                ):
+                    continue
+                return alias
+        return None
+
+    def _match(
+        self,
+        text: str,
+        level: str,
+        year: int,
+        province: str = "",
+        code: str = "",
+        is_later_name: bool = False,
+    ) -> Match:
+        """The region that a printed name means in a year.
+
+        level: province or prefecture. province: code of the province printed beside it, or ''. code: the
+        six digits printed beside it, or ''. is_later_name: the same file uses the name in years when the
+        unit had it, so that in earlier years it is the unit under its later name.
+        """
+        name = self.clean(text)
+        alias = self._alias(name, level, year, province)
+        if alias and alias["kind"] in ("total", "macro_region"):
+            return Match("", f"{alias['kind'].replace('_', ' ')}: {alias['note']}")
+        if level == "province":
+            found = self.province_code(name)
+            if found:
+                printed = alias["kind"] if alias and alias["kind"] == "misprint" else ""
+                return Match(found, comment=f"printed {text.strip()}: {printed}" if printed else "")
+            return self._unknown(text, level)
+        if alias and alias["kind"] in ("county_level", "part"):
+            return Match("", alias["note"])
+        if alias and alias["region_code"]:
+            return self._in_year(
+                self._by_code[("prefecture", alias["region_code"])], year, True, f"printed {text.strip()}"
+            )
+        rows = self._candidates(name, province)
+        if not rows:
+            known = {r["province_code"] for r in self._candidates(name, "")}
+            if known and province:
+                wrong = ", ".join(self._by_code[("province", c)][0]["name_zh"] for c in sorted(known))
+                return Match("", f"lies in {wrong}, not in the province printed beside it", True)
+            if self.province_code(name):
+                return Match("", "total of a province among prefectures")
+            return self._unknown(text, level)
+        units = {frozenset({r["region_code"], *self._same_unit.get(r["region_code"], ())}) for r in rows}
+        if len(units) > 1:
+            if code and any(r["region_code"] == code for r in rows):
+                rows = [r for r in rows if r["region_code"] == code]
+            else:
+                named = tuple(f"{r['name_zh']} {r['region_code']}" for r in rows)
+                return Match("", "could be several regions; add the province", True, named[:3])
+        codes = {c for unit in units for c in unit}
+        if code and ("prefecture", code) in self._by_code and code not in codes:
+            other = self._by_code[("prefecture", code)][0]["name_zh"]
+            return Match("", f"stands beside the code {code}, which is {other}", True)
+        return self._in_year(rows, year, is_later_name or bool(code) or not name.endswith("市"), "")
+
+    def _in_year(self, rows: list[Row], year: int, may_be_later_name: bool, comment: str) -> Match:
+        codes = {row["region_code"] for row in rows}
+        codes |= {other for code in codes for other in self._same_unit.get(code, ())}
+        valid = [
+            row
+            for code in sorted(codes)
+            for row in self._by_code.get(("prefecture", code), ())
+            if int(row["valid_from_year"] or 0) <= year <= int(row["valid_to_year"] or 9999)
+        ]
+        names = {row["name_zh"] for row in rows}
+        if len(valid) == 1:
+            row = valid[0]
+            if row["name_zh"] not in names:
+                renamed = row["region_code"] in {r["region_code"] for r in rows}
+                if not renamed and not may_be_later_name:
+                    return Match(
+                        "",
+                        f"is not the name of a prefecture-level unit in {year}; it may be the county-level"
+                        f" city of that name inside {row['name_zh']}",
+                        True,
+                        (row["name_zh"],),
+                    )
+                comment = comment or f"printed under the name {rows[0]['name_zh']}"
+            return Match(row["region_code"], comment=comment)
+        if not valid and any((code, year) in self._late for code in codes):
+            return Match(sorted(codes)[0], comment="abolished in the last weeks of this year")
+        if not valid:
+            spans = sorted(f"{r['valid_from_year'] or ''}-{r['valid_to_year'] or ''}" for r in rows)
+            return Match("", f"is no prefecture-level unit in {year}; it is one in {', '.join(spans)}")
+        return Match("", f"could be several regions in {year}", True, tuple(r["name_zh"] for r in valid[:3]))
+
+    def _unknown(self, text: str, level: str) -> Match:
+        name = self.clean(text)
+        pool: Iterable[str] = self._listed[level]
+        if name.isascii():
+            pool = [row["name_en"] for row in self._registry.regions if row["region_level"] == level]
+        return Match("", f"is no {level} of the registry", True, nearest(name, pool))

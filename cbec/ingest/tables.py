@@ -1,0 +1,437 @@
+"""The shape of a sheet: where its header is, what each column holds, which rows carry figures.
+
+One model serves every shape. A figure has a region, a year, an indicator and a unit; each of these is said
+by the row, by the column, or by the table as a whole (its title, sheet or file). Years across, regions
+across, indicators across and long tables differ only in which of the three says what.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass, field, replace
+
+from cbec.ingest.files import Sheet
+from cbec.ingest.mapping import Mapping
+from cbec.ingest.problems import Problem
+from cbec.ingest.text import compact, number_of, plain, year_of, years_in
+from cbec.ingest.vocabulary import Meaning, Vocabulary
+
+KEY_ROLES = ("region", "province", "region_code", "province_code", "year", "indicator", "unit", "value")
+NOTE_START = re.compile(
+    r"^(?:注|数据来源|资料来源|来源|说明|备注|note|source|更多|http|\*|①|本表|数$)", re.IGNORECASE
+)
+N_SCANNED = 40
+MAX_UNKNOWN = 100
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its place from 1, its header as printed and what it means."""
+
+    place: int
+    header: str
+    header_row: int
+    meaning: Meaning
+
+    @property
+    def role(self) -> str:
+        return self.meaning.role
+
+
+@dataclass(frozen=True)
+class Table:
+    """A sheet with a recognised header.
+
+    axis: what the value columns are: measure, year_value, region_value or value. level: province or
+    prefecture. body: (row number, cells) behind the header. defaults: year, indicator, unit of the table.
+    """
+
+    sheet: Sheet
+    columns: tuple[Column, ...]
+    body: tuple[tuple[int, tuple[str, ...]], ...]
+    header_rows: tuple[int, ...]
+    axis: str
+    level: str
+    year: int = 0
+    indicator: Meaning = field(default_factory=Meaning)
+    unit_text: str = ""
+    units: tuple[str, ...] = ()
+    region: str = ""
+    texts: tuple[str, ...] = ()
+    dropped: tuple[tuple[str, str], ...] = ()
+
+    def with_role(self, *roles: str) -> tuple[Column, ...]:
+        return tuple(column for column in self.columns if column.role in roles)
+
+
+@dataclass(frozen=True)
+class Recognition:
+    """A sheet as a table, or why it is none. texts: every remark found on it."""
+
+    sheet: str
+    table: Table | None
+    reason: str = ""
+    texts: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+
+def locator(sheet: str, row: int, column: int) -> str:
+    """Place of a cell, rows and columns from 1."""
+    return f"{sheet}!R{row}C{column}"
+
+
+def recognise(file: str, sheet: Sheet, vocabulary: Vocabulary, mapping: Mapping) -> Recognition:
+    """What one sheet is. Problems name the cell; a sheet of text only is no problem."""
+    # A table's own cells are short; whatever is long, or stands on a sheet that is no table, is a remark.
+    texts = _texts(sheet, 2)
+    if sheet.name in mapping.sheets:
+        return Recognition(sheet.name, None, "left out by the mapping file", texts)
+    start = _header_start(sheet, vocabulary)
+    if start is None:
+        figures = sum(1 for _, row in sheet.rows for c in row if c and _is_figure(c))
+        reason = "no header row" if figures else "text only"
+        return Recognition(sheet.name, None, reason, texts)
+    stop, first = _header_stop(sheet, vocabulary, start)
+    header = sheet.rows[start:stop]
+    body = sheet.rows[first:]
+    titles = [plain(c) for _, row in sheet.rows[:start] for c in row if c.strip()]
+    texts = _texts(sheet, 16)
+    columns = [
+        Column(place, text, row, vocabulary.meaning(path) if path else Meaning())
+        for place, text, row, path in _paths(sheet, header, body)
+    ]
+    columns, dropped, problems = _by_content(file, sheet, columns, body, vocabulary)
+    return _assemble(
+        file, sheet, vocabulary, mapping, columns, header, body, titles, texts, dropped, problems
+    )
+
+
+def _texts(sheet: Sheet, length: int) -> tuple[str, ...]:
+    """Remarks of at least so many characters, without figures; short ones from the first rows only."""
+    rows = sheet.rows if length > 2 else sheet.rows[:500]
+    found = dict.fromkeys(c for _, row in rows for c in row if len(c) >= length)
+    return tuple(plain(c) for c in found if not _is_figure(c))
+
+
+def _is_figure(text: str) -> bool:
+    """A number that cannot be a year."""
+    try:
+        return number_of(text) is not None and year_of(text) is None
+    except OverflowError:
+        return True
+
+
+def _known(vocabulary: Vocabulary, text: str) -> bool:
+    meaning = vocabulary.meaning((text,))
+    return bool(meaning.role) and not meaning.problem
+
+
+def _header_start(sheet: Sheet, vocabulary: Vocabulary) -> int | None:
+    """Index of the first header row: no figures, at least two cells that mean something, most of them."""
+    best, best_known = None, 0
+    for index, (_, row) in enumerate(sheet.rows[:N_SCANNED]):
+        filled = [c for c in row if c.strip()]
+        distinct = {compact(c) for c in filled}
+        if len(distinct) < 2 or any(_is_figure(c) for c in filled):
+            continue
+        if len({plain(c) for c in filled}) == 1 or any(len(plain(c)) > 120 for c in filled):
+            continue
+        known = sum(_known(vocabulary, c) for c in filled)
+        if known >= 2 and known >= 0.5 * len(filled):
+            return index
+        if known >= 1 and known > best_known:
+            best, best_known = index, known
+    # Mostly unknown headers still are a header when figures stand below them.
+    if best is not None:
+        below = sheet.rows[best + 1 : best + 6]
+        if any(_is_figure(c) for _, row in below for c in row if c):
+            return best
+        if best_known >= 2:
+            return best
+    return None
+
+
+def _header_stop(sheet: Sheet, vocabulary: Vocabulary, start: int) -> tuple[int, int]:
+    """Index behind the last header row (further levels, a row of units) and of the first row of the body."""
+    width = max(len(row) for _, row in sheet.rows[start : start + 1])
+    first = sheet.rows[start][1]
+    keys = {
+        place
+        for place in range(width)
+        if not first[place].strip()
+        or vocabulary.meaning((first[place],)).role
+        in ("region", "province", "year", "indicator", "region_code")
+    }
+    stop = start + 1
+    while stop < min(len(sheet.rows), start + 5):
+        row = sheet.rows[stop][1]
+        filled = [(place, c) for place, c in enumerate(row) if c.strip()]
+        if any(_is_figure(c) for _, c in filled):
+            # 1, 2, 3 ... under the header number the columns.
+            numbers = [number_of(c) for _, c in filled]
+            if len(filled) > 2 and all(n and n.value == k for k, n in enumerate(numbers, 1)):
+                return stop, stop + 1
+            break
+        in_keys = [c for place, c in filled if place in keys and place <= 3]
+        if any(vocabulary.regions.is_name(c) or year_of(c) for c in in_keys):
+            # Under a blank corner a year or a region is a key only when nothing else on the row is a level.
+            others = [c for place, c in filled if place not in keys]
+            if not others or not all(_known(vocabulary, c) for c in others):
+                break
+            if any(place == 0 for place, _ in filled):
+                break
+        known = sum(_known(vocabulary, c) for _, c in filled)
+        distinct = {compact(c) for _, c in filled}
+        if not filled or known < 0.5 * len(filled) or (len(distinct) == 1 and len(filled) == 1 and width > 3):
+            break
+        stop += 1
+    return stop, stop
+
+
+def _paths(
+    sheet: Sheet,
+    header: tuple[tuple[int, tuple[str, ...]], ...],
+    body: tuple[tuple[int, tuple[str, ...]], ...],
+) -> list[tuple[int, str, int, tuple[str, ...]]]:
+    """For each column: place from 1, header text, row of its last level, levels from the outermost."""
+    width = max(len(row) for _, row in (*header, *body[:2000]))
+    grid = [list(row) + [""] * (width - len(row)) for _, row in header]
+    numbers = [number for number, _ in header]
+    merged_rows: set[int] = set()
+    for r0, c0, r1, c1 in sheet.merges:
+        if r0 in numbers and c0 <= width:
+            merged_rows.add(r0)
+            text = grid[numbers.index(r0)][c0 - 1]
+            for number in range(r0, r1 + 1):
+                if number in numbers:
+                    for column in range(c0, min(c1, width) + 1):
+                        grid[numbers.index(number)][column - 1] = text
+    if len(header) > 1:
+        for level, number in enumerate(numbers[:-1]):
+            if number in merged_rows:
+                continue
+            # A merged header saved as text leaves blanks to the right of its first cell.
+            held = ""
+            for column in range(width):
+                if grid[level][column].strip():
+                    held = grid[level][column]
+                elif held and any(grid[below][column].strip() for below in range(level + 1, len(grid))):
+                    grid[level][column] = held
+    paths = []
+    for column in range(width):
+        levels = [(numbers[k], grid[k][column]) for k in range(len(grid)) if grid[k][column].strip()]
+        text = "/".join(dict.fromkeys(plain(t) for _, t in levels))
+        row = levels[-1][0] if levels else numbers[0]
+        paths.append((column + 1, text, row, tuple(t for _, t in levels)))
+    return paths
+
+
+def _column_texts(
+    body: tuple[tuple[int, tuple[str, ...]], ...], place: int, limit: int = 3000
+) -> Counter[str]:
+    return Counter(
+        row[place - 1].strip() for _, row in body[:limit] if place <= len(row) and row[place - 1].strip()
+    )
+
+
+def _by_content(
+    file: str,
+    sheet: Sheet,
+    columns: list[Column],
+    body: tuple[tuple[int, tuple[str, ...]], ...],
+    vocabulary: Vocabulary,
+) -> tuple[list[Column], list[tuple[str, str]], list[Problem]]:
+    """Roles settled by what stands in the columns: which of several is the region, what has no header."""
+    dropped: list[tuple[str, str]] = []
+    problems: list[Problem] = []
+    across = any(c.role == "region_value" for c in columns)
+    share: dict[int, float] = {}
+    for column in columns:
+        if column.role in ("region", "province") or not column.header:
+            texts = _column_texts(body, column.place)
+            kinds = [vocabulary.regions.is_name(t) for t in texts]
+            named = sum(k in ("province", "prefecture", "both") for k in kinds)
+            share[column.place] = named / len(kinds) if kinds else 0.0
+    good = [c for c in columns if c.role in ("region", "province") and share[c.place] >= 0.5]
+    result = []
+    first_value = min(
+        (c.place for c in columns if c.role in ("region_value", "year_value", "measure")), default=0
+    )
+    for column in columns:
+        meaning = column.meaning
+        if column.role == "region" and good and column not in good:
+            meaning = Meaning(role="ignore", note="describes the region; another column names it")
+        elif column.role == "province" and good and column not in good and not share[column.place]:
+            meaning = Meaning(role="ignore", note="names no province")
+        elif not column.header:
+            texts = _column_texts(body, column.place)
+            years = sum(year_of(t) is not None for t in texts)
+            figures = [t for t in texts if _is_figure(t)]
+            if not texts:
+                continue
+            if (
+                not good
+                and not across
+                and share[column.place] >= 0.5
+                and len(texts) >= 1
+                and column.place < first_value
+            ):
+                meaning = Meaning(role="region", note="no header; holds names of regions")
+            elif across and column.place < first_value:
+                meaning = Meaning(role="indicator", note="labels of the rows")
+            elif (
+                years >= 0.9 * len(texts)
+                and not any(c.role == "year" for c in columns)
+                and column.place < first_value
+            ):
+                meaning = Meaning(role="year", note="no header; holds years")
+            elif len(figures) >= 3:
+                row = next(
+                    n for n, r in body if column.place <= len(r) and _is_figure(r[column.place - 1] or "x")
+                )
+                problems.append(
+                    Problem(
+                        file,
+                        locator(sheet.name, row, column.place),
+                        "key",
+                        figures[0],
+                        "stands in a column of figures without a header",
+                    )
+                )
+                continue
+            else:
+                dropped.append((f"column {column.place}", f"side note: {next(iter(texts))[:40]}"))
+                continue
+        elif across and column.role == "region" and column.place < first_value and not share[column.place]:
+            meaning = Meaning(role="indicator", note="labels of the rows")
+        result.append(replace(column, meaning=meaning))
+    return result, dropped, problems
+
+
+def _assemble(
+    file: str,
+    sheet: Sheet,
+    vocabulary: Vocabulary,
+    mapping: Mapping,
+    columns: list[Column],
+    header: tuple[tuple[int, tuple[str, ...]], ...],
+    body: tuple[tuple[int, tuple[str, ...]], ...],
+    titles: list[str],
+    texts: tuple[str, ...],
+    dropped: list[tuple[str, str]],
+    problems: list[Problem],
+) -> Recognition:
+    roles = {c.role for c in columns}
+    has_region = bool(roles & {"region", "province", "region_value"})
+    region = ""
+    if not has_region and vocabulary.regions.is_name(sheet.name) in ("province", "prefecture", "both"):
+        region = sheet.name
+    if (
+        not has_region
+        and not region
+        and not any(c.meaning.role in ("measure", "year_value", "value") for c in columns)
+    ):
+        return Recognition(sheet.name, None, "names indicators but holds no figures of regions", texts)
+    place = locator(sheet.name, header[0][0], 1)
+    unknown = [column for column in columns if column.meaning.problem]
+    for column in unknown[:MAX_UNKNOWN]:
+        near = vocabulary.suggest(column.meaning)
+        kind = "unit" if "unit" in column.meaning.problem else "header"
+        at = locator(sheet.name, column.header_row, column.place)
+        problems.append(Problem(file, at, kind, column.header, column.meaning.problem, near))
+    if not has_region and not region:
+        message = "is a table without a column of regions"
+        problems.append(Problem(file, place, "table", sheet.name, message, ("地区", "城市", "省份")))
+        return Recognition(sheet.name, None, message, texts, tuple(problems))
+    if "region_value" in roles:
+        axis = "region_value"
+    elif "year_value" in roles:
+        axis = "year_value"
+    elif "value" in roles:
+        axis = "value"
+    else:
+        axis = "measure"
+    table = Table(
+        sheet=sheet,
+        columns=tuple(c for c in columns if not c.meaning.problem),
+        body=body,
+        header_rows=tuple(number for number, _ in header),
+        axis=axis,
+        level=_level(columns, body, vocabulary, mapping),
+        region=region,
+        texts=texts,
+        dropped=tuple(dropped),
+    )
+    table, found = _defaults(file, table, vocabulary, mapping, titles)
+    return Recognition(sheet.name, table, "", texts, tuple(problems + found))
+
+
+def _level(
+    columns: list[Column],
+    body: tuple[tuple[int, tuple[str, ...]], ...],
+    vocabulary: Vocabulary,
+    mapping: Mapping,
+) -> str:
+    """province or prefecture, by the names themselves; a name that is both is decided by the others."""
+    if mapping.defaults.get("region_level"):
+        return mapping.defaults["region_level"]
+    names: Counter[str] = Counter()
+    regions = [c for c in columns if c.role == "region"]
+    provinces = [c for c in columns if c.role == "province"]
+    for column in regions or provinces:
+        for text in _column_texts(body, column.place, 100_000):
+            names[vocabulary.regions.is_name(text)] += 1
+    for column in columns:
+        if column.role == "region_value":
+            names[vocabulary.regions.is_name(column.meaning.region)] += 1
+    if names["prefecture"] and names["prefecture"] >= names["province"] / 4:
+        return "prefecture"
+    if names["province"]:
+        return "province"
+    if regions and provinces:
+        return "prefecture"
+    header = "".join(compact(c.header) for c in regions)
+    return "prefecture" if re.search("市|city|prefecture", header) and names["both"] else "province"
+
+
+def _defaults(
+    file: str, table: Table, vocabulary: Vocabulary, mapping: Mapping, titles: list[str]
+) -> tuple[Table, list[Problem]]:
+    """Year, indicator and unit that the table says once for all, from the nearest text outwards."""
+    problems: list[Problem] = []
+    stem = re.sub(r"\.[A-Za-z]+$", "", file.rsplit("/", 1)[-1])
+    year = int(mapping.defaults.get("year") or 0)
+    if not year and not table.with_role("year"):
+        for text in (table.sheet.name, " ".join(titles), stem):
+            found = years_in(text)
+            if len(found) == 1:
+                year = found.pop()
+                break
+    unit_text, units = (
+        mapping.defaults.get("unit", ""),
+        tuple(filter(None, [mapping.defaults.get("unit", "")])),
+    )
+    if not units:
+        for title in titles:
+            match = re.search(r"(?:单位|unit)s?[:：]\s*([^\s()（）;；]+)", title, re.IGNORECASE)
+            if match and vocabulary.units_of(match[1]):
+                unit_text, units = match[1], vocabulary.units_of(match[1])
+    indicator = Meaning()
+    needs_indicator = table.axis != "measure" and not table.with_role("indicator")
+    needs_indicator = needs_indicator and not any(c.meaning.indicator for c in table.columns)
+    if mapping.defaults.get("indicator"):
+        indicator = Meaning(role="measure", indicator=mapping.defaults["indicator"])
+    elif needs_indicator:
+        for text in (*[t.split("：")[-1].split(":")[-1] for t in titles], table.sheet.name, stem):
+            named = vocabulary.indicators_named(text)
+            if len(named) == 1:
+                indicator = next(iter(named.values()))
+                break
+            if len(named) > 1:
+                problems.append(
+                    Problem(file, table.sheet.name, "table", table.sheet.name,
+                            f"names several indicators in its title: {', '.join(sorted(named))}")
+                )  # fmt: skip
+                break
+    return replace(table, year=year, indicator=indicator, unit_text=unit_text, units=units), problems

@@ -1,0 +1,35 @@
+-- Imported cells. Without a landed file the same columns with no row, so that a build needs no import.
+with source as (
+
+    select * from {{ landed_files() }}
+
+),
+
+renamed as (
+
+    select
+        region_level,
+        region_code,
+        year,
+        indicator_id,
+        vintage,
+        value_printed,
+        value_in_printed_unit,
+        unit_printed,
+        obs_status_all,
+        impute_method,
+        impute_by,
+        anchor_years,
+        suspect_codes,
+        source_id,
+        obs_comment,
+        source_file,
+        source_file_sha256,
+        source_locator,
+        is_simulated,
+    from source
+    where is_simulated = {{ is_simulated() }}
+
+)
+
+select * from renamed

@@ -1,0 +1,94 @@
+"""The command as a person uses it: look, load, build, list, take out; and what it says when something is wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from tests.conftest import run_cbec
+
+GOOD = """城市,年份,GDP(万元),插值_GDP(万元),第一产业增加值(亿元)
+保定市,2014,28000000.5,28000000.5,400.25
+保定市,2015,,29000000,410.5
+保定市,2016,30000000,30000000,…
+"""
+BAD = "城市,年份,GDP(亿元),幸福感\n保定市,2014,3000,1\n"
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    (tmp_path / "good.csv").write_bytes(GOOD.encode("gb18030"))
+    (tmp_path / "bad.csv").write_text(BAD, encoding="utf-8")
+    return tmp_path
+
+
+def cbec(place: Path, *arguments: str):  # type: ignore[no-untyped-def]
+    return run_cbec(
+        *arguments,
+        warehouse=place / "warehouse",
+        env={"CBEC_LANDING": str(place / "landing"), "COLUMNS": "200"},
+    )
+
+
+def test_look_load_build_list_remove(place: Path) -> None:
+    looked = cbec(place, "import", str(place / "good.csv"), "--dry-run")
+    assert looked.returncode == 0, looked.stderr
+    assert "gb18030" in looked.stdout
+    assert "10k_yuan" in looked.stdout
+    assert not (place / "landing").exists()
+    loaded = cbec(place, "import", str(place / "good.csv"))
+    assert "landed; 6 cells" in loaded.stdout, loaded.stderr
+    assert loaded.stderr == ""
+    built = cbec(place, "build")
+    assert built.returncode == 0, built.stderr
+    with duckdb.connect(str(place / "warehouse/cbec.duckdb"), read_only=True) as db:
+        cells = db.sql(
+            "select year, indicator_id, value, unit, unit_printed, decimals, obs_status_all, impute_method, source_locator"
+            " from marts.observation where region_code = '130600' and source_id = 'import_undocumented' order by all"
+        ).fetchall()
+        assert [(*row[:2], None if row[2] is None else float(row[2]), *row[3:]) for row in cells] == [
+            (2014, "gdp", 2800.00005, "100m_yuan", "10k_yuan", 5, "V", None, "good!R2C3"),
+            (2014, "gdp_primary", 400.25, "100m_yuan", "100m_yuan", 2, "V", None, "good!R2C5"),
+            (2015, "gdp", 2900.0, "100m_yuan", "10k_yuan", 4, "IV", "unknown", "good!R3C4"),
+            (2015, "gdp_primary", 410.5, "100m_yuan", "100m_yuan", 1, "V", None, "good!R3C5"),
+            (2016, "gdp", 3000.0, "100m_yuan", "10k_yuan", 4, "V", None, "good!R4C3"),
+            (2016, "gdp_primary", None, "100m_yuan", "100m_yuan", 0, "O", None, "good!R4C5"),
+        ]
+        panel = db.sql(
+            "select year, gdp_100m_yuan, gdp_primary_100m_yuan from marts.panel_city_year"
+            " where prefecture_code = '130600' and gdp_100m_yuan is not null order by year"
+        ).fetchall()
+        assert [row[0] for row in panel] == [2014, 2015, 2016]
+        status = db.sql(
+            "select gdp_100m_yuan from marts.panel_city_year_status where prefecture_code = '130600' and year = 2015"
+        ).fetchone()
+        assert status == ("I",)
+    assert "good.csv" in cbec(place, "import", "--list").stdout
+    assert "removed good.csv" in cbec(place, "import", "--remove", "good.csv").stdout
+    assert list((place / "landing").glob("*.parquet")) == []
+
+
+def test_an_error_keeps_one_file_out_and_names_the_cell(place: Path) -> None:
+    done = cbec(place, "import", str(place / "good.csv"), str(place / "bad.csv"))
+    assert done.returncode == 2
+    assert "bad.csv: bad!R1C4: '幸福感' is not recognised; nearest:" in done.stderr
+    assert len(list((place / "landing").glob("*.parquet"))) == 1
+    mapping = next((place / "warehouse/imports").rglob("import.map.yml"))
+    again = cbec(place, "import", str(place / "bad.csv"), "--map", str(mapping))
+    assert again.returncode == 0, again.stderr
+
+
+def test_check_looks_and_loads_nothing(place: Path) -> None:
+    done = cbec(place, "check", str(place / "good.csv"))
+    assert done.returncode == 0, done.stderr
+    assert not (place / "landing").exists()
+    assert next((place / "warehouse/imports").rglob("data_docs/index.html")).is_file()
+
+
+def test_nothing_to_import_says_so(place: Path) -> None:
+    assert cbec(place, "import").returncode == 2
+    missing = cbec(place, "import", str(place / "none.csv"))
+    assert missing.returncode == 2
+    assert "no such file" in missing.stderr

@@ -1,0 +1,189 @@
+"""Every real file comes in, with no code written for it: kept out of the repository, so skipped without them."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import time
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from tests.conftest import SHARED, run_cbec
+
+REAL = SHARED / "real"
+pytestmark = pytest.mark.skipif(not REAL.is_dir(), reason="../shared/real is not here")
+COMPLETE = (
+    "gdp_100m_yuan",
+    "gdp_primary_100m_yuan",
+    "gdp_secondary_100m_yuan",
+    "gdp_tertiary_100m_yuan",
+    "general_public_budget_revenue_100m_yuan",
+    "general_public_budget_expenditure_100m_yuan",
+    "loans_year_end_100m_yuan",
+)
+
+
+@pytest.fixture(scope="module")
+def landed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str], float]:
+    folder = tmp_path_factory.mktemp("real")
+    start = time.perf_counter()
+    done = run_cbec(
+        "import", str(REAL), warehouse=folder / "warehouse", env={"CBEC_LANDING": str(folder / "landing")}
+    )
+    return folder, done, time.perf_counter() - start
+
+
+@pytest.fixture(scope="module")
+def cells(landed: tuple[Path, subprocess.CompletedProcess[str], float]) -> duckdb.DuckDBPyConnection:
+    connection = duckdb.connect()
+    connection.execute(f"create view cell as from read_parquet('{landed[0]}/landing/*.parquet')")
+    return connection
+
+
+@pytest.fixture(scope="module")
+def built(landed: tuple[Path, subprocess.CompletedProcess[str], float]) -> duckdb.DuckDBPyConnection:
+    folder = landed[0]
+    done = run_cbec("build", warehouse=folder / "warehouse", env={"CBEC_LANDING": str(folder / "landing")})
+    assert done.returncode == 0, done.stderr
+    return duckdb.connect(str(folder / "warehouse/cbec.duckdb"), read_only=True)
+
+
+def test_every_file_is_imported_in_time(landed: tuple[Path, subprocess.CompletedProcess[str], float]) -> None:
+    folder, done, seconds = landed
+    assert done.returncode == 0, done.stderr
+    files = [p for p in REAL.rglob("*") if p.suffix in (".csv", ".xlsx")]
+    shas = {hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
+    # The list of variable names holds no figures.
+    assert {p.stem for p in (folder / "landing").glob("*.parquet")} == shas - {
+        hashlib.sha256(p.read_bytes()).hexdigest() for p in files if p.name == "varsList.csv"
+    }
+    assert "varsList.csv: no figures" in done.stdout
+    assert seconds < 60
+
+
+def test_importing_twice_changes_nothing(
+    landed: tuple[Path, subprocess.CompletedProcess[str], float],
+) -> None:
+    folder = landed[0]
+    before = {p.name: (p.stat().st_mtime_ns, p.read_bytes()) for p in (folder / "landing").iterdir()}
+    done = run_cbec(
+        "import", str(REAL / "province"), warehouse=folder / "warehouse",
+        env={"CBEC_LANDING": str(folder / "landing")},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "landed;" not in done.stdout
+    assert {p.name: (p.stat().st_mtime_ns, p.read_bytes()) for p in (folder / "landing").iterdir()} == before
+
+
+def test_the_city_csv_is_read_in_four_seconds() -> None:
+    from cbec.ingest.files import File
+    from cbec.ingest.run import Recogniser
+    from tests.conftest import ROOT
+
+    recogniser = Recogniser.of(ROOT)
+    path = REAL / "city/china_city_panel_real.csv"
+    start = time.perf_counter()
+    imported = recogniser.read(File(path.name, path.read_bytes(), path))
+    assert time.perf_counter() - start < 4
+    assert len(imported.cells) > 200_000
+
+
+def test_declared_fills_are_imputed_and_nothing_else(cells: duckdb.DuckDBPyConnection) -> None:
+    """The printed and the filled column stand side by side: what only the second has was filled."""
+    import openpyxl
+
+    (path,) = (REAL / "city").glob("298*.xlsx")
+    sheet = openpyxl.load_workbook(path, read_only=True, data_only=True)["面板数据"]
+    rows = [
+        row
+        for row in sheet.iter_rows(min_row=2, max_col=9, values_only=True)
+        if isinstance(row[0], int | float)
+    ]
+    filled = {f"面板数据!R{n}C8" for n, row in enumerate(sheet.iter_rows(min_row=1, max_col=9, values_only=True), 1)
+              if n > 1 and isinstance(row[0], int | float) and row[6] is None and row[7] is not None}  # fmt: skip
+    found = dict(
+        cells.execute(
+            "select source_locator, obs_status_all from cell where indicator_id = 'resident_population_year_end'"
+            " and source_file like '%298%'"
+        ).fetchall()
+    )
+    imputed = {place for place, letters in found.items() if letters.startswith("I")}
+    assert len(rows) > 8000
+    assert imputed <= filled
+    # What is left out belongs to units that did not exist in the year.
+    assert len(filled - imputed) <= 31
+    assert all(letters in ("V", "O") for place, letters in found.items() if place not in filled)
+    flagged = cells.execute(
+        "select count(*) filter (where obs_status_all not like 'I%') from cell"
+        " where obs_comment like '%declared as filled%' and value_in_printed_unit is not null"
+    ).fetchone()
+    assert flagged == (0,)
+
+
+def test_units_statuses_and_places_are_those_of_the_files(cells: duckdb.DuckDBPyConnection) -> None:
+    def one(query: str) -> tuple[object, ...]:
+        found = cells.execute(query).fetchone()
+        assert found is not None
+        return found
+
+    gridded = one(
+        "select any_value(unit_printed), min(obs_status_all), max(obs_status_all) from cell"
+        " where indicator_id = 'co2_emissions_gridded'"
+    )
+    assert gridded == ("t", "E", "E")
+    platform = one(
+        "select count(*), count(distinct region_code), min(year), max(year), max(obs_status_all) from cell"
+        " where vintage = 'nbs_platform' and indicator_id = 'gdp'"
+    )
+    assert platform == (31 * 12, 31, 2011, 2022, "A")
+    remark = one(
+        "select count(distinct region_code), min(obs_status_all), count(distinct indicator_id) from cell"
+        " where obs_comment like '%remark in the file%'"
+    )
+    assert remark == (4, "DV", 2)
+    across = one(
+        "select count(distinct year), count(distinct region_code), count(distinct indicator_id), min(year) from cell"
+        " where source_id = 'ceads_province'"
+    )
+    assert across == (26, 30, 5, 1997)
+    patents = one(
+        "select count(distinct region_code) from cell where indicator_id = 'patent_grants' and year = 2010"
+    )
+    assert patents == (31,)
+    nobody = one("select count(*) from cell where region_code = '341400' and year > 2010")
+    assert nobody == (0,)
+
+
+def test_at_least_285_cities_are_complete(built: duckdb.DuckDBPyConnection) -> None:
+    present = " and ".join(f"{column} is not null" for column in COMPLETE)
+    found = built.sql(
+        "select count(*) from (select prefecture_code from marts.panel_city_year"
+        f" where year between 2009 and 2016 and {present} group by 1 having count(*) = 8)"
+    ).fetchone()
+    assert found is not None
+    assert found[0] >= 285
+    letters = built.sql(
+        "select count(*) from marts.observation where obs_comment like '%declared as filled%' and obs_status <> 'I'"
+    ).fetchone()
+    assert letters == (0,)
+
+
+def test_a_dry_run_shows_and_loads_nothing(tmp_path: Path) -> None:
+    done = run_cbec(
+        "import", str(REAL / "province"), "--dry-run", "--explain", warehouse=tmp_path,
+        env={"CBEC_LANDING": str(tmp_path / "landing"), "COLUMNS": "200"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert not (tmp_path / "landing").exists()
+    for word in (
+        "years across",
+        "regions across",
+        "one figure a row",
+        "gdp_secondary",
+        "100m_yuan",
+        "sum over regions",
+    ):
+        assert word in done.stdout, word
+    assert next((tmp_path / "imports").rglob("data_docs/index.html")).is_file()
