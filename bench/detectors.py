@@ -19,11 +19,16 @@ YEARS = 15
 # Log-normal growth paths under 285 city names a column; one cell in fifty is the rounded chord.
 CELLS = """
 create or replace table observation as
-with grid as (
-    select 'prefecture' as region_level, lpad(cast(100000 + (s // 40) % 285 as varchar), 6, '0') as region_code,
+with city as (
+    select region_code, row_number() over (order by region_code) - 1 as city
+    from region where region_level = 'prefecture' and valid_to_year is null
+    qualify city < 285
+),
+grid as (
+    select 'prefecture' as region_level, city.region_code,
         2009 + y as year, 'indicator_' || (s % 40) as indicator_id, 'v' || (s // (40 * 285)) as vintage, s, y,
         200 * exp(2 * (hash(s) % 1000) / 1000.0 + 0.08 * y + 0.05 * ((hash(s, y) % 2000) / 1000.0 - 1)) as level
-    from range({series}) as a(s), range({years}) as b(y)
+    from range({series}) as a(s) cross join range({years}) as b(y) inner join city on (s // 40) % 285 = city
 ),
 filled as (
     select *, case when hash(s, y, 7) % 50 = 0 and y between 1 and {years} - 2

@@ -1,6 +1,7 @@
 -- One row per cell and detector that saw something on it, with the numbers. Nothing here changes a value.
 --
--- Runs of neighbouring hits count together: the chance of k hits is the product of theirs. The local
+-- Runs of neighbouring hits count together. Calm years come in stretches, so after the first hit each
+-- further one counts half: chance = p^((k + 1) / 2). The local
 -- false-discovery rate sets that chance against the share of filled cells in the column.
 with scan as (
 
@@ -30,8 +31,6 @@ hit as (
         '{{ d | upper }}' as detector,
         r_{{ d }} as statistic,
         p_{{ d }} as p,
-        decimals > column_decimals as is_finer,
-        decimals,
     from scan
     where h_{{ d }} and p_{{ d }} < 1
     {{ "union all" if not loop.last }}
@@ -56,8 +55,7 @@ run as (
         min(year) as run_first,
         max(year) as run_last,
         count(*) as run_length,
-        sum(ln(p)) as log_chance,
-        max(case when is_finer then 1 else 0 end) = 1 as has_finer,
+        sum(ln(p)) * (count(*) + 1) / (2 * count(*)) as log_chance,
     from islands
     group by series_no, column_no, detector, island
 
@@ -127,18 +125,38 @@ covered as (
 
 ),
 
--- Where fills show more decimals than the column prints, the point with fewest is the anchor of a line
--- that reaches an end; of equals, the one farthest from that end.
+-- Where fills show more decimals than the column prints, one point of the line without them is the anchor.
+-- By chance a fill ends in zeros too; the anchor is then the year that other lines also show unfilled.
+anchor_year as (
+
+    select
+        column_no,
+        detector,
+        year,
+        avg(case when is_finer then 0.0 else 1.0 end) as unfilled_share,
+    from covered
+    group by column_no, detector, year
+
+),
+
 anchored as (
 
     select
-        *,
-        (starts_series or ends_series) and has_finer or max(is_end and is_finer) over line as tells_anchor,
+        covered.*,
+        (covered.starts_series or covered.ends_series)
+        and max(case when covered.is_finer then 1 else 0 end) over line = 1 as tells_anchor,
         row_number() over (
-            line order by decimals, case when starts_series then -year else year end
+            line order by
+                cast(covered.is_finer as integer),
+                anchor_year.unfilled_share desc,
+                case when covered.starts_series then -covered.year else covered.year end
         ) as anchor_rank,
     from covered
-    window line as (partition by series_no, detector, run_first)
+    inner join anchor_year
+        on covered.column_no = anchor_year.column_no
+            and covered.detector = anchor_year.detector
+            and covered.year = anchor_year.year
+    window line as (partition by covered.series_no, covered.detector, covered.run_first)
 
 ),
 
@@ -162,8 +180,9 @@ path as (
         -- D8 needs two fourth differences: one of them is met by any three points on a smooth curve.
         case
             when detector = 'D8' then run_length > 1
-            when is_end then tells_anchor and is_finer or run_length >= {{ var('detector_trend_points') }}
-            else not (tells_anchor and (starts_series or ends_series) and anchor_rank = 1)
+            when tells_anchor then anchor_rank > 1
+            when is_end then run_length >= {{ var('detector_trend_points') }}
+            else true
         end as may_flag,
     from anchored
 
@@ -208,14 +227,15 @@ precise as (
         1 as run_length,
         finer.year as run_first,
         finer.year as run_last,
-        -- A column that is finer in more than a third of its cells has no precision to exceed.
+        -- Finer by a few decimals and beside a path that can be tested: a finer book, as far as can be said.
         case
-            when finer_block.finer_share > 0.34 and not finer.is_on_path then 1
             when finer.is_unrounded then 1e-6
             when finer.is_tested and not finer.is_on_path then 1
             else least(1, finer_block.printed_finer_share / greatest(finer_block.finer_share, 1e-9))
         end as local_fdr,
-        true as is_decidable,
+        finer.is_unrounded
+        or finer.is_on_path
+        or finer_block.printed_finer_share <= {{ var('detector_decidable_chance') }} as is_decidable,
         true as may_flag,
     from finer
     inner join finer_block
@@ -431,7 +451,10 @@ described as (
     left join exemption
         on scan.indicator_id like exemption.indicator_pattern
             and (exemption.kind is null or scan.kind = exemption.kind)
-            and (exemption.value_below is null or abs(scan.value) < exemption.value_below)
+            and (
+                exemption.units_below is null
+                or abs(scan.value) < exemption.units_below * power(10, -scan.column_decimals)
+            )
             and joined.detector like exemption.detector
 
 )

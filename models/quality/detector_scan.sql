@@ -90,7 +90,7 @@ cell as (
         observation.decimals,
         column_precision.column_decimals,
         indicator.kind,
-        province_value.province_value,
+        case when observation.region_level = 'prefecture' then province_value.province_value end as province_value,
         {{ is_filled('observation.obs_status_all') }} as is_declared,
     from observation
     left join region
@@ -103,8 +103,7 @@ cell as (
             and observation.vintage = column_precision.vintage
             and observation.unit_printed is not distinct from column_precision.unit_printed
     left join province_value
-        on observation.region_level = 'prefecture'
-            and observation.indicator_id = province_value.indicator_id
+        on observation.indicator_id = province_value.indicator_id
             and observation.year = province_value.year
             and region.province_code = province_value.province_code
 
@@ -157,7 +156,7 @@ residual as (
                 then x - (x_1 + x_2) / 2
             else x - (x_1 + x_2 + x_3) / 3
         end as r_d5,
-        case when group_mean.n_cities >= 4 then x - group_mean.mean_x end as r_d7_mean,
+        case when region_level = 'prefecture' and group_mean.n_cities >= 4 then x - group_mean.mean_x end as r_d7_mean,
         case when province_1 > 0 then x - province_value * x_1 / province_1 end as r_d7_share,
         x_n2 - 4 * x_n1 + 6 * x - 4 * x_1 + x_2 as r_d8,
         power(10, -least(column_decimals, greatest(decimals, decimals_1, decimals_n1))) as u,
@@ -167,7 +166,6 @@ residual as (
         on neighbours.column_no = group_mean.column_no
             and neighbours.province_code = group_mean.province_code
             and neighbours.year = group_mean.year
-            and neighbours.region_level = 'prefecture'
 
 ),
 

@@ -1,0 +1,122 @@
+-- D11: an identity that printed figures obey and these do not. Who is wrong, the total or a part, the
+-- identity cannot say: it stands as a second key beside what other detectors saw on its cells.
+with identity as (
+
+    select * from {{ ref('identity') }}
+
+),
+
+observation as (
+
+    select
+        observation.region_level,
+        observation.region_code,
+        region.province_code,
+        observation.year,
+        observation.indicator_id,
+        observation.vintage,
+        cast(observation.value_reported as double) as value,
+        power(10, -observation.decimals) / 2 as rounding,
+    from {{ ref('observation') }} as observation
+    left join (
+        select distinct
+            region_level,
+            region_code,
+            province_code,
+        from {{ ref('region') }}
+    ) as region
+        on observation.region_level = region.region_level
+            and observation.region_code = region.region_code
+    where observation.value_reported is not null
+
+),
+
+member as (
+
+    select
+        identity.identity_id,
+        identity.identity_kind,
+        identity.role,
+        identity.factor,
+        identity.tolerance_share,
+        observation.*,
+    from identity
+    inner join observation on identity.indicator_id = observation.indicator_id
+
+),
+
+wanted as (
+
+    select
+        identity_id,
+        count(*) as n_parts,
+    from identity
+    where role = 'part'
+    group by identity_id
+
+),
+
+total as (
+
+    select * from member
+    where role = 'total' and (identity_kind <> 'cities' or region_level = 'province')
+
+),
+
+-- Sums and products of one region; cities are added up under their province.
+combined as (
+
+    select
+        part.identity_id,
+        part.identity_kind,
+        case when part.identity_kind = 'cities' then 'province' else part.region_level end as region_level,
+        case when part.identity_kind = 'cities' then part.province_code else part.region_code end as region_code,
+        part.year,
+        part.vintage,
+        case
+            when part.identity_kind = 'product' then exp(sum(ln(nullif(greatest(part.factor * part.value, 0), 0))))
+            else sum(part.factor * part.value)
+        end as combined,
+        sum(part.factor * part.rounding) as rounding,
+        count(*) as n_found,
+    from member as part
+    where part.role = 'part' and (part.identity_kind <> 'cities' or part.region_level = 'prefecture')
+    group by all
+
+),
+
+final as (
+
+    select
+        total.region_level,
+        total.region_code,
+        total.year,
+        total.indicator_id,
+        total.vintage,
+        total.identity_id,
+        total.identity_kind,
+        total.value,
+        combined.combined,
+        total.value - combined.combined as gap,
+        total.rounding + case when total.identity_kind = 'product' then 0 else combined.rounding end
+        + total.tolerance_share * abs(total.value) as tolerance,
+    from total
+    inner join wanted on total.identity_id = wanted.identity_id
+    inner join combined
+        on total.identity_id = combined.identity_id
+            and total.region_level = combined.region_level
+            and total.region_code = combined.region_code
+            and total.year = combined.year
+            and (total.vintage = combined.vintage or total.identity_kind = 'cities')
+    where total.identity_kind = 'cities' or combined.n_found = wanted.n_parts
+
+)
+
+select
+    *,
+    case
+        when identity_kind = 'cities' then combined - value > tolerance
+        else abs(gap) > tolerance * 1.000001
+    end as is_broken,
+from final
+order by identity_id, region_level, region_code, year, vintage
