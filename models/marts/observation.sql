@@ -1,6 +1,6 @@
-with reported as (
+with filled as (
 
-    select * from {{ ref('int_observations__reported') }}
+    select * from {{ ref('int_observations__filled') }}
 
 ),
 
@@ -12,15 +12,15 @@ final as (
         year,
         indicator_id,
         vintage,
-        value_reported as value,
+        value,
         value_reported,
         unit,
         cast(decimals as integer) as decimals,
         obs_status,
         obs_status_all,
-        cast(null as varchar) as impute_method,
-        cast(null as varchar) as impute_by,
-        cast(null as integer[]) as anchor_years,
+        impute_method,
+        impute_by,
+        anchor_years,
         suspect_codes,
         source_id,
         source_file_sha256,
@@ -29,7 +29,7 @@ final as (
         {{ is_simulated() }} as is_simulated,
         value_printed,
         unit_printed,
-    from reported
+    from filled
 
 )
 

@@ -64,7 +64,7 @@ total as (
 ),
 
 -- Sums and products of one region; cities are added up under their province.
-combined as (
+parts as (
 
     select
         part.identity_id,
@@ -73,15 +73,28 @@ combined as (
         case when part.identity_kind = 'cities' then part.province_code else part.region_code end as region_code,
         part.year,
         part.vintage,
-        case
-            when part.identity_kind = 'product' then exp(sum(ln(nullif(greatest(part.factor * part.value, 0), 0))))
-            else sum(part.factor * part.value)
-        end as combined,
+        sum(part.factor * part.value) as sum_of_parts,
+        exp(sum(case when part.factor * part.value > 0 then ln(part.factor * part.value) end)) as product_of_parts,
         sum(part.factor * part.rounding) as rounding,
         count(*) as n_found,
     from member as part
     where part.role = 'part' and (part.identity_kind <> 'cities' or part.region_level = 'prefecture')
-    group by all
+    group by
+        part.identity_id,
+        part.identity_kind,
+        case when part.identity_kind = 'cities' then 'province' else part.region_level end,
+        case when part.identity_kind = 'cities' then part.province_code else part.region_code end,
+        part.year,
+        part.vintage
+
+),
+
+combined as (
+
+    select
+        *,
+        case when identity_kind = 'product' then product_of_parts else sum_of_parts end as combined,
+    from parts
 
 ),
 
@@ -93,6 +106,7 @@ final as (
         total.year,
         total.indicator_id,
         total.vintage,
+        combined.vintage as parts_vintage,
         total.identity_id,
         total.identity_kind,
         total.value,
@@ -114,9 +128,12 @@ final as (
 
 select
     *,
+    -- Cities were revised with some vintage of their province: they break the sum only if they exceed all.
     case
-        when identity_kind = 'cities' then combined - value > tolerance
+        when identity_kind = 'cities' then min(combined - value - tolerance) over (
+                partition by identity_id, region_level, region_code, year, parts_vintage
+            ) > 0
         else abs(gap) > tolerance * 1.000001
     end as is_broken,
 from final
-order by identity_id, region_level, region_code, year, vintage
+order by identity_id, region_level, region_code, year, vintage, parts_vintage

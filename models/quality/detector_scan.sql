@@ -90,7 +90,11 @@ cell as (
         observation.decimals,
         column_precision.column_decimals,
         indicator.kind,
-        case when observation.region_level = 'prefecture' then province_value.province_value end as province_value,
+        -- A municipality is its own province: its share is one by nature.
+        case
+            when observation.region_level = 'prefecture' and left(observation.region_code, 2) not in ('11', '12', '31', '50')
+                then province_value.province_value
+        end as province_value,
         {{ is_filled('observation.obs_status_all') }} as is_declared,
     from observation
     left join region
