@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from scipy.interpolate import CubicSpline
 
 from cbec.demo.simulate import _approval_years, _rows
 
@@ -274,6 +275,9 @@ class _Planter:
             kept = round(float(value), self.definitions[name].decimals) if rounded else float(value)
             self.values[name][i, t] = kept
             self.is_unrounded[name][i, t] = not rounded
+            # A fill that gives what was printed anyway is no defect.
+            if kept == self.clean[name][i, t]:
+                continue
             self.log.append(
                 {
                     "region_code": self.codes[i], "year": int(self.years[t]), "indicator_id": name, "defect": defect,
@@ -312,9 +316,9 @@ def _mean(x: Array, t: int, k: int) -> Array:
 
 
 def _spline(x: Array, t: int, k: int) -> Array:
-    """The cubic through the two points on each side of the gap, as a not-a-knot spline of four points is."""
-    at = np.array([t - 2, t - 1, t + k, t + k + 1])
-    return np.asarray(np.polyval(np.polyfit(at - t, x[at], 3), np.arange(k)))
+    """The cubic spline through every other year, read at the gap."""
+    others = np.r_[0:t, t + k : len(x)]
+    return np.asarray(CubicSpline(others, x[others])(np.arange(t, t + k)))
 
 
 def _plant(
@@ -371,6 +375,8 @@ def _plant(
                 if spot is None:
                     continue
                 i, t = spot
+                if defect == "share" and (provinces == provinces[i]).sum() < 4:
+                    continue
                 x = plan.values[name][i]
                 province = totals[name][0].index(provinces[i]) if name in totals else -1
                 anchors = [t - 1, t + k]
@@ -386,7 +392,7 @@ def _plant(
                     p = totals[name][1][province]
                     new, anchors = x[t - 1] * p[t : t + k] / p[t - 1], [t - 1]
                 elif defect == "spline":
-                    new, anchors = _spline(x, t, k), [t - 2, t - 1, t + k, t + k + 1]
+                    new, anchors = _spline(x, t, k), [t - 1, t + k]
                 elif defect == "unit_slip":
                     new, anchors = x[t : t + 1] * 10.0 ** rng.choice([-4, 1, 4]), []
                 elif defect == "province_total":

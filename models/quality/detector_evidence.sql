@@ -215,33 +215,61 @@ finer_block as (
 
 ),
 
-precise as (
+-- On a path both must have happened by chance: the finer printing and the hit.
+precise_chance as (
 
     select
-        finer.series_no,
-        finer.column_no,
-        finer.year,
-        'D1' as detector,
-        'D1' as rule,
-        case when finer.is_unrounded then 1e-6 else finer_block.printed_finer_share end as chance,
-        1 as run_length,
-        finer.year as run_first,
-        finer.year as run_last,
-        -- Finer by a few decimals and beside a path that can be tested: a finer book, as far as can be said.
+        finer.*,
         case
             when finer.is_unrounded then 1e-6
-            when finer.is_tested and not finer.is_on_path then 1
-            else least(1, finer_block.printed_finer_share / greatest(finer_block.finer_share, 1e-9))
-        end as local_fdr,
-        finer.is_unrounded
-        or finer.is_on_path
-        or finer_block.printed_finer_share <= {{ var('detector_decidable_chance') }} as is_decidable,
-        true as may_flag,
+            when finer.is_on_path
+                then finer_block.printed_finer_share * least(
+                    case when finer.h_d2 then finer.p_d2 else 1 end, case when finer.h_d3 then finer.p_d3 else 1 end
+                )
+            else finer_block.printed_finer_share
+        end as chance,
+        finer_block.printed_finer_share,
+        finer_block.finer_share,
     from finer
     inner join finer_block
         on finer.column_no = finer_block.column_no
             and finer.province_code is not distinct from finer_block.province_code
     where finer.is_finer
+
+),
+
+precise as (
+
+    select
+        precise_chance.series_no,
+        precise_chance.column_no,
+        precise_chance.year,
+        'D1' as detector,
+        'D1' as rule,
+        precise_chance.chance,
+        1 as run_length,
+        precise_chance.year as run_first,
+        precise_chance.year as run_last,
+        -- Finer by a few decimals and beside a path that can be tested: a finer book, as far as can be said.
+        case
+            when precise_chance.is_unrounded then 1e-6
+            when precise_chance.is_tested and not precise_chance.is_on_path then 1
+            when precise_chance.is_on_path
+                then least(
+                    precise_chance.printed_finer_share / greatest(precise_chance.finer_share, 1e-9),
+                    1 / (1 + detector_column.prior / (1 - detector_column.prior) / precise_chance.chance)
+                )
+            else least(1, precise_chance.printed_finer_share / greatest(precise_chance.finer_share, 1e-9))
+        end as local_fdr,
+        precise_chance.chance <= {{ var('detector_decidable_chance') }}
+        or precise_chance.is_on_path
+        and precise_chance.printed_finer_share <= {{ var('detector_local_fdr') }} * precise_chance.finer_share
+            as is_decidable,
+        true as may_flag,
+    from precise_chance
+    inner join detector_column
+        on precise_chance.column_no = detector_column.column_no
+            and detector_column.detector = 'D2'
 
 ),
 

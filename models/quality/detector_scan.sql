@@ -132,7 +132,8 @@ neighbours as (
 
 ),
 
--- A group mean is looked for where a province and year have at least four cities in the column.
+-- Means and shares are looked for where a province and year have at least four cities in the column: in a
+-- province of one city the share hardly moves by nature.
 group_mean as (
 
     select
@@ -161,7 +162,7 @@ residual as (
             else x - (x_1 + x_2 + x_3) / 3
         end as r_d5,
         case when region_level = 'prefecture' and group_mean.n_cities >= 4 then x - group_mean.mean_x end as r_d7_mean,
-        case when province_1 > 0 then x - province_value * x_1 / province_1 end as r_d7_share,
+        case when province_1 > 0 and group_mean.n_cities >= 4 then x - province_value * x_1 / province_1 end as r_d7_share,
         x_n2 - 4 * x_n1 + 6 * x - 4 * x_1 + x_2 as r_d8,
         power(10, -least(column_decimals, greatest(decimals, decimals_1, decimals_n1))) as u,
         power(10, -least(column_decimals, greatest(decimals, decimals_1))) as u_pair,
@@ -192,7 +193,8 @@ series_scale as (
 ),
 
 -- chance = width / (s sqrt(2 pi)): D2 and D3 hit on 3 values of a grid of step u, D4 on one, the two
--- means of D5 on two each, the others on two, D8 (sum of five rounding errors) on ten.
+-- means of D5 on two each, the others on two, D8 (three standard deviations of
+-- the sum of five rounding errors) on fourteen.
 chance as (
 
     select
@@ -204,7 +206,7 @@ chance as (
         least(1, 4 * u / (s_d5 * 2.5066 + 1e-12)) as c_d5,
         least(1, 2 * u / (s_d7_mean * 2.5066 + 1e-12)) as c_d7_mean,
         least(1, 2 * u / (s_d7_share * 2.5066 + 1e-12)) as c_d7_share,
-        least(1, 10 * u / (s_d8 * 2.5066 + 1e-12)) as c_d8,
+        least(1, 14 * u / (s_d8 * 2.5066 + 1e-12)) as c_d8,
         -- A repeated value belongs to D4 alone: it would also lie on every chord and mean.
         abs(r_d4) < u_pair / 2 as is_repeat,
     from residual
@@ -222,7 +224,7 @@ hit as (
         abs(r_d5) <= u and not is_repeat as h_d5,
         abs(r_d7_mean) <= u as h_d7_mean,
         abs(r_d7_share) <= u and not is_repeat as h_d7_share,
-        abs(r_d8) <= 5 * u and not is_repeat and abs(r_d2) > 1.5 * u and coalesce(abs(r_d3) > 1.5 * u, true) as h_d8,
+        abs(r_d8) <= 7 * u and not is_repeat and abs(r_d2) > 1.5 * u and coalesce(abs(r_d3) > 1.5 * u, true) as h_d8,
     from chance
 
 ),
@@ -235,7 +237,7 @@ calibration as (
         column_no,
         {%- for d, unit, near, far, widths in [
             ('d2', 'u', 1.5, 6, 3), ('d3', 'u', 1.5, 6, 3), ('d4', 'u_pair', 0.5, 3.5, 6), ('d5', 'u', 1, 4, 3),
-            ('d7_mean', 'u', 1, 4, 3), ('d7_share', 'u', 1, 4, 3), ('d8', 'u', 5, 20, 3),
+            ('d7_mean', 'u', 1, 4, 3), ('d7_share', 'u', 1, 4, 3), ('d8', 'u', 7, 28, 3),
         ] %}
         least(10, greatest(1,
             (2 + count(*) filter (
@@ -243,10 +245,21 @@ calibration as (
             )) / (2 + {{ widths }} * coalesce(sum(c_{{ d }}) filter (where c_{{ d }} < 0.05 and r_{{ d }} is not null), 0))
         )) as l_{{ d }},
         {%- endfor %}
-        min(x) as least_x,
-        max(x) as greatest_x,
     from hit
     group by column_no
+
+),
+
+-- A value that three series of a column repeat is a cap or a floor (a treatment rate of 100 %, a zero).
+cap as (
+
+    select
+        column_no,
+        x,
+    from hit
+    where is_repeat
+    group by column_no, x
+    having count(distinct series_no) >= 3
 
 ),
 
@@ -272,12 +285,14 @@ final as (
         hit.kappa,
         {%- for d in ['d2', 'd3', 'd4', 'd5', 'd7_mean', 'd7_share', 'd8'] %}
         hit.r_{{ d }},
-        -- A repeat of the column's least or greatest value is a cap or a floor.
-        hit.h_{{ d }}{% if d == 'd4' %} and hit.x > calibration.least_x and hit.x < calibration.greatest_x{% endif %} as h_{{ d }},
+        hit.h_{{ d }}{% if d == 'd4' %} and cap.x is null{% endif %} as h_{{ d }},
         case when hit.r_{{ d }} is not null then least(1, hit.c_{{ d }} * calibration.l_{{ d }}) end as p_{{ d }},
         {%- endfor %}
     from hit
     inner join calibration on hit.column_no = calibration.column_no
+    left join cap
+        on hit.column_no = cap.column_no
+            and hit.x = cap.x
 
 )
 
