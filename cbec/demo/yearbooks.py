@@ -275,15 +275,14 @@ class _Planter:
             kept = round(float(value), self.definitions[name].decimals) if rounded else float(value)
             self.values[name][i, t] = kept
             self.is_unrounded[name][i, t] = not rounded
-            # A fill that gives what was printed anyway is no defect.
-            if kept == self.clean[name][i, t]:
-                continue
             self.log.append(
                 {
                     "region_code": self.codes[i], "year": int(self.years[t]), "indicator_id": name, "defect": defect,
                     "run_length": len(new), "anchor_years": [int(self.years[a]) for a in anchors],
                     "value_clean": float(self.clean[name][i, t]), "value_planted": kept, "is_rounded": rounded,
                     "is_row": row,
+                    # A fill that gives what was printed anyway is no defect.
+                    "is_changed": kept != float(self.clean[name][i, t]),
                 }
             )  # fmt: skip
 

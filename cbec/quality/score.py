@@ -33,9 +33,9 @@ class Score:
 def score_detectors(connection: duckdb.DuckDBPyConnection, *, decidable_chance: float) -> Score:
     """Join detector_scan, detector_evidence and demo_truth of the connection.
 
-    demo_truth has region_code, year, indicator_id, defect, run_length, is_row. A single fill is
+    demo_truth has region_code, year, indicator_id, defect, run_length, is_row, is_changed. A single fill is
     decidable when the chance of a run as long as it, p^((k + 1) / 2), is at most decidable_chance, or when it shows
-    four decimals more than the column; a path met with a finer printing counts as one in 200 of its chance; a whole row is decidable by pooling. A clean cell has no defect of any
+    four decimals more than the column; a whole row is decidable by pooling. A clean cell has no defect of any
     kind and does not touch one that is no fill (a slip or jump bends its neighbours' paths too).
     """
     chances = " ".join(
@@ -47,7 +47,8 @@ def score_detectors(connection: duckdb.DuckDBPyConnection, *, decidable_chance: 
         with joined as (
             select scan.region_code, scan.year, scan.indicator_id, truth.defect, coalesce(truth.is_row, false) as is_row,
                 truth.run_length, scan.decimals - scan.column_decimals as excess,
-                case when truth.defect in ({", ".join(f"'{d}'" for d in FILLS)}) then case truth.defect {chances} end end as p
+                case when truth.defect in ({", ".join(f"'{d}'" for d in FILLS)}) then case truth.defect {chances} end end as p,
+                coalesce(truth.is_changed, true) as is_changed
             from detector_scan as scan
             left join demo_truth as truth using (region_code, year, indicator_id)
             where scan.region_level = 'prefecture'
@@ -70,7 +71,7 @@ def score_detectors(connection: duckdb.DuckDBPyConnection, *, decidable_chance: 
             defect is null as is_clean,
             coalesce(exempted.year is null and (
                 coalesce(excess >= 4, false)
-                or least(1, case when excess > 0 then 0.005 else 1 end) * power(max(p) over (partition by joined.region_code, joined.indicator_id, defect, run_length, is_row
+                or p is not null and power(max(p) over (partition by joined.region_code, joined.indicator_id, defect, run_length, is_row
                     order by joined.year rows between 5 preceding and 5 following),
                     (case when defect = 'spline' then run_length - 1 else run_length + 1 end) / 2.0) <= {decidable_chance}
             ), false) as is_decidable
@@ -78,7 +79,7 @@ def score_detectors(connection: duckdb.DuckDBPyConnection, *, decidable_chance: 
         left join exempted using (region_code, year, indicator_id)
         """
     )
-    fills = f"defect in ({', '.join(repr(d) for d in FILLS)})"
+    fills = f"is_changed and defect in ({', '.join(repr(d) for d in FILLS)})"
     by_defect = connection.sql(
         f"""
         select defect, is_row, count(*) as n, count(*) filter (where is_decidable) as n_decidable,
