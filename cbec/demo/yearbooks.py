@@ -5,8 +5,8 @@ Two pure functions: `simulate_yearbooks` draws the long table, the log of defect
 codes and approval years of the registry.
 
 Model, for indicator j, city i, year t (natural logs):
-    y_jit = m_j + s_j (0.6 d_i + 0.8 a_ji) + g_j (t - t0) + b_jt + 0.5 c_it + tau_j(G_i, t - G_i) + e_jit
-d_i: development, higher in cities approved early (the confounder); c_it = 0.012 d_i (t - t0) its trend, which
+    y_jit = m_j + s_j (0.6 d_i + 0.7 z_i + 0.39 a_ji) + g_j (t - t0) + b_jt + 0.5 c_it + tau_j(G_i, t - G_i) + e_jit
+d_i: development, higher in cities approved early (the confounder); z_i: size; c_it = 0.012 d_i (t - t0) its trend, which
 printed urbanisation follows; e: AR(1) with persistence 0.5; tau: the effect, by approval year and event year.
 """
 
@@ -150,10 +150,11 @@ def simulate_yearbooks(
 
     development = rng.normal(0, 1, units) + np.clip((2024 - np.minimum(cohort, 2024)) / 6.0, 0, 1.5)
     development = (development - development.mean()) / development.std()
+    size = rng.normal(0, 1, units)
     trend = 0.012 * development[:, None] * (years - first_year)[None, :]
     columns: dict[str, Array] = {}
     for item in INDICATORS:
-        columns[item.indicator_id] = _draw(item, development, trend, cohort, years, rng)
+        columns[item.indicator_id] = _draw(item, development, size, trend, cohort, years, rng)
     definitions = {item.indicator_id: item for item in INDICATORS}
     _add_identities(columns, definitions, trend, rng)
     clean = {name: np.round(values, definitions[name].decimals) for name, values in columns.items()}
@@ -181,6 +182,7 @@ def simulate_yearbooks(
 def _draw(
     item: Indicator,
     development: Array,
+    size: Array,
     trend: Array,
     cohort: np.ndarray[tuple[int, ...], np.dtype[np.int64]],
     years: np.ndarray[tuple[int, ...], np.dtype[np.int64]],
@@ -194,7 +196,7 @@ def _draw(
     shocks = rng.normal(0, item.noise * np.sqrt(1 - PERSISTENCE**2), (units, n_years))
     for t in range(1, n_years):
         error[:, t] = PERSISTENCE * error[:, t - 1] + shocks[:, t]
-    city = item.spread * (0.6 * development + 0.8 * rng.normal(0, 1, units))
+    city = item.spread * (0.6 * development + 0.7 * size + 0.39 * rng.normal(0, 1, units))
     growth = item.growth + rng.normal(0, abs(item.growth) / 4 + 0.002, units)
     tau = np.array(
         [[effect(item.effect, int(g), int(t - g)) if g < 9999 else 0.0 for t in years] for g in cohort]
@@ -396,6 +398,8 @@ def _plant(
                     new, anchors = x[t : t + 1] * 10.0 ** rng.choice([-4, 1, 4]), []
                 elif defect == "province_total":
                     new, anchors = totals[name][1][province][t : t + 1], []
+                elif plan.is_used[name][i, t + k + 1 :].any():
+                    continue
                 else:
                     k = n_years - t
                     new, anchors = x[t:] * 1.3, []
