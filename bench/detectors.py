@@ -27,7 +27,8 @@ with city as (
 grid as (
     select 'prefecture' as region_level, city.region_code,
         2009 + y as year, 'indicator_' || (s % 40) as indicator_id, 'v' || (s // (40 * 285)) as vintage, s, y,
-        200 * exp(2 * (hash(s) % 1000) / 1000.0 + 0.08 * y + 0.05 * ((hash(s, y) % 2000) / 1000.0 - 1)) as level
+        200 * exp(2 * (hash(s) % 1000) / 1000.0 + 0.08 * y + 0.05 * ((hash(s, y) % 2000) / 1000.0 - 1))
+            as level
     from range({series}) as a(s) cross join range({years}) as b(y) inner join city on (s // 40) % 285 = city
 ),
 filled as (
@@ -35,7 +36,8 @@ filled as (
         then (lag(level) over w + lead(level) over w) / 2 else level end as x
     from grid window w as (partition by s order by y)
 )
-select region_level, region_code, year, indicator_id, vintage, cast(round(x, 2) as decimal(38, 10)) as value_reported,
+select region_level, region_code, year, indicator_id, vintage,
+    cast(round(x, 2) as decimal(38, 10)) as value_reported,
     2 as decimals, '100m_yuan' as unit_printed, 'A' as obs_status_all
 from filled
 """
@@ -68,7 +70,9 @@ def main() -> None:
         parts = "  ".join(f"{row[name]:{len(name)}.2f}" for name in DETECTOR_MODELS)
         print(f"{row['cells']:12,} {row['seconds']:9.2f} {1e6 * row['seconds'] / row['cells']:9.2f}  {parts}")
     out = Path(__file__).with_suffix(".json")
-    out.write_text(json.dumps({"threads": arguments.threads, "rows": rows}, indent=1) + "\n", encoding="utf-8")
+    out.write_text(
+        json.dumps({"threads": arguments.threads, "rows": rows}, indent=1) + "\n", encoding="utf-8"
+    )
 
 
 if __name__ == "__main__":

@@ -205,7 +205,13 @@ def _draw(
     loading = 0.5 if item.effect else 0.0
     return np.asarray(
         np.exp(
-            item.mean + city[:, None] + growth[:, None] * middle + year_effect[None, :] + loading * trend + tau + error
+            item.mean
+            + city[:, None]
+            + growth[:, None] * middle
+            + year_effect[None, :]
+            + loading * trend
+            + tau
+            + error
         )
     )
 
@@ -240,7 +246,9 @@ def _add_identities(
 
 
 def _province_totals(
-    clean: dict[str, Array], definitions: dict[str, Indicator], provinces: np.ndarray[tuple[int, ...], np.dtype[np.str_]]
+    clean: dict[str, Array],
+    definitions: dict[str, Indicator],
+    provinces: np.ndarray[tuple[int, ...], np.dtype[np.str_]],
 ) -> dict[str, tuple[list[str], Array]]:
     """Sum over the cities of each province, plus a twentieth for what belongs to no city here."""
     codes = sorted(set(provinces))
@@ -270,7 +278,16 @@ class _Planter:
         self.log: list[dict[str, object]] = []
 
     def put(
-        self, name: str, i: int, first: int, new: Array, defect: str, anchors: list[int], *, rounded: bool, row: bool
+        self,
+        name: str,
+        i: int,
+        first: int,
+        new: Array,
+        defect: str,
+        anchors: list[int],
+        *,
+        rounded: bool,
+        row: bool,
     ) -> None:
         for k, value in enumerate(new):
             t = first + k
@@ -371,7 +388,11 @@ def _plant(
                 continue
             for _ in range(round(count * scale)):
                 k = int(rng.choice(lengths))
-                rounded = bool(rng.random() >= UNROUNDED_SHARE) or defect not in ("linear", "geometric", "spline")
+                rounded = bool(rng.random() >= UNROUNDED_SHARE) or defect not in (
+                    "linear",
+                    "geometric",
+                    "spline",
+                )
                 spot = plan.place(name, k, before, after)
                 if spot is None:
                     continue
@@ -466,7 +487,9 @@ def write_parquet(books: Yearbooks, folder: Path) -> None:
         )
         for name, frame in (("demo_truth", books.defects), ("demo_effect", books.effects)):
             connection.register("frame", frame)
-            connection.execute(f"copy (select * from frame) to '{folder / f'{name}.parquet'}' (format parquet)")
+            connection.execute(
+                f"copy (select * from frame) to '{folder / f'{name}.parquet'}' (format parquet)"
+            )
 
 
 def write_yearbooks(books: Yearbooks, seeds: Path, folder: Path) -> list[Path]:
@@ -488,8 +511,8 @@ def write_yearbooks(books: Yearbooks, seeds: Path, folder: Path) -> list[Path]:
         symbol = ("", "—", "…")[int(str(year)) % 3]
         labels = [_label(names.get(code, f"模拟市{code}"), int(str(year))) for code in wide.index]
         rows = [
-            [label, *(symbol if pd.isna(wide.at[code, name]) else wide.at[code, name] for name in indicators)]
-            for label, code in zip(labels, wide.index, strict=True)
+            [label, *(text if isinstance(text, str) else symbol for text in printed)]
+            for label, printed in zip(labels, wide[indicators].to_numpy().tolist(), strict=True)
         ]
         headers = [definitions[name].name_zh for name in indicators]
         units = [definitions[name].unit_zh for name in indicators]
@@ -497,7 +520,9 @@ def write_yearbooks(books: Yearbooks, seeds: Path, folder: Path) -> list[Path]:
         path = folder / f"模拟城市年鉴{year}.{'csv' if int(str(year)) % 2 else 'xlsx'}"
         if path.suffix == ".csv":
             with path.open("w", encoding="gb18030", newline="") as target:
-                csv.writer(target).writerows([[title], ["城市", *headers], ["", *units], *rows, ["注：模拟数据。"]])
+                csv.writer(target).writerows(
+                    [[title], ["城市", *headers], ["", *units], *rows, ["注：模拟数据。"]]
+                )
         else:
             _write_workbook(path, title, headers, units, rows, wide.shape[0])
         paths.append(path)

@@ -18,7 +18,7 @@ SEEDS = ("region", "indicator", "detector_exemption")
 
 
 def render_model(root: Path, name: str, *, variables: dict[str, Any] | None = None) -> str:
-    """SQL of the model with relations by their bare names and vars of dbt_project.yml, overridden by variables.
+    """SQL of a model with bare relation names and the vars of dbt_project.yml, overridden by variables.
 
     root is the project folder. Raises FileNotFoundError for an unknown model, KeyError for an unknown var.
     """

@@ -21,7 +21,7 @@ FILLS = {
 
 @dataclass(frozen=True)
 class Score:
-    """by_defect: recall by defect; by_indicator: recall and false flags by indicator; by_detector: false flags by
+    """by_defect: recall by defect; by_indicator: recall and false flags; by_detector: false flags by
     detector and indicator; rows: recall and precision of row pooling on whole rows."""
 
     by_defect: pd.DataFrame
@@ -34,20 +34,19 @@ def score_detectors(connection: duckdb.DuckDBPyConnection, *, decidable_chance: 
     """Join detector_scan, detector_evidence and demo_truth of the connection.
 
     demo_truth has region_code, year, indicator_id, defect, run_length, is_row, is_changed. A single fill is
-    decidable when the chance of a run as long as it, p^((k + 1) / 2), is at most decidable_chance, or when it shows
-    four decimals more than the column; a whole row is decidable by pooling. A clean cell has no defect of any
+    decidable when the chance of a run as long as it, p^((k + 1) / 2), is at most decidable_chance, or when
+    it shows four decimals more than the column; a whole row is decidable by pooling. A clean cell has no defect of any
     kind and does not touch one that is no fill (a slip or jump bends its neighbours' paths too).
     """
-    chances = " ".join(
-        f"when '{defect}' then p_{path[0]}" for defect, path in FILLS.items()
-    )
+    chances = " ".join(f"when '{defect}' then p_{path[0]}" for defect, path in FILLS.items())
     connection.execute(
         f"""
         create or replace temp table scored as
         with joined as (
-            select scan.region_code, scan.year, scan.indicator_id, truth.defect, coalesce(truth.is_row, false) as is_row,
+            select scan.region_code, scan.year, scan.indicator_id, truth.defect,
+                coalesce(truth.is_row, false) as is_row,
                 truth.run_length, scan.decimals - scan.column_decimals as excess,
-                case when truth.defect in ({", ".join(f"'{d}'" for d in FILLS)}) then case truth.defect {chances} end end as p,
+                case truth.defect {chances} end as p,
                 coalesce(truth.is_changed, true) as is_changed
             from detector_scan as scan
             left join demo_truth as truth using (region_code, year, indicator_id)
@@ -67,13 +66,16 @@ def score_detectors(connection: duckdb.DuckDBPyConnection, *, decidable_chance: 
                     or abs(scan.value) < exemption.units_below * power(10, -scan.column_decimals))
             where scan.region_level = 'prefecture'
         )
-        select joined.*, coalesce(is_flagged, false) as is_flagged, coalesce(is_row_flagged, false) as is_row_flagged,
+        select joined.*, coalesce(is_flagged, false) as is_flagged,
+            coalesce(is_row_flagged, false) as is_row_flagged,
             defect is null as is_clean,
             coalesce(exempted.year is null and (
                 coalesce(excess >= 4, false)
-                or p is not null and power(max(p) over (partition by joined.region_code, joined.indicator_id, defect, run_length, is_row
+                or p is not null and power(max(p) over (
+                    partition by joined.region_code, joined.indicator_id, defect, run_length, is_row
                     order by joined.year rows between 5 preceding and 5 following),
-                    (case when defect = 'spline' then run_length - 1 else run_length + 1 end) / 2.0) <= {decidable_chance}
+                    (case when defect = 'spline' then run_length - 1 else run_length + 1 end) / 2.0
+                ) <= {decidable_chance}
             ), false) as is_decidable
         from joined left join flagged using (region_code, year, indicator_id)
         left join exempted using (region_code, year, indicator_id)
@@ -83,7 +85,8 @@ def score_detectors(connection: duckdb.DuckDBPyConnection, *, decidable_chance: 
     by_defect = connection.sql(
         f"""
         select defect, is_row, count(*) as n, count(*) filter (where is_decidable) as n_decidable,
-            avg(is_flagged::int) as recall, avg(is_flagged::int) filter (where is_decidable) as recall_decidable
+            avg(is_flagged::int) as recall,
+            avg(is_flagged::int) filter (where is_decidable) as recall_decidable
         from scored where {fills} group by all order by all
         """
     ).df()
@@ -93,7 +96,8 @@ def score_detectors(connection: duckdb.DuckDBPyConnection, *, decidable_chance: 
             count(*) filter (where {fills} and not is_row and is_decidable) as n_decidable,
             avg(is_flagged::int) filter (where {fills} and not is_row and is_decidable) as recall_decidable,
             count(*) filter (where is_clean) as n_clean,
-            1000.0 * count(*) filter (where is_clean and is_flagged) / count(*) filter (where is_clean) as false_per_1000
+            1000.0 * count(*) filter (where is_clean and is_flagged) / count(*) filter (where is_clean)
+                as false_per_1000
         from scored group by all order by all
         """
     ).df()
@@ -105,7 +109,9 @@ def score_detectors(connection: duckdb.DuckDBPyConnection, *, decidable_chance: 
             1000.0 * count(*) filter (where scored.is_clean) / any_value(clean.n) as false_per_1000
         from detector_evidence as evidence
         inner join scored using (region_code, year, indicator_id)
-        inner join (select indicator_id, count(*) as n from scored where is_clean group by all) as clean using (indicator_id)
+        inner join (
+            select indicator_id, count(*) as n from scored where is_clean group by all
+        ) as clean using (indicator_id)
         where evidence.is_flagged and evidence.region_level = 'prefecture'
         group by all order by all
         """
@@ -127,7 +133,7 @@ def score_detectors(connection: duckdb.DuckDBPyConnection, *, decidable_chance: 
 
 
 def observation_from_cells(connection: duckdb.DuckDBPyConnection, cells: pd.DataFrame) -> None:
-    """Relation `observation` as the detectors read it, from long cells of printed text in the indicator's unit."""
+    """Relation `observation` as the detectors read it, from long cells in the indicator's unit."""
     connection.register("cells", cells)
     connection.execute(
         """

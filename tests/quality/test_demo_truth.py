@@ -10,7 +10,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cbec.demo.yearbooks import INDICATORS, Yearbooks, demo_cities, effect, simulate_yearbooks, write_parquet, write_yearbooks
+from cbec.demo.yearbooks import (
+    INDICATORS,
+    Yearbooks,
+    demo_cities,
+    effect,
+    simulate_yearbooks,
+    write_parquet,
+    write_yearbooks,
+)
 from cbec.quality.detectors import load_seeds, run_detectors
 from cbec.quality.score import Score, observation_from_cells, score_detectors
 from tests.conftest import ROOT
@@ -50,7 +58,9 @@ def test_decidable_fills_are_found_in_every_indicator(score: Score) -> None:
 
 
 def test_false_flags_by_indicator_and_detector(score: Score) -> None:
-    assert (score.by_detector.false_per_1000 <= 1).all(), score.by_detector[score.by_detector.false_per_1000 > 1]
+    assert (score.by_detector.false_per_1000 <= 1).all(), score.by_detector[
+        score.by_detector.false_per_1000 > 1
+    ]
 
 
 def test_rows_are_pooled(score: Score) -> None:
@@ -126,10 +136,10 @@ def test_files_are_messy_and_say_that_they_are_simulated(tmp_path: Path) -> None
     # Its name until 2010, spread over blanks as yearbooks print two characters.
     assert "襄   樊" in text
     assert any(mark in path.read_bytes().decode("gb18030") for path in paths[2::2] for mark in ("—", "…"))
-    sheet = pd.read_excel(paths[1], header=None, engine="calamine")
+    sheet = pd.read_excel(paths[1], header=None, engine="openpyxl")
     assert "模拟数据" in sheet.iat[0, 0]
     assert sheet.shape == (3 + 285 + 1, len(INDICATORS) + 5 + 1)
-    later = "".join(pd.read_excel(paths[3], header=None, engine="calamine")[0].dropna()).replace(" ", "")
+    later = "".join(pd.read_excel(paths[3], header=None, engine="openpyxl")[0].dropna()).replace(" ", "")
     assert "襄阳" in later
     assert "襄樊" not in later
     again = write_yearbooks(books, SEEDS, tmp_path / "b")
@@ -144,4 +154,6 @@ def test_parquet_has_the_shape_of_a_landing_file(tmp_path: Path) -> None:
     assert types["value_in_printed_unit"] == "DECIMAL(38,10)"
     assert types["anchor_years"] == "INTEGER[]"
     assert {"value_printed", "obs_status_all", "source_file", "source_locator", "is_simulated"} <= set(types)
-    assert duckdb.sql(f"select bool_and(is_simulated) from '{tmp_path / 'cells.parquet'}'").fetchone() == (True,)
+    assert duckdb.sql(f"select bool_and(is_simulated) from '{tmp_path / 'cells.parquet'}'").fetchone() == (
+        True,
+    )

@@ -12,26 +12,83 @@ from tests.conftest import ROOT
 TREATED, CONTROL = "130100", "130200"
 
 
-def fill(policy: str, *, extrapolate: bool = False, years: dict[int, float | None] | None = None, start: int = 2016) -> pd.DataFrame:
+def fill(
+    policy: str, *, extrapolate: bool = False, years: dict[int, float | None] | None = None, start: int = 2016
+) -> pd.DataFrame:
     """int_observations__filled on one treated city (approved in `start`), one control and their province."""
-    values = years or {2010: 100.0, 2011: None, 2012: 400.0, 2013: 500.0, 2014: 600.0, 2015: None, 2016: 800.0, 2017: 900.0, 2018: None}
+    values = years or {
+        2010: 100.0,
+        2011: None,
+        2012: 400.0,
+        2013: 500.0,
+        2014: 600.0,
+        2015: None,
+        2016: 800.0,
+        2017: 900.0,
+        2018: None,
+    }
     rows = [
-        ("prefecture", city, year, "x", "v", value, "A" if value is not None else "O", None if value is None else str(value))
+        (
+            "prefecture",
+            city,
+            year,
+            "x",
+            "v",
+            value,
+            "A" if value is not None else "O",
+            None if value is None else str(value),
+        )
         for city in (TREATED, CONTROL)
         for year, value in values.items()
     ]
-    rows += [("province", "130000", year, "x", "v", 1000.0 + 100 * (year - 2010) ** 2, "A", "1") for year in values]
-    rows += [("prefecture", CONTROL, 2015, "y", "v", None, "M", None), ("prefecture", CONTROL, 2014, "y", "v", 1.0, "A", "1"), ("prefecture", CONTROL, 2016, "y", "v", 3.0, "A", "3")]
+    rows += [
+        ("province", "130000", year, "x", "v", 1000.0 + 100 * (year - 2010) ** 2, "A", "1") for year in values
+    ]
+    rows += [
+        ("prefecture", CONTROL, 2015, "y", "v", None, "M", None),
+        ("prefecture", CONTROL, 2014, "y", "v", 1.0, "A", "1"),
+        ("prefecture", CONTROL, 2016, "y", "v", 3.0, "A", "3"),
+    ]
     connection = duckdb.connect()
-    connection.register("r", pd.DataFrame(rows, columns=["region_level", "region_code", "year", "indicator_id", "vintage", "v", "obs_status", "value_printed"]))
+    connection.register(
+        "r",
+        pd.DataFrame(
+            rows,
+            columns=[
+                "region_level",
+                "region_code",
+                "year",
+                "indicator_id",
+                "vintage",
+                "v",
+                "obs_status",
+                "value_printed",
+            ],
+        ),
+    )
     connection.execute(
         "create table int_observations__reported as select * exclude (v), cast(v as decimal(38, 10)) as value_reported, obs_status as obs_status_all from r"
     )
-    connection.execute("create table region as select * from (values ('prefecture', '130100', '130000'), ('prefecture', '130200', '130000'), ('province', '130000', '130000')) as t(region_level, region_code, province_code)")
-    connection.execute(f"create table int_prefectures__timed as select 'default' as rule_id, '{TREATED}' as prefecture_code, {start} as first_treated_year")
-    connection.execute("create table int_zones__timed as select 'default' as rule_id, '130000' as province_code, 2020 as start_year, false as is_late")
-    sql = render_model(ROOT, "int_observations__filled", variables={"fill_policy": policy, "fill_extrapolate": "true" if extrapolate else "false"})
-    return connection.sql(sql).df().set_index(["region_level", "region_code", "indicator_id", "year"]).sort_index()
+    connection.execute(
+        "create table region as select * from (values ('prefecture', '130100', '130000'), ('prefecture', '130200', '130000'), ('province', '130000', '130000')) as t(region_level, region_code, province_code)"
+    )
+    connection.execute(
+        f"create table int_prefectures__timed as select 'default' as rule_id, '{TREATED}' as prefecture_code, {start} as first_treated_year"
+    )
+    connection.execute(
+        "create table int_zones__timed as select 'default' as rule_id, '130000' as province_code, 2020 as start_year, false as is_late"
+    )
+    sql = render_model(
+        ROOT,
+        "int_observations__filled",
+        variables={"fill_policy": policy, "fill_extrapolate": "true" if extrapolate else "false"},
+    )
+    return (
+        connection.sql(sql)
+        .df()
+        .set_index(["region_level", "region_code", "indicator_id", "year"])
+        .sort_index()
+    )
 
 
 def at(frame: pd.DataFrame, city: str, year: int, indicator: str = "x") -> pd.Series:
@@ -44,12 +101,24 @@ def test_the_default_fills_nothing() -> None:
     assert frame.impute_method.isna().all()
 
 
-@pytest.mark.parametrize(("policy", "method", "value"), [("linear", "linear", 250.0), ("geometric", "geometric", 200.0), ("ratio_to_province", "share", 1100 * (0.1 + 400 / 1400) / 2)])
+@pytest.mark.parametrize(
+    ("policy", "method", "value"),
+    [
+        ("linear", "linear", 250.0),
+        ("geometric", "geometric", 200.0),
+        ("ratio_to_province", "share", 1100 * (0.1 + 400 / 1400) / 2),
+    ],
+)
 def test_a_blank_between_anchors_is_filled_and_says_how(policy: str, method: str, value: float) -> None:
     cell = at(fill(policy), CONTROL, 2011)
     assert float(cell.value) == pytest.approx(value, rel=1e-9)
     assert pd.isna(cell.value_reported)
-    assert (cell.obs_status, cell.obs_status_all, cell.impute_method, cell.impute_by) == ("I", "I", method, "project")
+    assert (cell.obs_status, cell.obs_status_all, cell.impute_method, cell.impute_by) == (
+        "I",
+        "I",
+        method,
+        "project",
+    )
     assert list(cell.anchor_years) == [2010, 2012]
 
 
@@ -91,8 +160,12 @@ def straddling(first: int, last: int, year: int) -> list[tuple[object, ...]]:
     for name in ("treatment_city_year", "treatment_province_year", "observation"):
         sql = sql.replace("{{ ref('" + name + "') }}", name)
     connection = duckdb.connect()
-    connection.execute(f"create table treatment_city_year as select 'default' as rule_id, '{TREATED}' as prefecture_code, 2016 as first_treated_year")
-    connection.execute("create table treatment_province_year as select 'default' as rule_id, '130000' as province_code, 2016 as first_treated_year where false")
+    connection.execute(
+        f"create table treatment_city_year as select 'default' as rule_id, '{TREATED}' as prefecture_code, 2016 as first_treated_year"
+    )
+    connection.execute(
+        "create table treatment_province_year as select 'default' as rule_id, '130000' as province_code, 2016 as first_treated_year where false"
+    )
     connection.execute(
         f"create table observation as select 'prefecture' as region_level, '{TREATED}' as region_code, {year} as year, 'x' as indicator_id,"
         f" 'v' as vintage, [{first}, {last}] as anchor_years, 'project' as impute_by"

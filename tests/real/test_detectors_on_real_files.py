@@ -5,8 +5,6 @@ The files are not part of the product; without them these tests are skipped. Run
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import duckdb
 import pandas as pd
 import pytest
@@ -15,13 +13,16 @@ from cbec.quality.detectors import load_seeds, run_detectors
 from tests.conftest import ROOT, SHARED
 
 CITY = SHARED / "real/city"
-pytestmark = pytest.mark.skipif(not CITY.is_dir(), reason="../shared/real is not there: the real files are not shipped")
+pytestmark = pytest.mark.skipif(
+    not CITY.is_dir(), reason="../shared/real is not there: the real files are not shipped"
+)
 DECIDABLE = 0.0005
 
 
 @pytest.fixture(scope="module")
 def population() -> duckdb.DuckDBPyConnection:
     """Detectors on the filled column alone; `truth` has what the printed column beside it says."""
+    pytest.importorskip("python_calamine")
     (path,) = CITY.glob("298*.xlsx")
     sheet = pd.read_excel(path, sheet_name="面板数据", engine="calamine").iloc[:, :8]
     sheet.columns = ["year", "province", "city", "province_code", "code", "area", "printed", "value"]
@@ -47,7 +48,9 @@ def population() -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect()
     load_seeds(connection, ROOT)
     connection.register("cells", cells)
-    connection.execute("create table observation as select *, cast(v as decimal(38, 10)) as value_reported from cells")
+    connection.execute(
+        "create table observation as select *, cast(v as decimal(38, 10)) as value_reported from cells"
+    )
     run_detectors(connection, ROOT)
     # A gap of k years is decidable when its path is met by chance at most once in 2,000: p^((k + 1) / 2),
     # with the larger p of the two paths where both may have been taken, of the gap's tested cells.
@@ -95,8 +98,14 @@ SAME_EVIDENCE = """
 """
 
 
-def test_population_fills_are_found_from_the_filled_column_alone(population: duckdb.DuckDBPyConnection) -> None:
-    print(population.sql("select is_filled, is_decidable, is_flagged, count(*) as n from verdict group by all order by all"))
+def test_population_fills_are_found_from_the_filled_column_alone(
+    population: duckdb.DuckDBPyConnection,
+) -> None:
+    print(
+        population.sql(
+            "select is_filled, is_decidable, is_flagged, count(*) as n from verdict group by all order by all"
+        )
+    )
     print(
         population.sql(
             """
@@ -110,7 +119,9 @@ def test_population_fills_are_found_from_the_filled_column_alone(population: duc
         "select count(*), count(*) filter (where is_decidable), avg(is_flagged::int),"
         " avg(is_flagged::int) filter (where is_decidable) from verdict where is_filled"
     ).fetchone()  # type: ignore[misc]
-    print(f"{n_filled} filled, {n_decidable} decidable; recall {recall_all:.4f} of all, {recall:.4f} of the decidable")
+    print(
+        f"{n_filled} filled, {n_decidable} decidable; recall {recall_all:.4f} of all, {recall:.4f} of the decidable"
+    )
     assert n_filled == 1078
     # At the ends of a series a gap has one anchor only, so half of the gaps of 1998-1999 do not count here.
     assert n_decidable >= 600
@@ -133,7 +144,9 @@ def test_population_false_flags_stay_in_budget(population: duckdb.DuckDBPyConnec
     print("false flags:")
     print(false.to_string())
     (n_printed,) = population.sql("select count(*) from verdict where not is_filled").fetchone()  # type: ignore[misc]
-    print(f"{len(false)} false flags in {n_printed} printed cells; {len(listed)} more carry the evidence of a fill")
+    print(
+        f"{len(false)} false flags in {n_printed} printed cells; {len(listed)} more carry the evidence of a fill"
+    )
     assert len(false) <= n_printed / 1000
     # Listing must not become a bin for mistakes.
     assert len(listed) <= 50
@@ -148,7 +161,12 @@ def panel() -> duckdb.DuckDBPyConnection:
         "hukou_pop_10k", "pop_10k", "fai_100m", "re_invest_100m", "res_invest_100m", "avg_wage", "land_area_km2",
         "fiscal_revenue_100m", "fiscal_expenditure_100m", "loan_balance_100m", "deposit_balance_100m",
     ]  # fmt: skip
-    long = wide.melt(id_vars=["year", "city_code", "fai_imputed"], value_vars=kept, var_name="indicator_id", value_name="value_printed")
+    long = wide.melt(
+        id_vars=["year", "city_code", "fai_imputed"],
+        value_vars=kept,
+        var_name="indicator_id",
+        value_name="value_printed",
+    )
     long = long.dropna(subset="value_printed")
     long["decimals"] = [len(text.rstrip("0").partition(".")[2]) for text in long.value_printed]
     connection = duckdb.connect()
@@ -163,7 +181,9 @@ def panel() -> duckdb.DuckDBPyConnection:
         from long where isfinite(cast(value_printed as double))
         """
     )
-    connection.execute("create table declared as select city_code as region_code, cast(year as integer) as year, fai_imputed = 'True' as is_declared from long where indicator_id = 'fai_100m'")
+    connection.execute(
+        "create table declared as select city_code as region_code, cast(year as integer) as year, fai_imputed = 'True' as is_declared from long where indicator_id = 'fai_100m'"
+    )
     run_detectors(connection, ROOT)
     return connection
 
