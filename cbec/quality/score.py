@@ -35,7 +35,8 @@ def score_detectors(connection: duckdb.DuckDBPyConnection, *, decidable_chance: 
 
     demo_truth has region_code, year, indicator_id, defect, run_length, is_row, is_changed. A single fill is
     decidable when the chance of a run as long as it, p^((k + 1) / 2), is at most decidable_chance, or when
-    it shows four decimals more than the column; a whole row is decidable by pooling. A clean cell has no defect of any
+    it shows four decimals more than the column; a whole row is decidable by pooling. A clean cell has no
+    defect of any
     kind and does not touch one that is no fill (a slip or jump bends its neighbours' paths too).
     """
     chances = " ".join(f"when '{defect}' then p_{path[0]}" for defect, path in FILLS.items())

@@ -74,7 +74,8 @@ province_value as (
 
 ),
 
-cell as (
+-- What names a series stays here until the end: a million cells are sorted and joined by numbers.
+series as (
 
     select
         {{ key_number(['observation.region_level', 'observation.indicator_id', 'observation.vintage', 'observation.region_code']) }}
@@ -82,14 +83,36 @@ cell as (
         {{ key_number(['observation.region_level', 'observation.indicator_id', 'observation.vintage']) }} as column_no,
         observation.region_level,
         observation.region_code,
-        region.province_code,
-        observation.year,
         observation.indicator_id,
         observation.vintage,
+        region.province_code,
+        indicator.kind,
+        cast(region.province_code as integer) as province_no,
+    from (
+        select distinct
+            region_level,
+            region_code,
+            indicator_id,
+            vintage,
+        from observation
+    ) as observation
+    left join region
+        on observation.region_level = region.region_level
+            and observation.region_code = region.region_code
+    left join indicator on observation.indicator_id = indicator.indicator_id
+
+),
+
+cell as (
+
+    select
+        series.series_no,
+        series.column_no,
+        case when observation.region_level = 'prefecture' then series.province_no end as province_no,
+        observation.year,
         cast(observation.value_reported as double) as x,
         observation.decimals,
         column_precision.column_decimals,
-        indicator.kind,
         -- A municipality is its own province: its share is one by nature.
         case
             when observation.region_level = 'prefecture' and left(observation.region_code, 2) not in ('11', '12', '31', '50')
@@ -97,10 +120,11 @@ cell as (
         end as province_value,
         {{ is_filled('observation.obs_status_all') }} as is_declared,
     from observation
-    left join region
-        on observation.region_level = region.region_level
-            and observation.region_code = region.region_code
-    left join indicator on observation.indicator_id = indicator.indicator_id
+    inner join series
+        on observation.region_level = series.region_level
+            and observation.region_code = series.region_code
+            and observation.indicator_id = series.indicator_id
+            and observation.vintage = series.vintage
     left join column_precision
         on observation.region_level = column_precision.region_level
             and observation.indicator_id = column_precision.indicator_id
@@ -109,7 +133,7 @@ cell as (
     left join province_value
         on observation.indicator_id = province_value.indicator_id
             and observation.year = province_value.year
-            and region.province_code = province_value.province_code
+            and series.province_code = province_value.province_code
 
 ),
 
@@ -117,18 +141,18 @@ neighbours as (
 
     select
         *,
-        case when lag(year) over series = year - 1 then lag(x) over series end as x_1,
-        case when lag(year, 2) over series = year - 2 then lag(x, 2) over series end as x_2,
-        case when lag(year, 3) over series = year - 3 then lag(x, 3) over series end as x_3,
-        case when lead(year) over series = year + 1 then lead(x) over series end as x_n1,
-        case when lead(year, 2) over series = year + 2 then lead(x, 2) over series end as x_n2,
-        coalesce(lag(decimals) over series, 0) as decimals_1,
-        coalesce(lead(decimals) over series, 0) as decimals_n1,
-        lag(province_value) over series as province_1,
-        lag(year) over series is null as is_first,
-        lead(year) over series is null as is_last,
+        case when lag(year) over series_years = year - 1 then lag(x) over series_years end as x_1,
+        case when lag(year, 2) over series_years = year - 2 then lag(x, 2) over series_years end as x_2,
+        case when lag(year, 3) over series_years = year - 3 then lag(x, 3) over series_years end as x_3,
+        case when lead(year) over series_years = year + 1 then lead(x) over series_years end as x_n1,
+        case when lead(year, 2) over series_years = year + 2 then lead(x, 2) over series_years end as x_n2,
+        coalesce(lag(decimals) over series_years, 0) as decimals_1,
+        coalesce(lead(decimals) over series_years, 0) as decimals_n1,
+        lag(province_value) over series_years as province_1,
+        lag(year) over series_years is null as is_first,
+        lead(year) over series_years is null as is_last,
     from cell
-    window series as (partition by series_no order by year)
+    window series_years as (partition by series_no order by year)
 
 ),
 
@@ -138,20 +162,28 @@ group_mean as (
 
     select
         column_no,
-        province_code,
+        province_no,
         year,
         avg(x) as mean_x,
         count(*) as n_cities,
     from cell
-    where region_level = 'prefecture'
-    group by column_no, province_code, year
+    where province_no is not null
+    group by column_no, province_no, year
 
 ),
 
 residual as (
 
     select
-        neighbours.*,
+        neighbours.series_no,
+        neighbours.column_no,
+        neighbours.year,
+        neighbours.x,
+        neighbours.decimals,
+        neighbours.column_decimals,
+        neighbours.is_declared,
+        neighbours.is_first,
+        neighbours.is_last,
         -- Second difference of the level and, in units of the value, of its logarithm.
         x_n1 - 2 * x + x_1 as r_d2,
         case when x > 0 and x_1 > 0 and x_n1 > 0 then x * (ln(x_n1) - 2 * ln(x) + ln(x_1)) end as r_d3,
@@ -161,7 +193,7 @@ residual as (
                 then x - (x_1 + x_2) / 2
             else x - (x_1 + x_2 + x_3) / 3
         end as r_d5,
-        case when region_level = 'prefecture' and group_mean.n_cities >= 4 then x - group_mean.mean_x end as r_d7_mean,
+        case when group_mean.n_cities >= 4 then x - group_mean.mean_x end as r_d7_mean,
         case when province_1 > 0 and group_mean.n_cities >= 4 then x - province_value * x_1 / province_1 end as r_d7_share,
         x_n2 - 4 * x_n1 + 6 * x - 4 * x_1 + x_2 as r_d8,
         power(10, -least(column_decimals, greatest(decimals, decimals_1, decimals_n1))) as u,
@@ -169,7 +201,7 @@ residual as (
     from neighbours
     left join group_mean
         on neighbours.column_no = group_mean.column_no
-            and neighbours.province_code = group_mean.province_code
+            and neighbours.province_no = group_mean.province_no
             and neighbours.year = group_mean.year
 
 ),
@@ -268,16 +300,16 @@ final as (
     select
         hit.series_no,
         hit.column_no,
-        hit.region_level,
-        hit.region_code,
-        hit.province_code,
+        series.region_level,
+        series.region_code,
+        series.province_code,
         hit.year,
-        hit.indicator_id,
-        hit.vintage,
+        series.indicator_id,
+        series.vintage,
         hit.x as value,
         hit.decimals,
         hit.column_decimals,
-        hit.kind,
+        series.kind,
         hit.is_declared,
         hit.is_first,
         hit.is_last,
@@ -289,6 +321,7 @@ final as (
         case when hit.r_{{ d }} is not null then least(1, hit.c_{{ d }} * calibration.l_{{ d }}) end as p_{{ d }},
         {%- endfor %}
     from hit
+    inner join series on hit.series_no = series.series_no
     inner join calibration on hit.column_no = calibration.column_no
     left join cap
         on hit.column_no = cap.column_no
