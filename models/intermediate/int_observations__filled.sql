@@ -10,17 +10,17 @@ with reported as (
 ),
 
 {% if var('fill_policy') == 'none' -%}
-final as (
+    final as (
 
-    select
-        *,
-        value_reported as value,
-        cast(null as varchar) as impute_method,
-        cast(null as varchar) as impute_by,
-        cast(null as integer[]) as anchor_years,
-    from reported
+        select
+            *,
+            value_reported as value,
+            cast(null as varchar) as impute_method,
+            cast(null as varchar) as impute_by,
+            cast(null as integer[]) as anchor_years,
+        from reported
 
-)
+    )
 {%- else -%}
 {% if var('fill_policy') not in ['linear', 'geometric', 'ratio_to_province'] -%}
     {{ exceptions.raise_compiler_error("fill_policy is " ~ var('fill_policy') ~ "; allowed: none, linear, geometric, ratio_to_province") }}

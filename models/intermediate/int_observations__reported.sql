@@ -52,7 +52,11 @@ corrected as (
         end as suspect_codes,
         case
             when correction.action is null then printed.obs_comment
-            else concat_ws('; ', printed.obs_comment, 'printed ' || correction.value_printed || ': ' || correction.reason)
+            else concat_ws(
+                    '; ',
+                    printed.obs_comment,
+                    'printed ' || correction.value_printed || ': ' || correction.reason
+                )
         end as obs_comment,
     from printed
     left join {{ ref('correction') }} as correction

@@ -24,16 +24,16 @@ exemption as (
 hit as (
 
     {% for d in ['d2', 'd3', 'd4', 'd5', 'd7_mean', 'd7_share', 'd8'] -%}
-    select
-        series_no,
-        column_no,
-        year,
-        '{{ d | upper }}' as detector,
-        r_{{ d }} as statistic,
-        p_{{ d }} as p,
-    from scan
-    where h_{{ d }} and p_{{ d }} < 1
-    {{ "union all" if not loop.last }}
+        select
+            series_no,
+            column_no,
+            year,
+            '{{ d | upper }}' as detector,
+            r_{{ d }} as statistic,
+            p_{{ d }} as p,
+        from scan
+        where h_{{ d }} and p_{{ d }} < 1
+                {{ "union all" if not loop.last }}
     {% endfor %}
 ),
 
@@ -82,7 +82,7 @@ run_with_ends as (
         first_cell.year is not null and run.detector in ('D2', 'D3') as starts_series,
         last_cell.year is not null and run.detector in ('D2', 'D3') as ends_series,
         exp(run.log_chance) as chance,
-        detector_column.prior,
+        detector_column.filled_share,
     from run
     inner join detector_column
         on run.column_no = detector_column.column_no
@@ -113,15 +113,17 @@ covered as (
     inner join scan as cell
         on run_with_ends.series_no = cell.series_no
             and cell.year between run_with_ends.run_first - case
-                    when run_with_ends.starts_series or (run_with_ends.detector = 'D8' and run_with_ends.run_length > 1)
-                        then 1
-                    else 0
-                end
+                when run_with_ends.starts_series
+                    or (run_with_ends.detector = 'D8' and run_with_ends.run_length > 1)
+                    then 1
+                else 0
+            end
             and run_with_ends.run_last + case
-                    when run_with_ends.ends_series or (run_with_ends.detector = 'D8' and run_with_ends.run_length > 1)
-                        then 1
-                    else 0
-                end
+                when run_with_ends.ends_series
+                    or (run_with_ends.detector = 'D8' and run_with_ends.run_length > 1)
+                    then 1
+                else 0
+            end
 
 ),
 
@@ -175,7 +177,7 @@ path as (
         run_length,
         run_first,
         run_last,
-        1 / (1 + prior / (1 - prior) / greatest(chance, 1e-12)) as local_fdr,
+        1 / (1 + filled_share / (1 - filled_share) / greatest(chance, 1e-12)) as local_fdr,
         chance <= {{ var('detector_decidable_chance') }} as is_decidable,
         -- D8 needs two fourth differences: one of them is met by any three points on a smooth curve.
         case
@@ -224,8 +226,9 @@ precise_chance as (
             when finer.is_unrounded then 1e-6
             when finer.is_on_path
                 then finer_block.printed_finer_share * least(
-                    case when finer.h_d2 then finer.p_d2 else 1 end, case when finer.h_d3 then finer.p_d3 else 1 end
-                )
+                        case when finer.h_d2 then finer.p_d2 else 1 end,
+                        case when finer.h_d3 then finer.p_d3 else 1 end
+                    )
             else finer_block.printed_finer_share
         end as chance,
         finer_block.printed_finer_share,
@@ -256,9 +259,15 @@ precise as (
             when precise_chance.is_tested and not precise_chance.is_on_path then 1
             when precise_chance.is_on_path
                 then least(
-                    precise_chance.printed_finer_share / greatest(precise_chance.finer_share, 1e-9),
-                    1 / (1 + detector_column.prior / (1 - detector_column.prior) / precise_chance.chance)
-                )
+                        precise_chance.printed_finer_share / greatest(precise_chance.finer_share, 1e-9),
+                        1
+                        / (
+                            1
+                            + detector_column.filled_share
+                            / (1 - detector_column.filled_share)
+                            / precise_chance.chance
+                        )
+                    )
             else least(1, precise_chance.printed_finer_share / greatest(precise_chance.finer_share, 1e-9))
         end as local_fdr,
         precise_chance.chance <= {{ var('detector_decidable_chance') }}
@@ -283,12 +292,12 @@ row_evidence as (
         year,
         vintage,
         {%- for d in ['d2', 'd3', 'd4', 'd5', 'd7_share'] %}
-        sum(case
-            when h_{{ d }} then ln(0.97 / greatest(p_{{ d }}, {{ var('detector_row_least_chance') }}))
-            when p_{{ d }} is not null then ln(0.03 / (1 - least(p_{{ d }}, 0.97)))
-            else 0
-        end) as e_{{ d }},
-        count(*) filter (where h_{{ d }}) as n_{{ d }},
+            sum(case
+                when h_{{ d }} then ln(0.97 / greatest(p_{{ d }}, {{ var('detector_row_least_chance') }}))
+                when p_{{ d }} is not null then ln(0.03 / (1 - least(p_{{ d }}, 0.97)))
+                else 0
+            end) as e_{{ d }},
+            count(*) filter (where h_{{ d }}) as n_{{ d }},
         {%- endfor %}
     from scan
     group by region_level, region_code, year, vintage
@@ -319,7 +328,9 @@ row_posterior as (
         1 / (1 + exp(-(
             evidence - ln(5) + ln({{ var('detector_row_prior') }} / (1 - {{ var('detector_row_prior') }}))
         ))) as posterior,
-        case rule when 'D2' then n_d2 when 'D3' then n_d3 when 'D4' then n_d4 when 'D5' then n_d5 else n_d7_share end
+        case rule
+            when 'D2' then n_d2 when 'D3' then n_d3 when 'D4' then n_d4 when 'D5' then n_d5 else n_d7_share
+        end
             as n_hits,
     from row_best
     where evidence > 0
@@ -492,7 +503,7 @@ described as (
 select *
 from described
 qualify row_number() over (
-    partition by region_level, region_code, year, indicator_id, vintage, detector
-    order by is_flagged desc, local_fdr, rule, exempted_by
-) = 1
+        partition by region_level, region_code, year, indicator_id, vintage, detector
+        order by is_flagged desc, local_fdr, rule, exempted_by
+    ) = 1
 order by region_level, indicator_id, vintage, region_code, year, detector

@@ -6,6 +6,16 @@ with identity as (
 
 ),
 
+region as (
+
+    select distinct
+        region_level,
+        region_code,
+        province_code,
+    from {{ ref('region') }}
+
+),
+
 observation as (
 
     select
@@ -18,13 +28,7 @@ observation as (
         cast(observation.value_reported as double) as value,
         power(10, -observation.decimals) / 2 as rounding,
     from {{ ref('observation') }} as observation
-    left join (
-        select distinct
-            region_level,
-            region_code,
-            province_code,
-        from {{ ref('region') }}
-    ) as region
+    left join region
         on observation.region_level = region.region_level
             and observation.region_code = region.region_code
     where observation.value_reported is not null
@@ -70,11 +74,13 @@ parts as (
         part.identity_id,
         part.identity_kind,
         case when part.identity_kind = 'cities' then 'province' else part.region_level end as region_level,
-        case when part.identity_kind = 'cities' then part.province_code else part.region_code end as region_code,
+        case when part.identity_kind = 'cities' then part.province_code else part.region_code end
+            as region_code,
         part.year,
         part.vintage,
         sum(part.factor * part.value) as sum_of_parts,
-        exp(sum(case when part.factor * part.value > 0 then ln(part.factor * part.value) end)) as product_of_parts,
+        exp(sum(case when part.factor * part.value > 0 then ln(part.factor * part.value) end))
+            as product_of_parts,
         sum(part.factor * part.rounding) as rounding,
         count(*) as n_found,
     from member as part
@@ -130,9 +136,10 @@ select
     *,
     -- Cities were revised with some vintage of their province: they break the sum only if they exceed all.
     case
-        when identity_kind = 'cities' then min(combined - value - tolerance) over (
-                partition by identity_id, region_level, region_code, year, parts_vintage
-            ) > 0
+        when identity_kind = 'cities'
+            then min(combined - value - tolerance) over (
+                    partition by identity_id, region_level, region_code, year, parts_vintage
+                ) > 0
         else abs(gap) > tolerance * 1.000001
     end as is_broken,
 from final

@@ -55,9 +55,9 @@ column_precision as (
         decimals as column_decimals,
     from precision_counted
     qualify row_number() over (
-        partition by region_level, indicator_id, vintage, unit_printed
-        order by n_cells desc, decimals desc
-    ) = 1
+            partition by region_level, indicator_id, vintage, unit_printed
+            order by n_cells desc, decimals desc
+        ) = 1
 
 ),
 
@@ -74,13 +74,25 @@ province_value as (
 
 ),
 
+series_key as (
+
+    select distinct
+        region_level,
+        region_code,
+        indicator_id,
+        vintage,
+    from observation
+
+),
+
 -- What names a series stays here until the end: a million cells are sorted and joined by numbers.
 series as (
 
     select
         {{ key_number(['observation.region_level', 'observation.indicator_id', 'observation.vintage', 'observation.region_code']) }}
             as series_no,
-        {{ key_number(['observation.region_level', 'observation.indicator_id', 'observation.vintage']) }} as column_no,
+        {{ key_number(['observation.region_level', 'observation.indicator_id', 'observation.vintage']) }}
+            as column_no,
         observation.region_level,
         observation.region_code,
         observation.indicator_id,
@@ -88,14 +100,7 @@ series as (
         region.province_code,
         indicator.kind,
         cast(region.province_code as integer) as province_no,
-    from (
-        select distinct
-            region_level,
-            region_code,
-            indicator_id,
-            vintage,
-        from observation
-    ) as observation
+    from series_key as observation
     left join region
         on observation.region_level = region.region_level
             and observation.region_code = region.region_code
@@ -115,7 +120,8 @@ cell as (
         column_precision.column_decimals,
         -- A municipality is its own province: its share is one by nature.
         case
-            when observation.region_level = 'prefecture' and left(observation.region_code, 2) not in ('11', '12', '31', '50')
+            when observation.region_level = 'prefecture'
+                and left(observation.region_code, 2) not in ('11', '12', '31', '50')
                 then province_value.province_value
         end as province_value,
         {{ is_filled('observation.obs_status_all') }} as is_declared,
@@ -194,7 +200,8 @@ residual as (
             else x - (x_1 + x_2 + x_3) / 3
         end as r_d5,
         case when group_mean.n_cities >= 4 then x - group_mean.mean_x end as r_d7_mean,
-        case when province_1 > 0 and group_mean.n_cities >= 4 then x - province_value * x_1 / province_1 end as r_d7_share,
+        case when province_1 > 0 and group_mean.n_cities >= 4 then x - province_value * x_1 / province_1 end
+            as r_d7_share,
         x_n2 - 4 * x_n1 + 6 * x - 4 * x_1 + x_2 as r_d8,
         power(10, -least(column_decimals, greatest(decimals, decimals_1, decimals_n1))) as u,
         power(10, -least(column_decimals, greatest(decimals, decimals_1))) as u_pair,
@@ -256,7 +263,10 @@ hit as (
         abs(r_d5) <= u and not is_repeat as h_d5,
         abs(r_d7_mean) <= u as h_d7_mean,
         abs(r_d7_share) <= u and not is_repeat as h_d7_share,
-        abs(r_d8) <= 7 * u and not is_repeat and abs(r_d2) > 1.5 * u and coalesce(abs(r_d3) > 1.5 * u, true) as h_d8,
+        abs(r_d8) <= 7 * u
+        and not is_repeat
+        and abs(r_d2) > 1.5 * u
+        and coalesce(abs(r_d3) > 1.5 * u, true) as h_d8,
     from chance
 
 ),
@@ -271,11 +281,19 @@ calibration as (
             ('d2', 'u', 1.5, 6, 3), ('d3', 'u', 1.5, 6, 3), ('d4', 'u_pair', 0.5, 3.5, 6), ('d5', 'u', 1, 4, 3),
             ('d7_mean', 'u', 1, 4, 3), ('d7_share', 'u', 1, 4, 3), ('d8', 'u', 7, 28, 3),
         ] %}
-        least(10, greatest(1,
-            (2 + count(*) filter (
-                where c_{{ d }} < 0.05 and abs(r_{{ d }}) > {{ near }} * {{ unit }} and abs(r_{{ d }}) <= {{ far }} * {{ unit }}
-            )) / (2 + {{ widths }} * coalesce(sum(c_{{ d }}) filter (where c_{{ d }} < 0.05 and r_{{ d }} is not null), 0))
-        )) as l_{{ d }},
+            least(10, greatest(
+                1,
+                (2 + count(*) filter (
+                    where c_{{ d }} < 0.05
+                    and abs(r_{{ d }}) > {{ near }} * {{ unit }}
+                    and abs(r_{{ d }}) <= {{ far }} * {{ unit }}
+                ))
+                / (
+                    2
+                    + {{ widths }}
+                    * coalesce(sum(c_{{ d }}) filter (where c_{{ d }} < 0.05 and r_{{ d }} is not null), 0)
+                )
+            )) as l_{{ d }},
         {%- endfor %}
     from hit
     group by column_no
@@ -316,9 +334,10 @@ final as (
         hit.u,
         hit.kappa,
         {%- for d in ['d2', 'd3', 'd4', 'd5', 'd7_mean', 'd7_share', 'd8'] %}
-        hit.r_{{ d }},
-        hit.h_{{ d }}{% if d == 'd4' %} and cap.x is null{% endif %} as h_{{ d }},
-        case when hit.r_{{ d }} is not null then least(1, hit.c_{{ d }} * calibration.l_{{ d }}) end as p_{{ d }},
+            hit.r_{{ d }},
+            hit.h_{{ d }}{% if d == 'd4' %} and cap.x is null{% endif %} as h_{{ d }},
+            case when hit.r_{{ d }} is not null then least(1, hit.c_{{ d }} * calibration.l_{{ d }}) end
+                as p_{{ d }},
         {%- endfor %}
     from hit
     inner join series on hit.series_no = series.series_no

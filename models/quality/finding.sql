@@ -210,7 +210,8 @@ column_year as (
         indicator_id,
         vintage,
         cast(null as decimal(38, 10)) as value,
-        cast(max(run_length) as varchar) || ' cells of this year lie on the line through their neighbours, by chance '
+        cast(max(run_length) as varchar)
+        || ' cells of this year lie on the line through their neighbours, by chance '
         || printf('%.1e', max(chance)) || '; the other years explain ' || printf('%.2f', max(local_fdr))
         || ' of them' as evidence,
     from evidence
@@ -252,7 +253,11 @@ identity_gap as (
         indicator_id,
         vintage,
         cast(value as decimal(38, 10)) as value,
-        identity_id || ': total ' || cast(value as varchar) || ', from its parts ' || cast(round(combined, 4) as varchar)
+        identity_id
+        || ': total '
+        || cast(value as varchar)
+        || ', from its parts '
+        || cast(round(combined, 4) as varchar)
         || ', tolerance ' || cast(round(tolerance, 4) as varchar) as evidence,
     from broken_identity
 
