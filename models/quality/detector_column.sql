@@ -48,7 +48,7 @@ turned as (
             n_sharp_chance_{{ d }} as n_sharp_chance,
             n_decidable_{{ d }} as n_decidable,
         from counted
-                {{ "union all" if not loop.last }}
+        {{ "union all" if not loop.last }}
     {% endfor %}
 ),
 

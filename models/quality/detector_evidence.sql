@@ -33,7 +33,7 @@ hit as (
             p_{{ d }} as p,
         from scan
         where h_{{ d }} and p_{{ d }} < 1
-                {{ "union all" if not loop.last }}
+        {{ "union all" if not loop.last }}
     {% endfor %}
 ),
 

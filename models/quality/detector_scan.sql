@@ -89,7 +89,9 @@ series_key as (
 series as (
 
     select
-        {{ key_number(['observation.region_level', 'observation.indicator_id', 'observation.vintage', 'observation.region_code']) }}
+        {{ key_number([
+            'observation.region_level', 'observation.indicator_id', 'observation.vintage', 'observation.region_code',
+        ]) }}
             as series_no,
         {{ key_number(['observation.region_level', 'observation.indicator_id', 'observation.vintage']) }}
             as column_no,
@@ -335,7 +337,7 @@ final as (
         hit.kappa,
         {%- for d in ['d2', 'd3', 'd4', 'd5', 'd7_mean', 'd7_share', 'd8'] %}
             hit.r_{{ d }},
-            hit.h_{{ d }}{% if d == 'd4' %} and cap.x is null{% endif %} as h_{{ d }},
+            hit.h_{{ d }}{% if d == 'd4' %} and cap.x is null as h_d4{% endif %},
             case when hit.r_{{ d }} is not null then least(1, hit.c_{{ d }} * calibration.l_{{ d }}) end
                 as p_{{ d }},
         {%- endfor %}

@@ -102,7 +102,9 @@ final as (
         {%- endfor %} as last_digit_chi2,
         (n_last_0 + n_last_5) / cast(n_cells as double) as share_of_0_and_5,
         0.0
-        {%- for share in [0.11968, 0.11389, 0.10882, 0.10433, 0.10031, 0.09668, 0.09337, 0.09035, 0.08757, 0.08500] %}
+        {%- for share in [
+            0.11968, 0.11389, 0.10882, 0.10433, 0.10031, 0.09668, 0.09337, 0.09035, 0.08757, 0.08500,
+        ] %}
             + power(n_second_{{ loop.index0 }} - {{ share }} * n_second, 2) / ({{ share }} * n_second)
         {%- endfor %} as second_digit_benford_chi2,
     from expected
