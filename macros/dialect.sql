@@ -87,3 +87,15 @@
         where false
     ) as nothing_landed
 {%- endmacro %}
+
+{# One number for several text keys: sorting and joining a million cells by four texts costs three times
+   as much. Two series of one warehouse share a 64-bit number with odds below one in a million million. #}
+{% macro key_number(columns) -%}
+    {{ return(adapter.dispatch('key_number')(columns)) }}
+{%- endmacro %}
+{% macro default__key_number(columns) -%}
+    hash({{ columns | join(", ") }})
+{%- endmacro %}
+{% macro spark__key_number(columns) -%}
+    xxhash64({{ columns | join(", ") }})
+{%- endmacro %}

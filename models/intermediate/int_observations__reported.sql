@@ -80,18 +80,51 @@ source as (
 
 ),
 
+-- A correction holds only while the source prints what it says (assert_corrections_match_the_print).
+corrected as (
+
+    select
+        printed.* exclude (value_in_printed_unit, obs_status_all, suspect_codes, obs_comment),
+        case
+            when correction.action = 'replace' then cast(correction.value_corrected as decimal(38, 10))
+            when correction.action is null then printed.value_in_printed_unit
+        end as value_in_printed_unit,
+        case when correction.action = 'blank' then 'O' else printed.obs_status_all end as obs_status_all,
+        case
+            when correction.action is null then printed.suspect_codes
+            else concat_ws(';', printed.suspect_codes, 'corrected')
+        end as suspect_codes,
+        case
+            when correction.action is null then printed.obs_comment
+            else concat_ws(
+                    '; ',
+                    printed.obs_comment,
+                    'printed ' || correction.value_printed || ': ' || correction.reason
+                )
+        end as obs_comment,
+    from printed
+    left join {{ ref('correction') }} as correction
+        on printed.region_level = correction.region_level
+            and printed.region_code = correction.region_code
+            and printed.year = correction.year
+            and printed.indicator_id = correction.indicator_id
+            and printed.vintage = correction.vintage
+            and printed.value_printed = correction.value_printed
+
+),
+
 scaled as (
 
     select
-        printed.*,
+        corrected.*,
         indicator.unit,
         printed_unit.scale - kept_unit.scale as scale_shift,
-        coalesce(source.table_code, printed.source_id) as table_locator,
-    from printed
-    inner join indicator on printed.indicator_id = indicator.indicator_id
-    inner join unit as printed_unit on printed.unit_printed = printed_unit.unit
+        coalesce(source.table_code, corrected.source_id) as table_locator,
+    from corrected
+    inner join indicator on corrected.indicator_id = indicator.indicator_id
+    inner join unit as printed_unit on corrected.unit_printed = printed_unit.unit
     inner join unit as kept_unit on indicator.unit = kept_unit.unit
-    inner join source on printed.source_id = source.source_id
+    inner join source on corrected.source_id = source.source_id
 
 ),
 

@@ -1,7 +1,7 @@
 -- The one vintage of each series that panels, derived indicators and indices read.
-with reported as (
+with filled as (
 
-    select * from {{ ref('int_observations__reported') }}
+    select * from {{ ref('int_observations__filled') }}
 
 ),
 
@@ -14,22 +14,22 @@ grid as (
 final as (
 
     select
-        reported.region_level,
-        reported.region_code,
-        reported.year,
-        reported.indicator_id,
-        reported.vintage,
-        cast(reported.value_reported as double) as value,
-        reported.obs_status,
-        reported.obs_status_all,
-        reported.suspect_codes,
-    from reported
+        filled.region_level,
+        filled.region_code,
+        filled.year,
+        filled.indicator_id,
+        filled.vintage,
+        cast(filled.value as double) as value,
+        filled.obs_status,
+        filled.obs_status_all,
+        filled.suspect_codes,
+    from filled
     inner join grid
-        on reported.indicator_id = grid.indicator_id
-            and reported.region_level = grid.region_level
-            and reported.vintage = grid.vintage
-            and reported.region_code = grid.region_code
-            and reported.year = grid.year
+        on filled.indicator_id = grid.indicator_id
+            and filled.region_level = grid.region_level
+            and filled.vintage = grid.vintage
+            and filled.region_code = grid.region_code
+            and filled.year = grid.year
     where grid.is_panel_vintage
 
 )

@@ -1,6 +1,6 @@
-with reported as (
+with filled as (
 
-    select * from {{ ref('int_observations__reported') }}
+    select * from {{ ref('int_observations__filled') }}
 
 ),
 
@@ -12,7 +12,7 @@ final as (
         year,
         indicator_id,
         vintage,
-        value_reported as value,
+        value,
         value_reported,
         unit,
         cast(decimals as integer) as decimals,
@@ -29,7 +29,7 @@ final as (
         {{ is_simulated() }} as is_simulated,
         value_printed,
         unit_printed,
-    from reported
+    from filled
 
 )
 

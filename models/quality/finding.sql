@@ -88,6 +88,181 @@ vintage_gap as (
 
 ),
 
+-- Two keys: one detector alone asks for a look, two that do not rest on the same pattern agree on an error.
+-- D2 to D8 all read the path of one series; D9 adds the row, D9b the column-year, D1 the printed
+-- precision, D10 another release, D11 the other indicators. D10 needs no second.
+evidence as (
+
+    select * from {{ ref('detector_evidence') }}
+    where not is_declared
+
+),
+
+broken_identity as (
+
+    select * from {{ ref('detector_identity') }}
+    where is_broken
+
+),
+
+identity_cell as (
+
+    select distinct
+        broken_identity.region_level,
+        broken_identity.region_code,
+        broken_identity.year,
+        broken_identity.vintage,
+        identity.indicator_id,
+    from broken_identity
+    inner join {{ ref('identity') }} as identity on broken_identity.identity_id = identity.identity_id
+
+),
+
+evidence_key as (
+
+    select
+        region_level,
+        region_code,
+        year,
+        indicator_id,
+        vintage,
+        case when detector in ('D1', 'D9', 'D9B') then detector else 'path' end as key,
+    from evidence
+    -- As a second key the year of a whole column counts, though alone it does not flag a cell.
+    where is_flagged or detector = 'D9B'
+    union all
+    select
+        region_level,
+        region_code,
+        year,
+        indicator_id,
+        vintage,
+        'D11' as key,
+    from identity_cell
+
+),
+
+agreement as (
+
+    select
+        region_level,
+        region_code,
+        year,
+        indicator_id,
+        vintage,
+        count(distinct key) as n_keys,
+    from evidence_key
+    group by region_level, region_code, year, indicator_id, vintage
+
+),
+
+path as (
+
+    select
+        case when agreement.n_keys > 1 then 'error' else 'warn' end as severity,
+        evidence.detector,
+        evidence.region_level,
+        evidence.region_code,
+        evidence.year,
+        evidence.indicator_id,
+        evidence.vintage,
+        cast(evidence.value as decimal(38, 10)) as value,
+        case evidence.rule
+            when 'D1' then 'more decimals than the column prints'
+            when 'D2' then 'on the straight line through its neighbours'
+            when 'D3' then 'on the geometric curve through its neighbours'
+            when 'D4' then 'repeats the value before'
+            when 'D5' then 'mean of the two or three values before'
+            when 'D7_MEAN' then 'mean of the cities of its province'
+            when 'D7_SHARE' then 'same share of its province as the year before'
+            else 'on one cubic with its neighbours'
+        end
+        || case evidence.detector
+            when 'D6' then ', prolonged to the end of the series'
+            when 'D9' then ', as are ' || cast(evidence.run_length as varchar) || ' columns of this row'
+            else ''
+        end
+        || '; years ' || cast(evidence.run_first as varchar) || '-' || cast(evidence.run_last as varchar)
+        || '; residual ' || cast(round(evidence.statistic, 4) as varchar)
+        || ', printed unit ' || cast(evidence.u as varchar)
+        || ', by chance ' || printf('%.1e', evidence.chance)
+        || ', local FDR ' || printf('%.3f', evidence.local_fdr) as evidence,
+    from evidence
+    inner join agreement
+        on evidence.region_level = agreement.region_level
+            and evidence.region_code = agreement.region_code
+            and evidence.year = agreement.year
+            and evidence.indicator_id = agreement.indicator_id
+            and evidence.vintage = agreement.vintage
+    where evidence.is_flagged
+
+),
+
+-- A whole column of one year: evident even where no single cell can be decided, so it names no region.
+column_year as (
+
+    select
+        'warn' as severity,
+        'D9B' as detector,
+        region_level,
+        cast(null as varchar) as region_code,
+        year,
+        indicator_id,
+        vintage,
+        cast(null as decimal(38, 10)) as value,
+        cast(max(run_length) as varchar)
+        || ' cells of this year lie on the line through their neighbours, by chance '
+        || printf('%.1e', max(chance)) || '; the other years explain ' || printf('%.2f', max(local_fdr))
+        || ' of them' as evidence,
+    from evidence
+    where detector = 'D9B'
+    group by region_level, year, indicator_id, vintage
+
+),
+
+release as (
+
+    select
+        'error' as severity,
+        'D10' as detector,
+        region_level,
+        region_code,
+        year,
+        indicator_id,
+        vintage,
+        value,
+        case
+            when other_value is null then 'blank in ' || other_vintage
+            else other_vintage || ' has ' || cast(cast(other_value as double) as varchar)
+        end
+        || ', which agrees on ' || cast(n_equal as varchar) || ' of ' || cast(n_common as varchar)
+        || ' other cells of the series' as evidence,
+    from {{ ref('detector_release') }}
+    where not is_declared
+
+),
+
+identity_gap as (
+
+    select
+        'warn' as severity,
+        'D11' as detector,
+        region_level,
+        region_code,
+        year,
+        indicator_id,
+        vintage,
+        cast(value as decimal(38, 10)) as value,
+        identity_id
+        || ': total '
+        || cast(value as varchar)
+        || ', from its parts '
+        || cast(round(combined, 4) as varchar)
+        || ', tolerance ' || cast(round(tolerance, 4) as varchar) as evidence,
+    from broken_identity
+
+),
+
 final as (
 
     select * from declared_odd
@@ -97,6 +272,14 @@ final as (
     select * from known_gap
     union all
     select * from vintage_gap
+    union all
+    select * from path
+    union all
+    select * from column_year
+    union all
+    select * from release
+    union all
+    select * from identity_gap
 
 )
 

@@ -1,0 +1,564 @@
+"""Simulated city yearbooks with a known treatment effect and planted, logged defects.
+
+Two pure functions: `simulate_yearbooks` draws the long table, the log of defects and the effects;
+`write_yearbooks` puts the table into the messy files people have. No real value is read, only names,
+codes and approval years of the registry.
+
+Model, for indicator j, city i, year t (natural logs):
+    y_jit = m_j + s_j (0.6 d_i + 0.7 z_i + 0.39 a_ji) + g_j (t - t0) + b_jt + 0.5 c_it + tau_j(G_i, t - G_i) + e_jit
+d_i: development, higher in cities approved early (the confounder); z_i: size; c_it = 0.012 d_i (t - t0) its trend, which
+printed urbanisation follows; e: AR(1) with persistence 0.5; tau: the effect, by approval year and event year.
+"""
+
+from __future__ import annotations
+
+import csv
+import datetime
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy.interpolate import CubicSpline
+
+from cbec.demo.simulate import _approval_years, _rows
+
+Array = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
+VINTAGE = "simulated_city_yearbook"
+PERSISTENCE = 0.5
+UNROUNDED_SHARE = 0.25
+MISSING_SHARE = 0.003
+
+
+@dataclass(frozen=True)
+class Indicator:
+    """What is drawn for one column: log mean and spread near the papers' moments, growth, noise, effect."""
+
+    indicator_id: str
+    name_zh: str
+    unit: str
+    unit_zh: str
+    decimals: int
+    mean: float
+    spread: float
+    growth: float
+    noise: float
+    effect: float = 0.0
+    # Whether a province's figure is the sum of its cities'.
+    is_summable: bool = True
+
+
+# Means and spreads: the descriptive tables of the two city studies, in the printed unit.
+INDICATORS = (
+    Indicator("gdp_primary", "第一产业增加值", "100m_yuan", "亿元", 2, 4.9, 0.8, 0.05, 0.03),
+    Indicator("gdp_secondary", "第二产业增加值", "100m_yuan", "亿元", 2, 6.5, 1.0, 0.05, 0.05, 0.03),
+    Indicator("gdp_tertiary", "第三产业增加值", "100m_yuan", "亿元", 2, 6.5, 1.05, 0.09, 0.03, 0.05),
+    Indicator("employment", "从业人员", "10k_persons", "万人", 2, 5.2, 0.7, 0.01, 0.02),
+    Indicator("capital_stock", "资本存量", "100m_yuan", "亿元", 2, 8.6, 0.9, 0.09, 0.02),
+    Indicator("energy_use", "能源消费量", "10k_tce", "万吨标准煤", 2, 6.9, 0.8, 0.03, 0.03, -0.03),
+    Indicator("industrial_so2", "工业二氧化硫排放量", "tonnes", "吨", 0, 9.9, 1.1, -0.10, 0.15, -0.06),
+    Indicator("industrial_dust", "工业烟（粉）尘排放量", "tonnes", "吨", 0, 9.6, 1.0, -0.06, 0.15, -0.06),
+    Indicator("industrial_wastewater", "工业废水排放量", "10k_tonnes", "万吨", 0, 8.3, 1.0, -0.03, 0.1, -0.04),
+    Indicator("green_invention_patents", "绿色发明专利申请量", "pieces", "件", 0, 4.6, 1.7, 0.14, 0.2, 0.15),
+    Indicator("green_utility_patents", "绿色实用新型专利申请量", "pieces", "件", 0, 5.0, 1.5, 0.15, 0.2, 0.12),
+    Indicator("university_students_enrolled", "普通本专科在校学生数", "persons", "人", 0, 10.66, 1.3, 0.02, 0.03),
+    Indicator("fdi_actual", "实际使用外资金额", "10k_usd", "万美元", 0, 10.0, 1.9, 0.02, 0.2, 0.05),
+    Indicator("loans_year_end", "年末金融机构贷款余额", "10k_yuan", "万元", 0, 16.62, 1.15, 0.12, 0.03, 0.03),
+    Indicator("deposits_year_end", "年末金融机构存款余额", "10k_yuan", "万元", 0, 17.0, 1.0, 0.11, 0.03),
+    Indicator("co2", "二氧化碳排放量", "10k_tonnes", "万吨", 2, 7.8, 0.8, 0.02, 0.03, -0.03),
+    Indicator("pm25", "细颗粒物年均浓度", "ug_per_m3", "微克/立方米", 2, 3.7, 0.3, -0.04, 0.06, -0.02, False),
+    Indicator("strategic_industry_employees", "战略性新兴产业上市公司员工数", "persons", "人", 0, 8.0, 1.7, 0.08, 0.1, 0.08),
+    Indicator("average_wage", "在岗职工平均工资", "yuan", "元", 0, 10.9, 0.15, 0.09, 0.02, 0.01, False),
+    Indicator("universities", "普通高等学校数", "institutions", "所", 0, 1.6, 0.9, 0.01, 0.02),
+    Indicator("broadband_subscribers", "互联网宽带接入用户数", "10k_subscribers", "万户", 2, 4.2, 0.8, 0.12, 0.05, 0.05),
+    Indicator("telecom_business_volume", "电信业务总量", "10k_yuan", "万元", 0, 12.9, 0.8, 0.06, 0.1, 0.04),
+    Indicator("pollution_control_investment", "环境污染治理投资额", "10k_yuan", "万元", 0, 10.6, 1.1, 0.03, 0.3),
+    Indicator("emission_trading_volume", "排放权交易额", "10k_yuan", "万元", 2, 5.5, 1.5, 0.15, 0.4),
+    Indicator("household_waste_treatment_rate", "生活垃圾无害化处理率", "pct", "%", 2, 4.5, 0.05, 0.004, 0.02, 0.0, False),
+    Indicator("ai_enterprises", "人工智能企业数", "enterprises", "个", 0, 4.0, 1.6, 0.2, 0.15, 0.1),
+    Indicator("data_asset_word_frequency", "数据资产词频", "log", "对数", 3, 0.6, 0.3, 0.05, 0.1, 0.03, False),
+    Indicator("trade_total_operator_rmb", "货物进出口总额", "10k_yuan", "万元", 0, 14.3, 1.8, 0.06, 0.12, 0.08),
+    Indicator("science_expenditure", "科学技术支出", "10k_yuan", "万元", 0, 10.6, 1.2, 0.13, 0.15, 0.06),
+    Indicator("general_public_budget_expenditure", "地方一般公共预算支出", "10k_yuan", "万元", 0, 15.0, 0.75, 0.1, 0.04),
+    Indicator("general_public_budget_revenue", "地方一般公共预算收入", "10k_yuan", "万元", 0, 14.0, 1.0, 0.1, 0.05),
+    Indicator("retail_sales_consumer_goods", "社会消费品零售总额", "10k_yuan", "万元", 0, 15.7, 0.9, 0.09, 0.03, 0.04),
+    Indicator("resident_population_year_end", "年末常住人口", "10k_persons", "万人", 2, 5.9, 0.65, 0.003, 0.006),
+    Indicator("patent_applications", "专利申请数", "pieces", "件", 0, 7.9, 1.6, 0.14, 0.12, 0.1),
+    Indicator("patent_grants", "专利授权数", "pieces", "件", 0, 7.4, 1.6, 0.15, 0.12, 0.1),
+)  # fmt: skip
+
+# What the studies need and no yearbook prints: how it follows from the columns above.
+DERIVED = {
+    "tertiary_secondary_ratio": "gdp_tertiary / gdp_secondary",
+    "co2_gdp": "co2 / gdp",
+    "deposits_gdp": "deposits_year_end / gdp / 10000",
+    "retail_sales_gdp": "retail_sales_consumer_goods / gdp / 10000",
+    "trade_gdp": "trade_total_operator_rmb / gdp / 10000",
+    "fdi_gdp": "fdi_actual * exchange rate / gdp / 10000",
+    "science_expenditure_share": "science_expenditure / general_public_budget_expenditure",
+    "patents_per_capita": "(patent_applications + patent_grants) / resident_population_year_end / 100",
+}
+
+
+@dataclass(frozen=True)
+class Yearbooks:
+    """cells: one row per printed cell; defects: one row per cell that is not what the model drew; effects: one
+    row per indicator, approval year and event year with the effect in log points."""
+
+    cells: pd.DataFrame
+    defects: pd.DataFrame
+    effects: pd.DataFrame
+
+
+def effect(base: float, cohort: int, event_year: int) -> float:
+    """Effect in log points: none before approval, then building up; later cohorts gain less."""
+    if event_year < 0:
+        return 0.0
+    return float(base * (1.0 - 0.08 * (cohort - 2015)) * (1.0 - np.exp(-(event_year + 1) / 2.0)))
+
+
+def demo_cities(seeds: Path) -> pd.DataFrame:
+    """The 285 prefecture-level cities whose code is valid from 2009 to 2024, with names by year of renaming."""
+    region = pd.DataFrame(_rows(seeds / "registry/region.csv"))
+    region = region[(region.region_level == "prefecture") & (region.is_city == "true")]
+    first = pd.to_numeric(region.valid_from_year.replace("", "0"))
+    last = pd.to_numeric(region.valid_to_year.replace("", "9999"))
+    spans = pd.DataFrame({"code": region.region_code, "first": first, "last": last}).groupby("code")
+    whole = (spans["first"].min() <= 2009) & (spans["last"].max() >= 2024)
+    kept = region[region.region_code.isin(whole.index[whole])].assign(first=first, last=last)
+    return kept.sort_values(["region_code", "first"]).reset_index(drop=True)
+
+
+def simulate_yearbooks(
+    seeds: Path, *, seed: int = 20150307, units: int = 285, first_year: int = 2009, n_years: int = 15
+) -> Yearbooks:
+    """Draw the yearbooks. seeds: the project's seeds folder; units beyond the 285 cities get codes 9xxxxx.
+
+    The same arguments give the same tables. Raises ValueError outside 40 to 3,000 units and 10 to 40 years.
+    """
+    if not 40 <= units <= 3000 or not 10 <= n_years <= 40:
+        raise ValueError(f"{units} units x {n_years} years; allowed: 40 to 3000 units, 10 to 40 years")
+    rng = np.random.default_rng(seed)
+    cities = demo_cities(seeds).drop_duplicates("region_code", keep="last")
+    codes = [*cities.region_code, *(f"{900000 + k}" for k in range(max(0, units - len(cities))))][:units]
+    provinces = np.array([*cities.province_code, *(f"{91 + k // 12:02d}0000" for k in range(units))][:units])
+    starts = _approval_years(seeds)
+    cohort = np.array([min(starts.get(f"city {code}", [9999])) for code in codes])
+    made_up = np.array([code.startswith("9") for code in codes])
+    cohort[made_up] = rng.choice([2015, 2016, 2018, 2020, 2022, 9999], made_up.sum(), p=[.02, .08, .1, .2, .1, .5])  # fmt: skip
+    years = np.arange(first_year, first_year + n_years)
+
+    development = rng.normal(0, 1, units) + np.clip((2024 - np.minimum(cohort, 2024)) / 6.0, 0, 1.5)
+    development = (development - development.mean()) / development.std()
+    size = rng.normal(0, 1, units)
+    trend = 0.012 * development[:, None] * (years - first_year)[None, :]
+    columns: dict[str, Array] = {}
+    for item in INDICATORS:
+        columns[item.indicator_id] = _draw(item, development, size, trend, cohort, years, rng)
+    definitions = {item.indicator_id: item for item in INDICATORS}
+    _add_identities(columns, definitions, trend, rng)
+    clean = {name: np.round(values, definitions[name].decimals) for name, values in columns.items()}
+    clean["gdp"] = np.round(clean["gdp_primary"] + clean["gdp_secondary"] + clean["gdp_tertiary"], 2)
+    totals = _province_totals(clean, definitions, provinces)
+    printed, log = _plant(clean, definitions, provinces, totals, years, codes, rng)
+    cells = _cells(printed, definitions, codes, years, "prefecture", rng)
+    province_cells = _cells(
+        {name: (total, np.zeros_like(total, dtype=bool)) for name, (_, total) in totals.items()},
+        definitions, list(next(iter(totals.values()))[0]), years, "province", None,
+    )  # fmt: skip
+    effects = [
+        (item.indicator_id, int(g), int(t - g), effect(item.effect, int(g), int(t - g)))
+        for item in INDICATORS
+        for g in sorted({int(g) for g in cohort if g <= years[-1]})
+        for t in years
+    ]
+    return Yearbooks(
+        pd.concat([cells, province_cells], ignore_index=True),
+        pd.DataFrame(log),
+        pd.DataFrame(effects, columns=["indicator_id", "cohort", "event_year", "effect"]),
+    )
+
+
+def _draw(
+    item: Indicator,
+    development: Array,
+    size: Array,
+    trend: Array,
+    cohort: np.ndarray[tuple[int, ...], np.dtype[np.int64]],
+    years: np.ndarray[tuple[int, ...], np.dtype[np.int64]],
+    rng: np.random.Generator,
+) -> Array:
+    """Levels, shape (units, years), of one indicator."""
+    units, n_years = trend.shape
+    middle = (years - years.mean()).astype(float)
+    error = np.empty((units, n_years))
+    error[:, 0] = rng.normal(0, item.noise, units)
+    shocks = rng.normal(0, item.noise * np.sqrt(1 - PERSISTENCE**2), (units, n_years))
+    for t in range(1, n_years):
+        error[:, t] = PERSISTENCE * error[:, t - 1] + shocks[:, t]
+    city = item.spread * (0.6 * development + 0.7 * size + 0.39 * rng.normal(0, 1, units))
+    growth = item.growth + rng.normal(0, abs(item.growth) / 4 + 0.002, units)
+    tau = np.array(
+        [[effect(item.effect, int(g), int(t - g)) if g < 9999 else 0.0 for t in years] for g in cohort]
+    )
+    year_effect = rng.normal(0, 0.015, n_years)
+    loading = 0.5 if item.effect else 0.0
+    return np.asarray(
+        np.exp(
+            item.mean
+            + city[:, None]
+            + growth[:, None] * middle
+            + year_effect[None, :]
+            + loading * trend
+            + tau
+            + error
+        )
+    )
+
+
+def _add_identities(
+    columns: dict[str, Array], definitions: dict[str, Indicator], trend: Array, rng: np.random.Generator
+) -> None:
+    """Columns that follow from others (GDP, shares, per capita), with their definitions."""
+    waste = columns["household_waste_treatment_rate"]
+    columns["household_waste_treatment_rate"] = np.minimum(waste, 100.0)
+    gdp = columns["gdp_primary"] + columns["gdp_secondary"] + columns["gdp_tertiary"]
+    columns["gdp"] = gdp
+    columns["secondary_industry_gdp"] = 100 * columns["gdp_secondary"] / gdp
+    columns["gdp_per_capita_printed"] = gdp / columns["resident_population_year_end"] * 10000
+    start = rng.normal(0, 0.55, trend.shape[0])[:, None]
+    years = np.arange(trend.shape[1])[None, :]
+    noise = rng.normal(0, 0.01, trend.shape)
+    columns["urban_population_share"] = 100 / (1 + np.exp(-(-0.1 + start + 0.05 * years + 2 * trend + noise)))
+    exchange = np.zeros_like(gdp)
+    exchange[rng.choice(gdp.shape[0], gdp.shape[0] // 20, replace=False), trend.shape[1] // 2 :] = 1
+    columns["data_exchange"] = exchange
+    for name, zh, unit, unit_zh, decimals in (
+        ("gdp", "地区生产总值", "100m_yuan", "亿元", 2),
+        ("secondary_industry_gdp", "第二产业占地区生产总值的比重", "pct", "%", 2),
+        ("gdp_per_capita_printed", "人均地区生产总值", "yuan", "元", 0),
+        ("urban_population_share", "城镇人口占比", "pct", "%", 2),
+        ("data_exchange", "有无数据交易平台", "switch", "个", 0),
+    ):
+        definitions[name] = Indicator(
+            name, zh, unit, unit_zh, decimals, 0, 0, 0, 0, is_summable=name in ("gdp",)
+        )
+
+
+def _province_totals(
+    clean: dict[str, Array],
+    definitions: dict[str, Indicator],
+    provinces: np.ndarray[tuple[int, ...], np.dtype[np.str_]],
+) -> dict[str, tuple[list[str], Array]]:
+    """Sum over the cities of each province, plus a twentieth for what belongs to no city here."""
+    codes = sorted(set(provinces))
+    member = np.array([[province == code for province in provinces] for code in codes], dtype=float)
+    return {
+        name: (codes, np.round(1.05 * (member @ values), definitions[name].decimals))
+        for name, values in clean.items()
+        if definitions[name].is_summable
+    }
+
+
+class _Planter:
+    """Defects on the printed values; each cell gets at most one, and fills keep their anchors."""
+
+    def __init__(
+        self,
+        clean: dict[str, Array],
+        definitions: dict[str, Indicator],
+        years: np.ndarray[tuple[int, ...], np.dtype[np.int64]],
+        codes: list[str],
+        rng: np.random.Generator,
+    ) -> None:
+        self.values = {name: values.copy() for name, values in clean.items()}
+        self.clean, self.definitions, self.years, self.codes, self.rng = clean, definitions, years, codes, rng
+        self.is_used = {name: np.zeros(values.shape, dtype=bool) for name, values in clean.items()}
+        self.is_unrounded = {name: np.zeros(values.shape, dtype=bool) for name, values in clean.items()}
+        self.log: list[dict[str, object]] = []
+
+    def put(
+        self,
+        name: str,
+        i: int,
+        first: int,
+        new: Array,
+        defect: str,
+        anchors: list[int],
+        *,
+        rounded: bool,
+        row: bool,
+    ) -> None:
+        for k, value in enumerate(new):
+            t = first + k
+            kept = round(float(value), self.definitions[name].decimals) if rounded else float(value)
+            self.values[name][i, t] = kept
+            self.is_unrounded[name][i, t] = not rounded
+            self.log.append(
+                {
+                    "region_code": self.codes[i], "year": int(self.years[t]), "indicator_id": name, "defect": defect,
+                    "run_length": len(new), "anchor_years": [int(self.years[a]) for a in anchors],
+                    "value_clean": float(self.clean[name][i, t]), "value_planted": kept, "is_rounded": rounded,
+                    "is_row": row,
+                    # A fill that gives what was printed anyway is no defect.
+                    "is_changed": kept != float(self.clean[name][i, t]),
+                }
+            )  # fmt: skip
+
+    def place(self, name: str, length: int, before: int, after: int) -> tuple[int, int] | None:
+        """A city and first year with room for a run and its anchors, none of it used; None after 50 tries."""
+        units, n_years = self.clean[name].shape
+        for _ in range(50):
+            i = int(self.rng.integers(units))
+            t = int(self.rng.integers(before, n_years - after - length + 1))
+            window = slice(max(0, t - before - 1), t + length + after + 1)
+            if not self.is_used[name][i, window].any():
+                self.is_used[name][i, window] = True
+                return i, t
+        return None
+
+
+def _line(x: Array, t: int, k: int) -> Array:
+    return np.asarray(x[t - 1] + (x[t + k] - x[t - 1]) * np.arange(1, k + 1) / (k + 1))
+
+
+def _curve(x: Array, t: int, k: int) -> Array:
+    return np.asarray(np.exp(_line(np.log(np.maximum(x, 1e-9)), t, k)))
+
+
+def _mean(x: Array, t: int, k: int) -> Array:
+    path = [float(x[t - 2]), float(x[t - 1])]
+    for _ in range(k):
+        path.append((path[-1] + path[-2]) / 2)
+    return np.array(path[2:])
+
+
+def _spline(x: Array, t: int, k: int) -> Array:
+    """The cubic spline through every other year, read at the gap."""
+    others = np.r_[0:t, t + k : len(x)]
+    return np.asarray(CubicSpline(others, x[others])(np.arange(t, t + k)))
+
+
+def _plant(
+    clean: dict[str, Array],
+    definitions: dict[str, Indicator],
+    provinces: np.ndarray[tuple[int, ...], np.dtype[np.str_]],
+    totals: dict[str, tuple[list[str], Array]],
+    years: np.ndarray[tuple[int, ...], np.dtype[np.int64]],
+    codes: list[str],
+    rng: np.random.Generator,
+) -> tuple[dict[str, tuple[Array, np.ndarray[tuple[int, ...], np.dtype[np.bool_]]]], list[dict[str, object]]]:
+    """Planted values with a mark on unrounded ones, by indicator, and the log."""
+    plan = _Planter(clean, definitions, years, codes, rng)
+    units, n_years = clean["gdp"].shape
+    names = sorted(clean)
+    scale = units * n_years / (285 * 15)
+
+    # Whole rows: one page missing, filled in one way. Years a row needs stay clear in every column.
+    for defect, count in (("linear", 36), ("geometric", 18), ("carry_forward", 18), ("duplicated_year", 10), ("shifted_row", 8)):  # fmt: skip
+        for _ in range(round(count * scale)):
+            spot = plan.place(names[0], 1, 1, 1)
+            if spot is None:
+                continue
+            i, t = spot
+            for name in names:
+                plan.is_used[name][i, max(0, t - 2) : t + 3] = True
+                x = plan.values[name][i]
+                anchors = [t - 1, t + 1] if defect in ("linear", "geometric") else [t - 1]
+                if defect == "linear":
+                    new = _line(x, t, 1)
+                elif defect == "geometric":
+                    new = _curve(x, t, 1)
+                elif defect == "shifted_row":
+                    new, anchors = clean[name][(i + 1) % units, t : t + 1], []
+                else:
+                    new = x[t - 1 : t]
+                plan.put(name, i, t, new, defect, anchors, rounded=True, row=True)
+
+    # Single cells and short runs. Where the fill cannot differ from a repeat, nothing is planted.
+    for name in names:
+        if name == "data_exchange":
+            continue
+        for defect, count, lengths, before, after in (
+            ("linear", 9, (1, 2, 3), 1, 1), ("geometric", 9, (1, 2, 3), 1, 1), ("carry_forward", 6, (1, 2), 2, 1),
+            ("moving_average", 6, (1, 2), 2, 1), ("share", 6, (1, 2), 1, 1), ("spline", 3, (4, 5), 2, 2),
+            ("unit_slip", 2, (1,), 1, 1), ("province_total", 1, (1,), 1, 1), ("boundary_jump", 1, (3,), 1, 0),
+        ):  # fmt: skip
+            if defect in ("share", "province_total") and name not in totals:
+                continue
+            for _ in range(round(count * scale)):
+                k = int(rng.choice(lengths))
+                rounded = bool(rng.random() >= UNROUNDED_SHARE) or defect not in (
+                    "linear",
+                    "geometric",
+                    "spline",
+                )
+                spot = plan.place(name, k, before, after)
+                if spot is None:
+                    continue
+                i, t = spot
+                if defect == "share" and (provinces == provinces[i]).sum() < 4:
+                    continue
+                x = plan.values[name][i]
+                province = totals[name][0].index(provinces[i]) if name in totals else -1
+                anchors = [t - 1, t + k]
+                if defect == "linear":
+                    new = _line(x, t, k)
+                elif defect == "geometric":
+                    new = _curve(x, t, k)
+                elif defect == "carry_forward":
+                    new, anchors = np.repeat(x[t - 1], k), [t - 1]
+                elif defect == "moving_average":
+                    new, anchors = _mean(x, t, k), [t - 2, t - 1]
+                elif defect == "share":
+                    p = totals[name][1][province]
+                    new, anchors = x[t - 1] * p[t : t + k] / p[t - 1], [t - 1]
+                elif defect == "spline":
+                    new, anchors = _spline(x, t, k), [t - 1, t + k]
+                elif defect == "unit_slip":
+                    new, anchors = x[t : t + 1] * 10.0 ** rng.choice([-4, 1, 4]), []
+                elif defect == "province_total":
+                    new, anchors = totals[name][1][province][t : t + 1], []
+                elif plan.is_used[name][i, t + k + 1 :].any():
+                    continue
+                else:
+                    k = n_years - t
+                    new, anchors = x[t:] * 1.3, []
+                    plan.is_used[name][i, t:] = True
+                plan.put(name, i, t, new, defect, anchors, rounded=rounded, row=False)
+    return {name: (plan.values[name], plan.is_unrounded[name]) for name in names}, plan.log
+
+
+def _cells(
+    printed: dict[str, tuple[Array, np.ndarray[tuple[int, ...], np.dtype[np.bool_]]]],
+    definitions: dict[str, Indicator],
+    codes: list[str],
+    years: np.ndarray[tuple[int, ...], np.dtype[np.int64]],
+    level: str,
+    rng: np.random.Generator | None,
+) -> pd.DataFrame:
+    """Long table of printed text; rng draws which cells are blank, None leaves none blank."""
+    frames = []
+    for name in sorted(printed):
+        values, is_unrounded = printed[name]
+        text = np.char.mod(f"%.{definitions[name].decimals}f", values.ravel())
+        loose = is_unrounded.ravel()
+        text = text.astype(object)
+        text[loose] = [f"{value:.8f}".rstrip("0").rstrip(".") for value in values.ravel()[loose]]
+        is_blank = np.zeros(text.shape, dtype=bool) if rng is None else rng.random(text.shape) < MISSING_SHARE
+        text[is_blank] = None
+        frames.append(
+            pd.DataFrame(
+                {
+                    "region_level": level,
+                    "region_code": np.repeat(codes, len(years)),
+                    "year": np.tile(years, len(codes)).astype("int32"),
+                    "indicator_id": name,
+                    "vintage": VINTAGE,
+                    "value_printed": text,
+                    "unit_printed": definitions[name].unit,
+                    "obs_status_all": np.where(is_blank, "O", "A"),
+                }
+            )
+        )
+    return pd.concat(frames, ignore_index=True)
+
+
+def write_parquet(books: Yearbooks, folder: Path) -> None:
+    """The long table in the shape of a landing file, and the truth beside it: cells, demo_truth, demo_effect."""
+    import duckdb
+
+    folder.mkdir(parents=True, exist_ok=True)
+    with duckdb.connect() as connection:
+        connection.register("cells", books.cells)
+        connection.execute(
+            f"""
+            copy (
+                select region_level, region_code, year, indicator_id, vintage, value_printed,
+                    cast(value_printed as decimal(38, 10)) as value_in_printed_unit, unit_printed, obs_status_all,
+                    cast(null as varchar) as impute_method, cast(null as varchar) as impute_by,
+                    cast(null as integer[]) as anchor_years, cast(null as varchar) as suspect_codes,
+                    'simulation' as source_id, 'simulated' as obs_comment, 'simulated yearbooks' as source_file,
+                    sha256('simulated yearbooks') as source_file_sha256,
+                    indicator_id || '!' || region_code || ':' || year as source_locator, true as is_simulated
+                from cells order by region_level, indicator_id, region_code, year
+            ) to '{folder / "cells.parquet"}' (format parquet)
+            """
+        )
+        for name, frame in (("demo_truth", books.defects), ("demo_effect", books.effects)):
+            connection.register("frame", frame)
+            connection.execute(
+                f"copy (select * from frame) to '{folder / f'{name}.parquet'}' (format parquet)"
+            )
+
+
+def write_yearbooks(books: Yearbooks, seeds: Path, folder: Path) -> list[Path]:
+    """The city cells as people have them, every file said to be simulated: odd years as GB18030 CSV with a two-row
+    header, even years as xlsx with merged cells; names of their year, symbols for blanks. Paths in year order."""
+    folder.mkdir(parents=True, exist_ok=True)
+    cities = demo_cities(seeds)
+    definitions = {item.indicator_id: item for item in INDICATORS}
+    scratch: dict[str, Array] = {item.indicator_id: np.ones((1, 2)) for item in INDICATORS}
+    _add_identities(scratch, definitions, np.zeros((1, 2)), np.random.default_rng(0))
+    cells = books.cells[books.cells.region_level == "prefecture"]
+    indicators = sorted(cells.indicator_id.unique())
+    paths = []
+    for year, of_year in cells.groupby("year"):
+        wide = of_year.pivot(index="region_code", columns="indicator_id", values="value_printed")
+        named = cities[(cities["first"] <= int(str(year))) & (cities["last"] >= int(str(year)))]
+        names = dict(zip(named.region_code, named.name_zh, strict=True))
+        # Three editions, three habits: blank, dash and dots; names with and without 市, or spread over blanks.
+        symbol = ("", "—", "…")[int(str(year)) % 3]
+        labels = [_label(names.get(code, f"模拟市{code}"), int(str(year))) for code in wide.index]
+        rows = [
+            [label, *(text if isinstance(text, str) else symbol for text in printed)]
+            for label, printed in zip(labels, wide[indicators].to_numpy().tolist(), strict=True)
+        ]
+        headers = [definitions[name].name_zh for name in indicators]
+        units = [definitions[name].unit_zh for name in indicators]
+        title = f"城市统计资料（模拟数据，非真实统计）{year}年"
+        path = folder / f"模拟城市年鉴{year}.{'csv' if int(str(year)) % 2 else 'xlsx'}"
+        if path.suffix == ".csv":
+            with path.open("w", encoding="gb18030", newline="") as target:
+                csv.writer(target).writerows(
+                    [[title], ["城市", *headers], ["", *units], *rows, ["注：模拟数据。"]]
+                )
+        else:
+            _write_workbook(path, title, headers, units, rows, wide.shape[0])
+        paths.append(path)
+    return paths
+
+
+def _label(name: str, year: int) -> str:
+    short = name.removesuffix("市")
+    return (name, short, "   ".join(short) if len(short) == 2 else name)[year % 3]
+
+
+def _write_workbook(
+    path: Path, title: str, headers: list[str], units: list[str], rows: list[list[str]], n_cities: int
+) -> None:
+    """Title over all columns, 城市 merged over the two header rows, units below each name."""
+    from openpyxl import Workbook
+
+    book = Workbook()
+    # The same seed must give the same bytes.
+    book.properties.created = book.properties.modified = datetime.datetime(2024, 1, 1)
+    sheet = book.active
+    assert sheet is not None
+    sheet.title = "模拟"
+    sheet.append([title])
+    sheet.merge_cells(start_row=1, start_column=1, end_row=1, end_column=len(headers) + 1)
+    sheet.append(["城市", *headers])
+    sheet.append(["", *units])
+    sheet.merge_cells(start_row=2, start_column=1, end_row=3, end_column=1)
+    for row in rows:
+        sheet.append([row[0], *(_number(text) for text in row[1:])])
+    sheet.append([f"注：共{n_cities}个城市，模拟数据。"])
+    book.save(path)
+
+
+def _number(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text

@@ -1,0 +1,79 @@
+-- The share of filled cells in each column as each detector sees it: what its hits exceed chance by.
+with scan as (
+
+    select * from {{ ref('detector_scan') }}
+
+),
+
+-- One pass over the cells; the few rows that come out are turned on their side below.
+counted as (
+
+    select
+        column_no,
+        region_level,
+        indicator_id,
+        vintage,
+        count(*) as n_cells,
+        median(kappa) as kappa,
+        {%- for d in ['d2', 'd3', 'd4', 'd5', 'd7_mean', 'd7_share', 'd8'] %}
+            count(p_{{ d }}) as n_tested_{{ d }},
+            count(*) filter (where h_{{ d }}) as n_hits_{{ d }},
+            -- Cells that are hit by chance all the time say nothing about the share.
+            count(*) filter (where p_{{ d }} < 0.05) as n_sharp_{{ d }},
+            count(*) filter (where p_{{ d }} < 0.05 and h_{{ d }}) as n_sharp_hits_{{ d }},
+            coalesce(sum(p_{{ d }}) filter (where p_{{ d }} < 0.05), 0) as n_sharp_chance_{{ d }},
+            count(*) filter (where p_{{ d }} <= {{ var('detector_decidable_chance') }})
+                as n_decidable_{{ d }},
+        {%- endfor %}
+    from scan
+    group by column_no, region_level, indicator_id, vintage
+
+),
+
+turned as (
+
+    {% for d in ['d2', 'd3', 'd4', 'd5', 'd7_mean', 'd7_share', 'd8'] -%}
+        select
+            column_no,
+            region_level,
+            indicator_id,
+            vintage,
+            '{{ d | upper }}' as detector,
+            n_cells,
+            kappa,
+            n_tested_{{ d }} as n_tested,
+            n_hits_{{ d }} as n_hits,
+            n_sharp_{{ d }} as n_sharp,
+            n_sharp_hits_{{ d }} as n_sharp_hits,
+            n_sharp_chance_{{ d }} as n_sharp_chance,
+            n_decidable_{{ d }} as n_decidable,
+        from counted
+        {{ "union all" if not loop.last }}
+    {% endfor %}
+),
+
+excess as (
+
+    select
+        *,
+        greatest(0, n_sharp_hits - n_sharp_chance) / greatest(n_sharp, 1) as own_share,
+    from turned
+
+),
+
+-- A rare way to fill borrows strength from the others: whoever fills by one method fills by the next.
+final as (
+
+    select
+        * exclude (own_share),
+        least(0.5, greatest(
+            {{ var('detector_least_prior') }},
+            own_share,
+            0.25 * sum(own_share) over (partition by column_no)
+        )) as filled_share,
+    from excess
+
+)
+
+select * from final
+order by region_level, indicator_id, vintage, detector

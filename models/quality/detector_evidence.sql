@@ -1,0 +1,509 @@
+-- One row per cell and detector that saw something on it, with the numbers. Nothing here changes a value.
+--
+-- Runs of neighbouring hits count together. Calm years come in stretches, so after the first hit each
+-- further one counts half: chance = p^((k + 1) / 2). The local
+-- false-discovery rate sets that chance against the share of filled cells in the column.
+with scan as (
+
+    select * from {{ ref('detector_scan') }}
+
+),
+
+detector_column as (
+
+    select * from {{ ref('detector_column') }}
+
+),
+
+exemption as (
+
+    select * from {{ ref('detector_exemption') }}
+
+),
+
+hit as (
+
+    {% for d in ['d2', 'd3', 'd4', 'd5', 'd7_mean', 'd7_share', 'd8'] -%}
+        select
+            series_no,
+            column_no,
+            year,
+            '{{ d | upper }}' as detector,
+            r_{{ d }} as statistic,
+            p_{{ d }} as p,
+        from scan
+        where h_{{ d }} and p_{{ d }} < 1
+        {{ "union all" if not loop.last }}
+    {% endfor %}
+),
+
+islands as (
+
+    select
+        *,
+        year - row_number() over (partition by series_no, detector order by year) as island,
+    from hit
+
+),
+
+run as (
+
+    select
+        series_no,
+        column_no,
+        detector,
+        min(year) as run_first,
+        max(year) as run_last,
+        count(*) as run_length,
+        sum(ln(p)) * (count(*) + 1) / (2 * count(*)) as log_chance,
+    from islands
+    group by series_no, column_no, detector, island
+
+),
+
+edge as (
+
+    select
+        series_no,
+        year,
+        is_first,
+        is_last,
+    from scan
+    where is_first or is_last
+
+),
+
+-- A line that reaches the end of the series: its end point may be extrapolated, and then one of the
+-- points inside is an anchor.
+run_with_ends as (
+
+    select
+        run.*,
+        first_cell.year is not null and run.detector in ('D2', 'D3') as starts_series,
+        last_cell.year is not null and run.detector in ('D2', 'D3') as ends_series,
+        exp(run.log_chance) as chance,
+        detector_column.filled_share,
+    from run
+    inner join detector_column
+        on run.column_no = detector_column.column_no
+            and run.detector = detector_column.detector
+    left join edge as first_cell
+        on run.series_no = first_cell.series_no
+            and first_cell.is_first
+            and run.run_first - 1 = first_cell.year
+    left join edge as last_cell
+        on run.series_no = last_cell.series_no
+            and last_cell.is_last
+            and run.run_last + 1 = last_cell.year
+
+),
+
+-- The cells a run speaks of: its hits; one more on each side for D8, whose residual needs five points;
+-- and the end of the series where a line reaches it.
+covered as (
+
+    select
+        run_with_ends.*,
+        cell.year,
+        cell.decimals,
+        cell.decimals > cell.column_decimals as is_finer,
+        run_with_ends.starts_series and cell.year = run_with_ends.run_first - 1
+        or run_with_ends.ends_series and cell.year = run_with_ends.run_last + 1 as is_end,
+    from run_with_ends
+    inner join scan as cell
+        on run_with_ends.series_no = cell.series_no
+            and cell.year between run_with_ends.run_first - case
+                when run_with_ends.starts_series
+                    or (run_with_ends.detector = 'D8' and run_with_ends.run_length > 1)
+                    then 1
+                else 0
+            end
+            and run_with_ends.run_last + case
+                when run_with_ends.ends_series
+                    or (run_with_ends.detector = 'D8' and run_with_ends.run_length > 1)
+                    then 1
+                else 0
+            end
+
+),
+
+-- Where fills show more decimals than the column prints, one point of the line without them is the anchor.
+-- By chance a fill ends in zeros too; the anchor is then the year that other lines also show unfilled.
+anchor_year as (
+
+    select
+        column_no,
+        detector,
+        year,
+        avg(case when is_finer then 0.0 else 1.0 end) as unfilled_share,
+    from covered
+    group by column_no, detector, year
+
+),
+
+anchored as (
+
+    select
+        covered.*,
+        (covered.starts_series or covered.ends_series)
+        and max(case when covered.is_finer then 1 else 0 end) over line = 1 as tells_anchor,
+        row_number() over (
+            line order by
+                cast(covered.is_finer as integer),
+                anchor_year.unfilled_share desc,
+                case when covered.starts_series then -covered.year else covered.year end
+        ) as anchor_rank,
+    from covered
+    inner join anchor_year
+        on covered.column_no = anchor_year.column_no
+            and covered.detector = anchor_year.detector
+            and covered.year = anchor_year.year
+    window line as (partition by covered.series_no, covered.detector, covered.run_first)
+
+),
+
+path as (
+
+    select
+        series_no,
+        column_no,
+        year,
+        case
+            when is_end then 'D6'
+            else detector
+        end as detector,
+        detector as rule,
+        chance,
+        run_length,
+        run_first,
+        run_last,
+        1 / (1 + filled_share / (1 - filled_share) / greatest(chance, 1e-12)) as local_fdr,
+        chance <= {{ var('detector_decidable_chance') }} as is_decidable,
+        -- D8 needs two fourth differences: one of them is met by any three points on a smooth curve.
+        case
+            when detector = 'D8' then run_length > 1
+            when tells_anchor then anchor_rank > 1
+            when is_end then run_length >= {{ var('detector_trend_points') }}
+            else true
+        end as may_flag,
+    from anchored
+
+),
+
+-- D1. Finer printing than the column's is a fill unless that province's book prints so. How often it does
+-- is read off the cells of the province that lie on no path.
+finer as (
+
+    select
+        *,
+        decimals > column_decimals as is_finer,
+        coalesce(h_d2, false) or coalesce(h_d3, false) as is_on_path,
+        p_d2 is not null as is_tested,
+        decimals - column_decimals >= {{ var('detector_unrounded_decimals') }} as is_unrounded,
+    from scan
+
+),
+
+finer_block as (
+
+    select
+        column_no,
+        province_code,
+        (1 + count(*) filter (where is_finer and not is_unrounded and is_tested and not is_on_path))
+        / cast(1 + count(*) filter (where is_tested and not is_on_path) as double) as printed_finer_share,
+        count(*) filter (where is_finer) / cast(count(*) as double) as finer_share,
+    from finer
+    group by column_no, province_code
+
+),
+
+-- On a path both must have happened by chance: the finer printing and the hit.
+precise_chance as (
+
+    select
+        finer.*,
+        case
+            when finer.is_unrounded then 1e-6
+            when finer.is_on_path
+                then finer_block.printed_finer_share * least(
+                        case when finer.h_d2 then finer.p_d2 else 1 end,
+                        case when finer.h_d3 then finer.p_d3 else 1 end
+                    )
+            else finer_block.printed_finer_share
+        end as chance,
+        finer_block.printed_finer_share,
+        finer_block.finer_share,
+    from finer
+    inner join finer_block
+        on finer.column_no = finer_block.column_no
+            and finer.province_code is not distinct from finer_block.province_code
+    where finer.is_finer
+
+),
+
+precise as (
+
+    select
+        precise_chance.series_no,
+        precise_chance.column_no,
+        precise_chance.year,
+        'D1' as detector,
+        'D1' as rule,
+        precise_chance.chance,
+        1 as run_length,
+        precise_chance.year as run_first,
+        precise_chance.year as run_last,
+        -- Finer by a few decimals and beside a path that can be tested: a finer book, as far as can be said.
+        case
+            when precise_chance.is_unrounded then 1e-6
+            when precise_chance.is_tested and not precise_chance.is_on_path then 1
+            when precise_chance.is_on_path
+                then least(
+                        precise_chance.printed_finer_share / greatest(precise_chance.finer_share, 1e-9),
+                        1
+                        / (
+                            1
+                            + detector_column.filled_share
+                            / (1 - detector_column.filled_share)
+                            / precise_chance.chance
+                        )
+                    )
+            else least(1, precise_chance.printed_finer_share / greatest(precise_chance.finer_share, 1e-9))
+        end as local_fdr,
+        precise_chance.chance <= {{ var('detector_decidable_chance') }}
+        or precise_chance.is_on_path
+        and precise_chance.printed_finer_share <= {{ var('detector_local_fdr') }} * precise_chance.finer_share
+            as is_decidable,
+        true as may_flag,
+    from precise_chance
+    inner join detector_column
+        on precise_chance.column_no = detector_column.column_no
+            and detector_column.detector = 'D2'
+
+),
+
+-- D9. One missing yearbook page leaves a whole city-year to be filled in one way: the columns' evidence
+-- adds up. A column that is not met counts against; one that cannot be tested is silent.
+row_evidence as (
+
+    select
+        region_level,
+        region_code,
+        year,
+        vintage,
+        {%- for d in ['d2', 'd3', 'd4', 'd5', 'd7_share'] %}
+            sum(case
+                when h_{{ d }} then ln(0.97 / greatest(p_{{ d }}, {{ var('detector_row_least_chance') }}))
+                when p_{{ d }} is not null then ln(0.03 / (1 - least(p_{{ d }}, 0.97)))
+                else 0
+            end) as e_{{ d }},
+            count(*) filter (where h_{{ d }}) as n_{{ d }},
+        {%- endfor %}
+    from scan
+    group by region_level, region_code, year, vintage
+
+),
+
+row_best as (
+
+    select
+        *,
+        greatest(e_d2, e_d3, e_d4, e_d5, e_d7_share) as evidence,
+        case greatest(e_d2, e_d3, e_d4, e_d5, e_d7_share)
+            when e_d2 then 'D2'
+            when e_d3 then 'D3'
+            when e_d4 then 'D4'
+            when e_d5 then 'D5'
+            else 'D7_SHARE'
+        end as rule,
+    from row_evidence
+
+),
+
+row_posterior as (
+
+    select
+        *,
+        -- Five ways to fill were tried.
+        1 / (1 + exp(-(
+            evidence - ln(5) + ln({{ var('detector_row_prior') }} / (1 - {{ var('detector_row_prior') }}))
+        ))) as posterior,
+        case rule
+            when 'D2' then n_d2 when 'D3' then n_d3 when 'D4' then n_d4 when 'D5' then n_d5 else n_d7_share
+        end
+            as n_hits,
+    from row_best
+    where evidence > 0
+
+),
+
+pooled_row as (
+
+    select
+        cell.series_no,
+        cell.column_no,
+        cell.year,
+        'D9' as detector,
+        row_posterior.rule,
+        1 - row_posterior.posterior as chance,
+        cast(row_posterior.n_hits as integer) as run_length,
+        cell.year as run_first,
+        cell.year as run_last,
+        1 - row_posterior.posterior as local_fdr,
+        true as is_decidable,
+        true as may_flag,
+    from row_posterior
+    inner join scan as cell
+        on row_posterior.region_level = cell.region_level
+            and row_posterior.region_code = cell.region_code
+            and row_posterior.year = cell.year
+            and row_posterior.vintage = cell.vintage
+    where row_posterior.posterior > {{ var('detector_row_posterior') }}
+        and row_posterior.n_hits >= {{ var('detector_row_least_hits') }}
+        and case row_posterior.rule
+            when 'D2' then cell.h_d2
+            when 'D3' then cell.h_d3
+            when 'D4' then cell.h_d4
+            when 'D5' then cell.h_d5
+            else cell.h_d7_share
+        end
+
+),
+
+-- D9b. A column of one edition that was missing and filled: far more of its cells lie on the chord than in
+-- the column's other years.
+column_year as (
+
+    select
+        column_no,
+        year,
+        count(p_d2) as n_tested,
+        count(*) filter (where p_d2 is not null and (h_d2 or h_d3)) as n_hits,
+    from scan
+    group by column_no, year
+
+),
+
+column_year_rate as (
+
+    select
+        *,
+        (sum(n_hits) over (partition by column_no) - n_hits + 1)
+        / cast(sum(n_tested) over (partition by column_no) - n_tested + 2 as double) as other_rate,
+        n_hits / cast(nullif(n_tested, 0) as double) as rate,
+    from column_year
+
+),
+
+-- Chernoff: P(share >= h/n) <= exp(-n KL(h/n, rate of the other years)).
+column_year_chance as (
+
+    select
+        *,
+        exp(-n_tested * (
+            rate * ln(rate / other_rate)
+            + case when rate < 1 then (1 - rate) * ln((1 - rate) / (1 - other_rate)) else 0 end
+        )) as chance,
+    from column_year_rate
+    where rate > other_rate and n_hits >= 5
+
+),
+
+pooled_column as (
+
+    select
+        cell.series_no,
+        cell.column_no,
+        cell.year,
+        'D9B' as detector,
+        'D2' as rule,
+        column_year_chance.chance,
+        cast(column_year_chance.n_hits as integer) as run_length,
+        cell.year as run_first,
+        cell.year as run_last,
+        -- Of the year's hits, the share that the other years' rate explains.
+        column_year_chance.other_rate / column_year_chance.rate as local_fdr,
+        true as is_decidable,
+        true as may_flag,
+    from column_year_chance
+    inner join scan as cell
+        on column_year_chance.column_no = cell.column_no
+            and column_year_chance.year = cell.year
+    where column_year_chance.chance <= {{ var('detector_column_year_chance') }}
+        and (cell.h_d2 or cell.h_d3)
+
+),
+
+joined as (
+
+    select * from path
+    where chance <= 0.1
+    union all
+    select * from precise
+    union all
+    select * from pooled_row
+    union all
+    select * from pooled_column
+
+),
+
+described as (
+
+    select
+        scan.region_level,
+        scan.region_code,
+        scan.year,
+        scan.indicator_id,
+        scan.vintage,
+        case when joined.detector like 'D7%' then 'D7' else joined.detector end as detector,
+        joined.rule,
+        scan.value,
+        scan.u,
+        scan.kappa,
+        case joined.rule
+            when 'D1' then scan.decimals - scan.column_decimals
+            when 'D2' then scan.r_d2
+            when 'D3' then scan.r_d3
+            when 'D4' then scan.r_d4
+            when 'D5' then scan.r_d5
+            when 'D7_MEAN' then scan.r_d7_mean
+            when 'D7_SHARE' then scan.r_d7_share
+            else scan.r_d8
+        end as statistic,
+        joined.chance,
+        joined.run_length,
+        joined.run_first,
+        joined.run_last,
+        joined.is_decidable,
+        joined.local_fdr,
+        case when joined.detector = 'D9' then 1 - joined.local_fdr end as row_posterior,
+        joined.may_flag
+        and joined.is_decidable
+        and joined.local_fdr <= {{ var('detector_local_fdr') }}
+        and exemption.rule_id is null as is_flagged,
+        exemption.rule_id as exempted_by,
+        scan.is_declared,
+    from joined
+    inner join scan
+        on joined.series_no = scan.series_no
+            and joined.year = scan.year
+    left join exemption
+        on scan.indicator_id like exemption.indicator_pattern
+            and (exemption.kind is null or scan.kind = exemption.kind)
+            and (
+                exemption.units_below is null
+                or abs(scan.value) < exemption.units_below * power(10, -scan.column_decimals)
+            )
+            and joined.detector like exemption.detector
+
+)
+
+-- Two rules of one detector (the two means of D7, a line that D2 and D3 both reach) or two exemptions may
+-- meet one cell: the stronger evidence stays.
+select *
+from described
+qualify row_number() over (
+        partition by region_level, region_code, year, indicator_id, vintage, detector
+        order by is_flagged desc, local_fdr, rule, exempted_by
+    ) = 1
+order by region_level, indicator_id, vintage, region_code, year, detector

@@ -1,0 +1,159 @@
+"""The simulated yearbooks: what was planted is found, what was not is left alone, and the files are messy."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pytest
+
+from cbec.demo.yearbooks import (
+    INDICATORS,
+    Yearbooks,
+    demo_cities,
+    effect,
+    simulate_yearbooks,
+    write_parquet,
+    write_yearbooks,
+)
+from cbec.quality.detectors import load_seeds, run_detectors
+from cbec.quality.score import Score, observation_from_cells, score_detectors
+from tests.conftest import ROOT
+
+SEEDS = ROOT / "seeds"
+
+
+@pytest.fixture(scope="module")
+def books() -> Yearbooks:
+    return simulate_yearbooks(SEEDS)
+
+
+@pytest.fixture(scope="module")
+def score(books: Yearbooks) -> Score:
+    with duckdb.connect() as connection:
+        load_seeds(connection, ROOT)
+        observation_from_cells(connection, books.cells)
+        connection.register("demo_truth", books.defects)
+        run_detectors(connection, ROOT)
+        result = score_detectors(connection, decidable_chance=0.0005)
+    for table in (result.by_defect, result.by_indicator, result.rows):
+        print(table.round(4).to_string())
+    return result
+
+
+def test_decidable_fills_are_found(score: Score) -> None:
+    single = score.by_defect[~score.by_defect.is_row]
+    assert set(single.defect) == {"linear", "geometric", "carry_forward", "moving_average", "share", "spline"}
+    assert (single.recall_decidable >= 0.95).all(), single
+    assert (single.n_decidable >= 150).all(), single
+
+
+def test_decidable_fills_are_found_in_every_indicator(score: Score) -> None:
+    judged = score.by_indicator[score.by_indicator.n_decidable >= 40]
+    assert len(judged) >= 30
+    assert (judged.recall_decidable >= 0.95).all(), judged
+
+
+def test_false_flags_by_indicator_and_detector(score: Score) -> None:
+    assert (score.by_detector.false_per_1000 <= 1).all(), score.by_detector[
+        score.by_detector.false_per_1000 > 1
+    ]
+
+
+def test_rows_are_pooled(score: Score) -> None:
+    (row,) = score.rows.to_dict("records")
+    assert row["n_rows"] >= 60
+    assert row["recall"] >= 0.99
+    assert row["precision"] >= 0.99
+
+
+def test_cities_are_real_and_in_the_papers_regions(books: Yearbooks) -> None:
+    cities = demo_cities(SEEDS).drop_duplicates("region_code")
+    assert cities.region3.value_counts().to_dict() == {"east": 100, "central": 100, "west": 85}
+    codes = books.cells[books.cells.region_level == "prefecture"].region_code.unique()
+    assert set(codes) == set(cities.region_code)
+
+
+def test_moments_are_near_the_papers(books: Yearbooks) -> None:
+    city = books.cells[(books.cells.region_level == "prefecture") & books.cells.value_printed.notna()]
+    wide = city.assign(value=city.value_printed.astype(float)).pivot(
+        index=["region_code", "year"], columns="indicator_id", values="value"
+    )
+    # Printed means and standard deviations of the green-productivity paper (T1) and the new-quality one (T2).
+    for values, mean, sd in (
+        (np.log(wide.gdp), 7.458, 0.952),
+        (np.log(wide.university_students_enrolled), 10.66, 1.326),
+        (np.log(wide.loans_year_end), 16.62, 1.210),
+        (np.log(wide.gdp_per_capita_printed), 10.70, 0.608),
+        (wide.secondary_industry_gdp / 100, 0.449, 0.109),
+        (wide.urban_population_share / 100, 0.567, 0.150),
+    ):
+        middle = values[values.between(*values.quantile([0.01, 0.99]))]
+        assert abs(middle.mean() - mean) < 0.5 * sd, (values.name, middle.mean())
+        assert 0.5 * sd < middle.std() < 1.6 * sd, (values.name, middle.std())
+
+
+def test_effects_are_zero_before_approval_and_differ_by_cohort(books: Yearbooks) -> None:
+    assert (books.effects[books.effects.event_year < 0].effect == 0).all()
+    after = books.effects[(books.effects.indicator_id == "gdp_tertiary") & (books.effects.event_year == 1)]
+    assert after.effect.is_unique
+    assert effect(0.05, 2015, 0) == pytest.approx(0.05 * (1 - np.exp(-0.5)))
+
+
+def test_every_defect_is_logged_and_every_log_is_a_defect(books: Yearbooks) -> None:
+    printed = books.cells.set_index(["region_code", "year", "indicator_id"]).value_printed
+    for row in books.defects.sample(500, random_state=1).itertuples():
+        text = printed.loc[(row.region_code, row.year, row.indicator_id)]
+        if isinstance(text, str):
+            assert float(text) == pytest.approx(row.value_planted, rel=1e-6, abs=1e-8)
+            assert row.is_changed == (row.value_planted != row.value_clean)
+    assert not books.defects.duplicated(["region_code", "year", "indicator_id"]).any()
+
+
+def test_one_seed_one_table_and_another_seed_another() -> None:
+    one, two, other = (simulate_yearbooks(SEEDS, seed=seed, units=60, n_years=12) for seed in (4, 4, 5))
+    pd.testing.assert_frame_equal(one.cells, two.cells)
+    pd.testing.assert_frame_equal(one.defects, two.defects)
+    assert not one.cells.value_printed.equals(other.cells.value_printed)
+
+
+def test_size_is_a_parameter_with_limits() -> None:
+    books = simulate_yearbooks(SEEDS, units=400, n_years=10)
+    assert books.cells[books.cells.region_level == "prefecture"].region_code.nunique() == 400
+    with pytest.raises(ValueError, match="allowed: 40 to 3000 units"):
+        simulate_yearbooks(SEEDS, units=3001)
+
+
+def test_files_are_messy_and_say_that_they_are_simulated(tmp_path: Path) -> None:
+    books = simulate_yearbooks(SEEDS, units=285, n_years=10)
+    paths = write_yearbooks(books, SEEDS, tmp_path / "a")
+    assert [path.suffix for path in paths[:2]] == [".csv", ".xlsx"]
+    text = paths[0].read_bytes().decode("gb18030")
+    assert "模拟数据" in text.splitlines()[0]
+    # Its name until 2010, spread over blanks as yearbooks print two characters.
+    assert "襄   樊" in text
+    assert any(mark in path.read_bytes().decode("gb18030") for path in paths[2::2] for mark in ("—", "…"))
+    sheet = pd.read_excel(paths[1], header=None, engine="openpyxl")
+    assert "模拟数据" in sheet.iat[0, 0]
+    assert sheet.shape == (3 + 285 + 1, len(INDICATORS) + 5 + 1)
+    later = "".join(pd.read_excel(paths[3], header=None, engine="openpyxl")[0].dropna()).replace(" ", "")
+    assert "襄阳" in later
+    assert "襄樊" not in later
+    again = write_yearbooks(books, SEEDS, tmp_path / "b")
+    digest = [hashlib.sha256(path.read_bytes()).hexdigest() for path in (paths[0], again[0])]
+    assert digest[0] == digest[1]
+
+
+def test_parquet_has_the_shape_of_a_landing_file(tmp_path: Path) -> None:
+    write_parquet(simulate_yearbooks(SEEDS, units=40, n_years=10), tmp_path)
+    described = duckdb.sql(f"describe from '{tmp_path / 'cells.parquet'}'").fetchall()
+    types = {name: kind for name, kind, *_ in described}
+    assert types["value_in_printed_unit"] == "DECIMAL(38,10)"
+    assert types["anchor_years"] == "INTEGER[]"
+    assert {"value_printed", "obs_status_all", "source_file", "source_locator", "is_simulated"} <= set(types)
+    assert duckdb.sql(f"select bool_and(is_simulated) from '{tmp_path / 'cells.parquet'}'").fetchone() == (
+        True,
+    )

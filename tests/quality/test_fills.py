@@ -1,0 +1,180 @@
+"""Fills by policy: how they are computed, what stays blank, and that nothing crosses an approval year."""
+
+from __future__ import annotations
+
+import duckdb
+import pandas as pd
+import pytest
+
+from cbec.quality.detectors import render_model
+from tests.conftest import ROOT
+
+TREATED, CONTROL = "130100", "130200"
+
+
+def fill(
+    policy: str, *, extrapolate: bool = False, years: dict[int, float | None] | None = None, start: int = 2016
+) -> pd.DataFrame:
+    """int_observations__filled on one treated city (approved in `start`), one control and their province."""
+    values = years or {
+        2010: 100.0,
+        2011: None,
+        2012: 400.0,
+        2013: 500.0,
+        2014: 600.0,
+        2015: None,
+        2016: 800.0,
+        2017: 900.0,
+        2018: None,
+    }
+    rows = [
+        (
+            "prefecture",
+            city,
+            year,
+            "x",
+            "v",
+            value,
+            "A" if value is not None else "O",
+            None if value is None else str(value),
+        )
+        for city in (TREATED, CONTROL)
+        for year, value in values.items()
+    ]
+    rows += [
+        ("province", "130000", year, "x", "v", 1000.0 + 100 * (year - 2010) ** 2, "A", "1") for year in values
+    ]
+    rows += [
+        ("prefecture", CONTROL, 2015, "y", "v", None, "M", None),
+        ("prefecture", CONTROL, 2014, "y", "v", 1.0, "A", "1"),
+        ("prefecture", CONTROL, 2016, "y", "v", 3.0, "A", "3"),
+    ]
+    connection = duckdb.connect()
+    connection.register(
+        "r",
+        pd.DataFrame(
+            rows,
+            columns=[
+                "region_level",
+                "region_code",
+                "year",
+                "indicator_id",
+                "vintage",
+                "v",
+                "obs_status",
+                "value_printed",
+            ],
+        ),
+    )
+    connection.execute(
+        "create table int_observations__reported as select * exclude (v), cast(v as decimal(38, 10)) as value_reported, obs_status as obs_status_all from r"
+    )
+    connection.execute(
+        "create table region as select * from (values ('prefecture', '130100', '130000'), ('prefecture', '130200', '130000'), ('province', '130000', '130000')) as t(region_level, region_code, province_code)"
+    )
+    connection.execute(
+        f"create table int_prefectures__timed as select 'default' as rule_id, '{TREATED}' as prefecture_code, {start} as first_treated_year"
+    )
+    connection.execute(
+        "create table int_zones__timed as select 'default' as rule_id, '130000' as province_code, 2020 as start_year, false as is_late"
+    )
+    sql = render_model(
+        ROOT,
+        "int_observations__filled",
+        variables={"fill_policy": policy, "fill_extrapolate": "true" if extrapolate else "false"},
+    )
+    return (
+        connection.sql(sql)
+        .df()
+        .set_index(["region_level", "region_code", "indicator_id", "year"])
+        .sort_index()
+    )
+
+
+def at(frame: pd.DataFrame, city: str, year: int, indicator: str = "x") -> pd.Series:
+    return frame.loc[("prefecture", city, indicator, year)]
+
+
+def test_the_default_fills_nothing() -> None:
+    frame = fill("none")
+    assert (frame.value.isna() == frame.value_reported.isna()).all()
+    assert frame.impute_method.isna().all()
+
+
+@pytest.mark.parametrize(
+    ("policy", "method", "value"),
+    [
+        ("linear", "linear", 250.0),
+        ("geometric", "geometric", 200.0),
+        ("ratio_to_province", "share", 1100 * (0.1 + 400 / 1400) / 2),
+    ],
+)
+def test_a_blank_between_anchors_is_filled_and_says_how(policy: str, method: str, value: float) -> None:
+    cell = at(fill(policy), CONTROL, 2011)
+    assert float(cell.value) == pytest.approx(value, rel=1e-9)
+    assert pd.isna(cell.value_reported)
+    assert (cell.obs_status, cell.obs_status_all, cell.impute_method, cell.impute_by) == (
+        "I",
+        "I",
+        method,
+        "project",
+    )
+    assert list(cell.anchor_years) == [2010, 2012]
+
+
+def test_reported_cells_are_untouched() -> None:
+    frame = fill("geometric")
+    reported = frame[frame.value_reported.notna()]
+    assert (reported.value == reported.value_reported).all()
+    assert (reported.obs_status == "A").all()
+
+
+def test_no_fill_crosses_the_approval_year() -> None:
+    frame = fill("linear")
+    # 2015 lies between 2014 and 2016, the year of approval: the control is filled, the treated city is not.
+    assert float(at(frame, CONTROL, 2015).value) == 700
+    assert pd.isna(at(frame, TREATED, 2015).value)
+    assert at(frame, TREATED, 2015).obs_status == "O"
+    assert float(at(frame, TREATED, 2011).value) == 250
+    # One year later the same anchors lie before the approval.
+    assert float(at(fill("linear", start=2017), TREATED, 2015).value) == 700
+
+
+def test_nothing_is_filled_beyond_the_last_anchor_unless_asked() -> None:
+    assert pd.isna(at(fill("linear"), CONTROL, 2018).value)
+    cell = at(fill("linear", extrapolate=True), CONTROL, 2018)
+    assert (float(cell.value), cell.obs_status, list(cell.anchor_years)) == (1000.0, "F", [2016, 2017])
+    # Approved in 2017: the anchors 2016 and 2017 straddle it.
+    assert pd.isna(at(fill("linear", extrapolate=True, start=2017), TREATED, 2018).value)
+
+
+def test_what_cannot_exist_is_not_filled() -> None:
+    cell = at(fill("linear"), CONTROL, 2015, "y")
+    assert pd.isna(cell.value)
+    assert cell.obs_status == "M"
+
+
+def straddling(first: int, last: int, year: int) -> list[tuple[object, ...]]:
+    path = ROOT / "tests/assert_fills_never_straddle_an_approval.sql"
+    sql = path.read_text(encoding="utf-8")
+    for name in ("treatment_city_year", "treatment_province_year", "observation"):
+        sql = sql.replace("{{ ref('" + name + "') }}", name)
+    connection = duckdb.connect()
+    connection.execute(
+        f"create table treatment_city_year as select 'default' as rule_id, '{TREATED}' as prefecture_code, 2016 as first_treated_year"
+    )
+    connection.execute(
+        "create table treatment_province_year as select 'default' as rule_id, '130000' as province_code, 2016 as first_treated_year where false"
+    )
+    connection.execute(
+        f"create table observation as select 'prefecture' as region_level, '{TREATED}' as region_code, {year} as year, 'x' as indicator_id,"
+        f" 'v' as vintage, [{first}, {last}] as anchor_years, 'project' as impute_by"
+    )
+    return connection.sql(sql).fetchall()
+
+
+def test_the_leak_test_fires_on_a_straddling_fill_and_only_there() -> None:
+    assert len(straddling(2014, 2016, 2015)) == 1
+    assert len(straddling(2013, 2014, 2018)) == 1
+    assert straddling(2013, 2015, 2014) == []
+    assert straddling(2016, 2018, 2017) == []
