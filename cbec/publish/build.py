@@ -66,8 +66,12 @@ def _build(project: Project, target: str, report: Progress) -> BuildResult:
         if violations:
             raise CbecError(_listed(violations), exit_code=2)
     source, truth = project.root, run / "demo_truth.json"
+    # A relative path would follow dbt into the copied project.
+    os.environ["CBEC_LANDING"] = str(project.landing)
     if target == "demo":
         source = run / "project"
+        # Imported figures are real and have no place beside simulated ones.
+        os.environ["CBEC_LANDING"] = str(run / "landing")
         from cbec.demo.simulate import simulate_project
 
         with _phase(result, "simulate"):

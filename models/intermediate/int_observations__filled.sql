@@ -15,9 +15,6 @@ with reported as (
         select
             *,
             value_reported as value,
-            cast(null as varchar) as impute_method,
-            cast(null as varchar) as impute_by,
-            cast(null as integer[]) as anchor_years,
         from reported
 
     )
@@ -198,7 +195,7 @@ valued as (
 final as (
 
     select
-        reported.* exclude (obs_status, obs_status_all),
+        reported.* exclude (obs_status, obs_status_all, impute_method, impute_by, anchor_years),
         coalesce(reported.value_reported, valued.value_filled) as value,
         case
             when valued.value_filled is null then reported.obs_status
@@ -213,9 +210,13 @@ final as (
         case
             when valued.value_filled is not null
                 then {% if var('fill_policy') == 'ratio_to_province' %}'share'{% else %}'{{ var('fill_policy') }}'{% endif %}
+            else reported.impute_method
         end as impute_method,
-        case when valued.value_filled is not null then 'project' end as impute_by,
-        case when valued.value_filled is not null then cast(valued.anchor_years as integer[]) end as anchor_years,
+        case when valued.value_filled is not null then 'project' else reported.impute_by end as impute_by,
+        case
+            when valued.value_filled is not null then cast(valued.anchor_years as integer[])
+            else reported.anchor_years
+        end as anchor_years,
     from reported
     left join valued
         on reported.region_level = valued.region_level

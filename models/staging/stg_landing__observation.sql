@@ -1,3 +1,6 @@
+-- A table, not a view: the published file must not look for landed files on a reader's machine.
+{{ config(materialized='table') }}
+
 -- Imported cells. Without a landed file the same columns with no row, so that a build needs no import.
 with source as (
 
