@@ -27,8 +27,9 @@ test: $(READY) ## run every test
 demo: $(READY) ## build warehouse/demo.duckdb from simulated yearbooks with a known effect
 	@$(BIN)/cbec demo
 
-bench: $(READY) ## measure builds, DEA and placebo engine; tables and bench/*.json
+bench: $(READY) ## measure builds, detectors, DEA and placebo engine; tables and bench/*.json
 	@$(BIN)/python bench/build.py
+	@$(BIN)/python bench/detectors.py --cells 100000 1000000
 	@$(BIN)/python bench/efficiency.py
 	@$(BIN)/python bench/inference.py
 
