@@ -67,7 +67,11 @@ def fill(
         ),
     )
     connection.execute(
-        "create table int_observations__reported as select * exclude (v), cast(v as decimal(38, 10)) as value_reported, obs_status as obs_status_all from r"
+        "create table int_observations__reported as select * exclude (v), cast(v as decimal(38, 10)) as value_reported, obs_status as obs_status_all,"
+        # 2012 was filled by a vendor who says so.
+        " case when year = 2012 and indicator_id = 'x' then 'linear' end as impute_method,"
+        " case when year = 2012 and indicator_id = 'x' then 'vendor' end as impute_by,"
+        " cast(null as integer[]) as anchor_years from r"
     )
     connection.execute(
         "create table region as select * from (values ('prefecture', '130100', '130000'), ('prefecture', '130200', '130000'), ('province', '130000', '130000')) as t(region_level, region_code, province_code)"
@@ -98,7 +102,8 @@ def at(frame: pd.DataFrame, city: str, year: int, indicator: str = "x") -> pd.Se
 def test_the_default_fills_nothing() -> None:
     frame = fill("none")
     assert (frame.value.isna() == frame.value_reported.isna()).all()
-    assert frame.impute_method.isna().all()
+    assert set(frame.impute_method.dropna()) == {"linear"}
+    assert set(frame.impute_by.dropna()) == {"vendor"}
 
 
 @pytest.mark.parametrize(
@@ -178,3 +183,9 @@ def test_the_leak_test_fires_on_a_straddling_fill_and_only_there() -> None:
     assert len(straddling(2013, 2014, 2018)) == 1
     assert straddling(2013, 2015, 2014) == []
     assert straddling(2016, 2018, 2017) == []
+
+
+@pytest.mark.parametrize("policy", ["linear", "geometric", "ratio_to_province"])
+def test_a_declared_fill_keeps_its_method(policy: str) -> None:
+    for city in (TREATED, CONTROL):
+        assert at(fill(policy), city, 2012).impute_by == "vendor"
