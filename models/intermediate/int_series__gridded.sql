@@ -80,7 +80,7 @@ landed_rank as (
             partition by indicator_id, region_level
             order by
                 count(value_in_printed_unit)
-                    filter (where year between {{ var('first_year') }} and {{ var('last_year') }}) desc,
+                filter (where year between {{ var('first_year') }} and {{ var('last_year') }}) desc,
                 vintage desc
         ) as vintage_rank,
     from landed
