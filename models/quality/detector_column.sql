@@ -1,3 +1,4 @@
+-- Sums of doubles are rounded: their last bits depend on the order of rows, and two builds must agree.
 -- The share of filled cells in each column as each detector sees it: what its hits exceed chance by.
 with scan as (
 
@@ -21,7 +22,7 @@ counted as (
             -- Cells that are hit by chance all the time say nothing about the share.
             count(*) filter (where p_{{ d }} < 0.05) as n_sharp_{{ d }},
             count(*) filter (where p_{{ d }} < 0.05 and h_{{ d }}) as n_sharp_hits_{{ d }},
-            coalesce(sum(p_{{ d }}) filter (where p_{{ d }} < 0.05), 0) as n_sharp_chance_{{ d }},
+            round(coalesce(sum(p_{{ d }}) filter (where p_{{ d }} < 0.05), 0), 9) as n_sharp_chance_{{ d }},
             count(*) filter (where p_{{ d }} <= {{ var('detector_decidable_chance') }})
                 as n_decidable_{{ d }},
         {%- endfor %}
@@ -69,7 +70,7 @@ final as (
         least(0.5, greatest(
             {{ var('detector_least_prior') }},
             own_share,
-            0.25 * sum(own_share) over (partition by column_no)
+            0.25 * round(sum(own_share) over (partition by column_no), 9)
         )) as filled_share,
     from excess
 

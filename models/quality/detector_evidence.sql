@@ -55,7 +55,7 @@ run as (
         min(year) as run_first,
         max(year) as run_last,
         count(*) as run_length,
-        sum(ln(p)) * (count(*) + 1) / (2 * count(*)) as log_chance,
+        round(sum(ln(p)), 9) * (count(*) + 1) / (2 * count(*)) as log_chance,
     from islands
     group by series_no, column_no, detector, island
 
@@ -292,11 +292,11 @@ row_evidence as (
         year,
         vintage,
         {%- for d in ['d2', 'd3', 'd4', 'd5', 'd7_share'] %}
-            sum(case
+            round(sum(case
                 when h_{{ d }} then ln(0.97 / greatest(p_{{ d }}, {{ var('detector_row_least_chance') }}))
                 when p_{{ d }} is not null then ln(0.03 / (1 - least(p_{{ d }}, 0.97)))
                 else 0
-            end) as e_{{ d }},
+            end), 9) as e_{{ d }},
             count(*) filter (where h_{{ d }}) as n_{{ d }},
         {%- endfor %}
     from scan

@@ -78,7 +78,7 @@ parts as (
             as region_code,
         part.year,
         part.vintage,
-        sum(part.factor * part.value) as sum_of_parts,
+        round(sum(part.factor * part.value), 9) as sum_of_parts,
         exp(sum(case when part.factor * part.value > 0 then ln(part.factor * part.value) end))
             as product_of_parts,
         sum(part.factor * part.rounding) as rounding,

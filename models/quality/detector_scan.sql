@@ -172,7 +172,7 @@ group_mean as (
         column_no,
         province_no,
         year,
-        avg(x) as mean_x,
+        round(avg(x), 9) as mean_x,
         count(*) as n_cities,
     from cell
     where province_no is not null
@@ -293,7 +293,7 @@ calibration as (
                 / (
                     2
                     + {{ widths }}
-                    * coalesce(sum(c_{{ d }}) filter (where c_{{ d }} < 0.05 and r_{{ d }} is not null), 0)
+                    * round(coalesce(sum(c_{{ d }}) filter (where c_{{ d }} < 0.05 and r_{{ d }} is not null), 0), 9)
                 )
             )) as l_{{ d }},
         {%- endfor %}
