@@ -44,15 +44,21 @@ known_gap as (
     select
         'info' as severity,
         'known_gap' as detector,
-        region_level,
-        region_code,
-        year,
-        indicator_id,
-        vintage,
-        value,
-        'status ' || obs_status || ': ' || obs_comment as evidence,
+        observation.region_level,
+        observation.region_code,
+        observation.year,
+        observation.indicator_id,
+        observation.vintage,
+        observation.value,
+        'status ' || observation.obs_status || ': ' || gap.reason as evidence,
     from observation
-    where value is null
+    inner join {{ ref('known_gap') }} as gap
+        on observation.region_level = gap.region_level
+            and observation.region_code = gap.region_code
+            and observation.year = gap.year
+            and observation.indicator_id = gap.indicator_id
+            and observation.vintage = gap.vintage
+    where observation.value is null
 
 ),
 
@@ -182,11 +188,14 @@ path as (
             when 'D9' then ', as are ' || cast(evidence.run_length as varchar) || ' columns of this row'
             else ''
         end
-        || '; years ' || cast(evidence.run_first as varchar) || '-' || cast(evidence.run_last as varchar)
-        || '; residual ' || cast(round(evidence.statistic, 4) as varchar)
-        || ', printed unit ' || cast(evidence.u as varchar)
-        || ', by chance ' || printf('%.1e', evidence.chance)
-        || ', local FDR ' || printf('%.3f', evidence.local_fdr) as evidence,
+        -- What could not be computed, as a chance without a testable path, is left out, not the whole text.
+        || coalesce(
+            '; years ' || cast(evidence.run_first as varchar) || '-' || cast(evidence.run_last as varchar), ''
+        )
+        || coalesce('; residual ' || cast(round(evidence.statistic, 4) as varchar), '')
+        || coalesce(', printed unit ' || cast(evidence.u as varchar), '')
+        || coalesce(', by chance ' || printf('%.1e', evidence.chance), '')
+        || coalesce(', local FDR ' || printf('%.3f', evidence.local_fdr), '') as evidence,
     from evidence
     inner join agreement
         on evidence.region_level = agreement.region_level
