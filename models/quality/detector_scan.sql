@@ -293,7 +293,10 @@ calibration as (
                 / (
                     2
                     + {{ widths }}
-                    * round(coalesce(sum(c_{{ d }}) filter (where c_{{ d }} < 0.05 and r_{{ d }} is not null), 0), 9)
+                    * round(
+                        coalesce(sum(c_{{ d }}) filter (where c_{{ d }} < 0.05 and r_{{ d }} is not null), 0),
+                        9
+                    )
                 )
             )) as l_{{ d }},
         {%- endfor %}
