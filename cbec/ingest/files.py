@@ -273,6 +273,7 @@ def _unseen_cells(name: str, archive: zipfile.ZipFile) -> dict[str, dict[tuple[i
                         held[_place(place)] = error.decode(errors="replace")
                     rest = block[max(block.rfind(b"<c "), len(block) - 65536, 0) :]
         except Exception as error:
+            # A broken zip member raises whatever its decompressor raises.
             raise Refused(name, member, f"is broken or truncated: {error}") from None
         if high_row and (high_row - low_row + 1) * (high_column - low_column + 1) > MAX_CELLS:
             raise Refused(
@@ -370,6 +371,7 @@ def _read_stata(file: File) -> Book:
                 frame, meta = pyreadstat.read_dta(copy.name, encoding=encoding, apply_value_formats=True)
                 break
             except Exception as error:
+                # pyreadstat raises a bare Exception for some broken files.
                 reason = error
         if frame is None:
             raise Refused(file.name, "", f"cannot be read as a Stata file: {reason}")

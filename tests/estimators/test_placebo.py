@@ -174,7 +174,8 @@ def test_province_by_year_effects_equal_pyfixest() -> None:
 )
 def test_grunfeld_equals_r_fixest(effects: tuple[str, ...], estimate: float, se: float) -> None:
     """R fixest 0.14.2, feols(invest ~ value + capital | effects, cluster = ~firm), ten firms."""
-    grunfeld = pytest.importorskip("statsmodels.datasets.grunfeld")
+    from statsmodels.datasets import grunfeld
+
     data = grunfeld.load_pandas().data.query("firm != 'American Steel'")
     fit = fit_treatment(
         prepare_panel(

@@ -22,7 +22,6 @@ DECIDABLE = 0.0005
 @pytest.fixture(scope="module")
 def population() -> duckdb.DuckDBPyConnection:
     """Detectors on the filled column alone; `truth` has what the printed column beside it says."""
-    pytest.importorskip("python_calamine")
     (path,) = CITY.glob("298*.xlsx")
     sheet = pd.read_excel(path, sheet_name="面板数据", engine="calamine").iloc[:, :8]
     sheet.columns = ["year", "province", "city", "province_code", "code", "area", "printed", "value"]
