@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import subprocess
-import time
 from pathlib import Path
 
 import duckdb
@@ -26,32 +25,31 @@ COMPLETE = (
 
 
 @pytest.fixture(scope="module")
-def landed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str], float]:
+def landed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
     folder = tmp_path_factory.mktemp("real")
-    start = time.perf_counter()
     done = run_cbec(
         "import", str(REAL), warehouse=folder / "warehouse", env={"CBEC_LANDING": str(folder / "landing")}
     )
-    return folder, done, time.perf_counter() - start
+    return folder, done
 
 
 @pytest.fixture(scope="module")
-def cells(landed: tuple[Path, subprocess.CompletedProcess[str], float]) -> duckdb.DuckDBPyConnection:
+def cells(landed: tuple[Path, subprocess.CompletedProcess[str]]) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect()
     connection.execute(f"create view cell as from read_parquet('{landed[0]}/landing/*.parquet')")
     return connection
 
 
 @pytest.fixture(scope="module")
-def built(landed: tuple[Path, subprocess.CompletedProcess[str], float]) -> duckdb.DuckDBPyConnection:
+def built(landed: tuple[Path, subprocess.CompletedProcess[str]]) -> duckdb.DuckDBPyConnection:
     folder = landed[0]
     done = run_cbec("build", warehouse=folder / "warehouse", env={"CBEC_LANDING": str(folder / "landing")})
     assert done.returncode == 0, done.stderr
     return duckdb.connect(str(folder / "warehouse/cbec.duckdb"), read_only=True)
 
 
-def test_every_file_is_imported_in_time(landed: tuple[Path, subprocess.CompletedProcess[str], float]) -> None:
-    folder, done, seconds = landed
+def test_every_file_is_imported(landed: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    folder, done = landed
     assert done.returncode == 0, done.stderr
     files = [p for p in REAL.rglob("*") if p.suffix in (".csv", ".xlsx")]
     shas = {hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
@@ -60,11 +58,10 @@ def test_every_file_is_imported_in_time(landed: tuple[Path, subprocess.Completed
         hashlib.sha256(p.read_bytes()).hexdigest() for p in files if p.name == "varsList.csv"
     }
     assert "varsList.csv: no figures" in done.stdout
-    assert seconds < 60
 
 
 def test_importing_twice_changes_nothing(
-    landed: tuple[Path, subprocess.CompletedProcess[str], float],
+    landed: tuple[Path, subprocess.CompletedProcess[str]],
 ) -> None:
     folder = landed[0]
     before = {p.name: (p.stat().st_mtime_ns, p.read_bytes()) for p in (folder / "landing").iterdir()}
@@ -75,19 +72,6 @@ def test_importing_twice_changes_nothing(
     assert done.returncode == 0, done.stderr
     assert "landed;" not in done.stdout
     assert {p.name: (p.stat().st_mtime_ns, p.read_bytes()) for p in (folder / "landing").iterdir()} == before
-
-
-def test_the_city_csv_is_read_in_four_seconds() -> None:
-    from cbec.ingest.files import File
-    from cbec.ingest.run import Recogniser
-    from tests.conftest import ROOT
-
-    recogniser = Recogniser.of(ROOT)
-    path = REAL / "city/china_city_panel_real.csv"
-    start = time.perf_counter()
-    imported = recogniser.read(File(path.name, path.read_bytes(), path))
-    assert time.perf_counter() - start < 4
-    assert len(imported.cells) > 200_000
 
 
 def test_declared_fills_are_imputed_and_nothing_else(cells: duckdb.DuckDBPyConnection) -> None:
