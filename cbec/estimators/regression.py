@@ -72,7 +72,7 @@ def fit_least_squares(frame: pd.DataFrame, specification: Specification) -> Fit:
             data=data,
             vcov={"CRV1": cluster} if cluster else specification.vcov,
             fixef_rm="singleton",
-            # The default backend compiles for 20 seconds in every process; both agree to 1e-12.
+            # The default backend compiles for 20 seconds in every process.
             demeaner_backend="rust",
         )
         table = model.tidy()

@@ -123,7 +123,7 @@ cell as (
         -- A municipality is its own province: its share is one by nature.
         case
             when observation.region_level = 'prefecture'
-                and left(observation.region_code, 2) not in ('11', '12', '31', '50')
+                and observation.region_code <> series.province_code
                 then province_value.province_value
         end as province_value,
         {{ is_filled('observation.obs_status_all') }} as is_declared,
