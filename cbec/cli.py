@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from cbec.demo.size import DEFAULT_SIZE, SEED, Size
 from cbec.project import CbecError, Project
 
 app = typer.Typer(
@@ -38,12 +39,19 @@ def build(
 
 
 @app.command()
-def demo() -> None:
-    """Draw simulated yearbooks with a known effect and build a warehouse of their own from them."""
-    _build("demo", as_json=False)
+def demo(
+    units: Annotated[
+        int, typer.Option(help="Cities: 285 real names first, then made-up ones.", min=40, max=3000)
+    ] = 285,
+    years: Annotated[int, typer.Option(help="Years, up to 2023.", min=10, max=40)] = 15,
+    seed: Annotated[int, typer.Option(help="Seed of the draw.", min=0)] = SEED,
+    as_json: Annotated[bool, typer.Option("--json", help="Print seconds by phase and node.")] = False,
+) -> None:
+    """Draw simulated yearbooks with a known effect, import them and build a warehouse of their own."""
+    _build("demo", as_json, Size(units, years, seed))
 
 
-def _build(target: str, as_json: bool) -> None:
+def _build(target: str, as_json: bool, size: Size = DEFAULT_SIZE) -> None:
     from cbec.publish.build import build as run_build
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
@@ -52,6 +60,7 @@ def _build(target: str, as_json: bool) -> None:
         result = run_build(
             Project.here(),
             target=target,
+            size=size,
             progress=lambda phase, done, total: bar.update(
                 task, description=phase, completed=done, total=total
             ),
@@ -90,7 +99,7 @@ def check(
     Prints file, place, value and the nearest valid value of whatever is wrong, and exits 2.
     """
     if paths:
-        _import(paths, publication, edition, map_file, encoding, explain, lands=False, simulated=False)
+        _import(paths, publication, edition, map_file, encoding, explain, lands=False)
         return
     from cbec.quality.seeds import check_seeds
 
@@ -115,7 +124,6 @@ def import_files(
     explain: Explain = False,
     listing: Annotated[bool, typer.Option("--list", help="List the imported files.")] = False,
     remove: Annotated[str, typer.Option("--remove", help="Take out a file by name or SHA-256.")] = "",
-    simulated: Annotated[bool, typer.Option("--simulated", hidden=True)] = False,
 ) -> None:
     """Load yearbook files cell by cell, each cell with its place, unit and status; then `cbec build`.
 
@@ -137,7 +145,7 @@ def import_files(
         return
     if not paths:
         raise CbecError("name the files, folders or zips to import", exit_code=2)
-    _import(paths, publication, edition, map_file, encoding, explain, lands=not dry_run, simulated=simulated)
+    _import(paths, publication, edition, map_file, encoding, explain, lands=not dry_run)
 
 
 def _import(
@@ -149,7 +157,6 @@ def _import(
     explain: bool,
     *,
     lands: bool,
-    simulated: bool,
 ) -> None:
     from cbec.ingest.command import Options, import_paths
     from cbec.ingest.report import print_run
@@ -160,7 +167,7 @@ def _import(
         run = import_paths(
             Project.here(),
             paths,
-            Options(publication, edition, map_file, encoding, lands, simulated),
+            Options(publication, edition, map_file, encoding, lands),
             lambda name, done, total: bar.update(task, description=name, completed=done, total=total),
         )
     print_run(run, out, err, shows_columns=not lands or explain, explains=explain)

@@ -44,6 +44,17 @@
     sum({{ expression }})
 {%- endmacro %}
 
+{# Letters of every row up to this one, one behind the other; window: a named window. #}
+{% macro running_letters(expression, window) -%}
+    {{ return(adapter.dispatch('running_letters')(expression, window)) }}
+{%- endmacro %}
+{% macro default__running_letters(expression, window) -%}
+    string_agg({{ expression }}, '') over {{ window }}
+{%- endmacro %}
+{% macro spark__running_letters(expression, window) -%}
+    concat_ws('', collect_list({{ expression }}) over {{ window }})
+{%- endmacro %}
+
 {# The landed files as a relation, or the same columns without a row when nothing was imported:
    no engine reads an empty set of files. #}
 {% macro landed_files() -%}

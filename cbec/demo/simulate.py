@@ -1,44 +1,49 @@
-"""Write yearbooks in the shape of the shipped ones, with figures drawn from a known model.
+"""Copy the project and put simulated yearbooks in place of the printed ones.
 
-Every cell that the shipped yearbooks print gets a drawn value, so the demo has the same regions, years,
-units, vintages and gaps, and the same models and tests run on it. No real value is read.
+Provinces keep the shape of the shipped yearbooks: every printed cell gets a drawn value, so the demo has the
+same series, vintages and gaps. Cities come from simulated yearbook files (cbec.demo.yearbooks), through the
+same door as any import. No real value is read.
 """
 
 from __future__ import annotations
 
 import csv
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
-# Effects in log points: on cities from the approval year on, and on provinces for each zone.
-CITY_EFFECTS = {
-    "gdp": 0.08,
-    "general_public_budget_expenditure": 0.05,
-    "household_deposits_year_end": 0.03,
-    "retail_sales_consumer_goods": 0.10,
-    # A placebo outcome: no effect.
-    "university_students_enrolled": 0.0,
-}
+from cbec.demo.size import Size
+
+# Effect in log points on provinces, for each zone.
 PROVINCE_EFFECTS_PER_ZONE = {"ecommerce_sales": 0.03}
 NOISE = 0.04
 PERSISTENCE = 0.5
-
+LAST_YEAR = 2023
 
 # What dbt reads of a project.
 PROJECT_PARTS = ("dbt_project.yml", "profiles.yml", "macros", "models", "python_models", "seeds", "tests")
 
 
-def simulate_project(root: Path, copy: Path, truth: Path, *, seed: int = 20150307) -> None:
-    """Copy what dbt reads of the project and put simulated yearbooks in place of the printed ones.
+def simulate_project(root: Path, copy: Path, yearbooks: Path, truth: Path, size: Size) -> None:
+    """Copy what dbt reads of the project with simulated seeds, and write yearbook files and the truth.
 
-    Draws log x_it = a_i + b_t + effect * D_it + e_it, e_it AR(1), for every printed series; truth
-    receives the effects as JSON. The same seed gives the same files.
+    copy: folder of the project's copy; yearbooks: folder of the files to import; truth: folder of the
+    effects (JSON) and of demo_truth, demo_effect and demo_productivity (Parquet). The same size gives the
+    same files. Raises ValueError for a size that cbec.demo.yearbooks refuses.
     """
-    rng = np.random.default_rng(seed)
+    from cbec.demo.yearbooks import simulate_yearbooks, write_truth, write_yearbooks
+
+    books = simulate_yearbooks(
+        root / "seeds",
+        seed=size.seed,
+        units=size.units,
+        first_year=LAST_YEAR - size.n_years + 1,
+        n_years=size.n_years,
+    )
     copy.mkdir(parents=True)
     for part in PROJECT_PARTS:
         if (root / part).is_dir():
@@ -47,38 +52,20 @@ def simulate_project(root: Path, copy: Path, truth: Path, *, seed: int = 2015030
             )
         else:
             shutil.copy(root / part, copy / part)
-    seeds, folder = root / "seeds", copy / "seeds/yearbook"
-    starts = _approval_years(seeds)
-    decimals = {
-        row["indicator_id"]: int(row["decimals"])
-        for row in _rows(seeds / "registry/indicator.csv")
-        if row["decimals"]
-    }
-    for file in ("province_yearbook.csv", "city_yearbook.csv"):
-        rows = list(_rows(seeds / "yearbook" / file))
-        effects = CITY_EFFECTS if file.startswith("city") else PROVINCE_EFFECTS_PER_ZONE
-        drawn = _draw(rows, effects, starts, rng)
-        with (folder / file).open("w", encoding="utf-8", newline="") as target:
-            writer = csv.DictWriter(target, list(rows[0]), lineterminator="\n")
-            writer.writeheader()
-            for row, value in zip(rows, drawn, strict=True):
-                places = decimals[row["indicator_id"]]
-                writer.writerow(
-                    row
-                    | {
-                        "value": f"{value:.{places}f}",
-                        "obs_status_all": "A",
-                        "suspect_codes": "",
-                        "source_id": "simulation",
-                        "obs_comment": "simulated",
-                    }
-                )
-    # Published national figures are real and have no place here.
-    header = (seeds / "yearbook/macro_series.csv").read_text(encoding="utf-8").splitlines()[0]
-    (folder / "macro_series.csv").write_text(header + "\n", encoding="utf-8")
-    truth.write_text(
+    in_books = books.cells[books.cells["region_level"] == "province"]["indicator_id"].unique()
+    _simulate_seeds(root / "seeds", copy / "seeds", set(in_books), size.seed)
+    _widen_registry(copy, books.cells, LAST_YEAR - size.n_years + 1)
+    write_yearbooks(books, copy / "seeds", yearbooks)
+    write_truth(books, truth)
+    (truth / "demo_truth.json").write_text(
         json.dumps(
-            {"city": CITY_EFFECTS, "province_per_zone": PROVINCE_EFFECTS_PER_ZONE, "seed": seed}, indent=1
+            {
+                "seed": size.seed,
+                "units": size.units,
+                "n_years": size.n_years,
+                "province_per_zone": PROVINCE_EFFECTS_PER_ZONE,
+            },
+            indent=1,
         )
     )
 
@@ -86,6 +73,97 @@ def simulate_project(root: Path, copy: Path, truth: Path, *, seed: int = 2015030
 def _rows(path: Path) -> Iterator[dict[str, str]]:
     with path.open(encoding="utf-8", newline="") as source:
         yield from csv.DictReader(source)
+
+
+def _write(path: Path, header: list[str], rows: list[dict[str, str]]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as target:
+        writer = csv.DictWriter(target, header, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def _header(path: Path) -> list[str]:
+    with path.open(encoding="utf-8", newline="") as source:
+        return next(csv.reader(source))
+
+
+def _simulate_seeds(seeds: Path, folder: Path, in_books: set[str], seed: int) -> None:
+    """Draw the provincial yearbook; what the yearbook files carry, and every real figure else, goes."""
+    path = "yearbook/province_yearbook.csv"
+    rows = [row for row in _rows(seeds / path) if row["indicator_id"] not in in_books]
+    decimals = {row["indicator_id"]: row["decimals"] for row in _rows(seeds / "registry/indicator.csv")}
+    drawn = _draw(rows, _approval_years(seeds), np.random.default_rng(seed))
+    simulated = {
+        "obs_status_all": "A",
+        "suspect_codes": "",
+        "source_id": "simulation",
+        "obs_comment": "simulated",
+    }
+    printed = [
+        row | {"value": f"{value:.{int(decimals[row['indicator_id']])}f}"} | simulated
+        for row, value in zip(rows, drawn, strict=True)
+    ]
+    _write(folder / path, _header(seeds / path), printed)
+    for name in ("yearbook/city_yearbook.csv", "yearbook/macro_series.csv", "registry/correction.csv"):
+        _write(folder / name, _header(seeds / name), [])
+    for name in ("registry/series.csv", "registry/known_gap.csv"):
+        kept = [
+            row
+            for row in _rows(seeds / name)
+            if row["region_level"] == "province" and row["indicator_id"] not in in_books
+        ]
+        _write(folder / name, _header(seeds / name), kept)
+
+
+def _widen_registry(copy: Path, cells: object, first_year: int) -> None:
+    """Give made-up cities a row of the registry, and every city a name in years before its real ones."""
+    import pandas as pd
+
+    assert isinstance(cells, pd.DataFrame)
+    path = copy / "seeds/registry/region.csv"
+    rows = list(_rows(path))
+    used = cells[["region_level", "region_code"]].drop_duplicates()
+    known = {row["region_code"] for row in rows}
+    if first_year < 2009:
+        earliest: dict[str, dict[str, str]] = {}
+        for row in rows:
+            held = earliest.get(row["region_code"])
+            if held is None or (row["valid_from_year"] or "0") < (held["valid_from_year"] or "0"):
+                earliest[row["region_code"]] = row
+        for code in used["region_code"]:
+            if code in earliest:
+                earliest[code]["valid_from_year"] = ""
+        settings = copy / "dbt_project.yml"
+        text = re.sub(r"first_year: \d+", f"first_year: {first_year}", settings.read_text(encoding="utf-8"))
+        settings.write_text(text, encoding="utf-8")
+    for level, code in used.sort_values(["region_level", "region_code"], ascending=[False, True]).itertuples(
+        index=False
+    ):
+        if code in known:
+            continue
+        is_province = level == "province"
+        # Letters, because a name that ends in digits could be a footnote.
+        name = "模拟" + "".join("甲乙丙丁戊己庚辛壬癸"[int(digit)] for digit in code[1:])
+        rows.append(
+            dict.fromkeys(rows[0], "")
+            | {
+                "region_code": code,
+                "region_level": level,
+                "unit_level": "province" if is_province else "prefecture-level city",
+                "name_zh": name + ("省" if is_province else "市"),
+                "name_en": f"Simulated {code}",
+                "province_code": code if is_province else f"{code[:2]}0000",
+                "region3": "central",
+                "region4": "central",
+                "region3_1986": "central",
+                "is_city": "false" if is_province else "true",
+                "is_major_city": "false",
+                "is_resource_based": "false",
+                "source": "simulation",
+                "verified": "no",
+            }
+        )
+    _write(path, list(rows[0]), rows)
 
 
 def _approval_years(seeds: Path) -> dict[str, list[int]]:
@@ -102,14 +180,11 @@ def _approval_years(seeds: Path) -> dict[str, list[int]]:
     return years
 
 
-def _draw(
-    rows: list[dict[str, str]],
-    effects: dict[str, float],
-    starts: dict[str, list[int]],
-    rng: np.random.Generator,
-) -> list[float]:
-    """One value per row. Rows of one region and series must stand in year order, as they do."""
-    level = "city" if effects is CITY_EFFECTS else "province"
+def _draw(rows: list[dict[str, str]], starts: dict[str, list[int]], rng: np.random.Generator) -> list[float]:
+    """One value per row, log x_it = a_i + b_t + effect * zones_it + e_it with e AR(1).
+
+    Rows of one region and series must stand in year order, as they do.
+    """
     base: dict[str, float] = {}
     region_effect: dict[tuple[str, str], float] = {}
     year_effect: dict[tuple[str, str], float] = {}
@@ -126,13 +201,12 @@ def _draw(
         series = (indicator, region, row["vintage"])
         shock = rng.normal(0, NOISE * np.sqrt(1 - PERSISTENCE**2))
         error[series] = PERSISTENCE * error.get(series, rng.normal(0, NOISE)) + shock
-        zones = sum(start <= int(year) for start in starts.get(f"{level} {region}", []))
-        dose = min(zones, 1) if level == "city" else zones
+        zones = sum(start <= int(year) for start in starts.get(f"province {region}", []))
         log_value = (
             base[indicator]
             + region_effect[indicator, region]
             + year_effect[indicator, year]
-            + effects.get(indicator, 0.0) * dose
+            + PROVINCE_EFFECTS_PER_ZONE.get(indicator, 0.0) * zones
             + error[series]
         )
         values.append(float(np.exp(log_value)))

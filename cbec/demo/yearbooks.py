@@ -6,8 +6,11 @@ codes and approval years of the registry.
 
 Model, for indicator j, city i, year t (natural logs):
     y_jit = m_j + s_j (0.6 d_i + 0.7 z_i + 0.39 a_ji) + g_j (t - t0) + b_jt + 0.5 c_it + tau_j(G_i, t - G_i) + e_jit
-d_i: development, higher in cities approved early (the confounder); z_i: size; c_it = 0.012 d_i (t - t0) its trend, which
-printed urbanisation follows; e: AR(1) with persistence 0.5; tau: the effect, by approval year and event year.
+d_i: development, higher in cities approved early (the confounder); z_i: size; c_it = 0.012 d_i (t - t0) its trend,
+which is linear in the printed urban share; e: AR(1) with persistence 0.5; tau: the effect, by approval year and
+event year. GDP is produced: log Y = 0.78 + 0.4 log K + 0.4 log L + 0.2 log E + 0.02 (t - t0) + theta_it with planted
+productivity theta_it = -|u_i| + 0.5 c_it + tau + e, capital K from investment by perpetual inventory, and
+emissions that rise with energy and fall with theta.
 """
 
 from __future__ import annotations
@@ -24,7 +27,8 @@ from scipy.interpolate import CubicSpline
 from cbec.demo.simulate import _approval_years, _rows
 
 Array = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
-VINTAGE = "simulated_city_yearbook"
+VINTAGE = "simulated"
+TITLE = "城市统计资料（模拟数据，非真实统计）"
 PERSISTENCE = 0.5
 UNROUNDED_SHARE = 0.25
 MISSING_SHARE = 0.003
@@ -48,24 +52,25 @@ class Indicator:
     is_summable: bool = True
 
 
+# Output elasticities of capital, labour and energy, yearly technical progress, and the effect on productivity.
+ELASTICITIES = (0.4, 0.4, 0.2)
+TECHNICAL_PROGRESS = 0.02
+PRODUCTIVITY_EFFECT = 0.06
+DEPRECIATION = 0.096
+
+
 # Means and spreads: the descriptive tables of the two city studies, in the printed unit.
 INDICATORS = (
-    Indicator("gdp_primary", "第一产业增加值", "100m_yuan", "亿元", 2, 4.9, 0.8, 0.05, 0.03),
-    Indicator("gdp_secondary", "第二产业增加值", "100m_yuan", "亿元", 2, 6.5, 1.0, 0.05, 0.05, 0.03),
-    Indicator("gdp_tertiary", "第三产业增加值", "100m_yuan", "亿元", 2, 6.5, 1.05, 0.09, 0.03, 0.05),
     Indicator("employment", "从业人员", "10k_persons", "万人", 2, 5.2, 0.7, 0.01, 0.02),
-    Indicator("capital_stock", "资本存量", "100m_yuan", "亿元", 2, 8.6, 0.9, 0.09, 0.02),
-    Indicator("energy_use", "能源消费量", "10k_tce", "万吨标准煤", 2, 6.9, 0.8, 0.03, 0.03, -0.03),
-    Indicator("industrial_so2", "工业二氧化硫排放量", "tonnes", "吨", 0, 9.9, 1.1, -0.10, 0.15, -0.06),
-    Indicator("industrial_dust", "工业烟（粉）尘排放量", "tonnes", "吨", 0, 9.6, 1.0, -0.06, 0.15, -0.06),
-    Indicator("industrial_wastewater", "工业废水排放量", "10k_tonnes", "万吨", 0, 8.3, 1.0, -0.03, 0.1, -0.04),
-    Indicator("green_invention_patents", "绿色发明专利申请量", "pieces", "件", 0, 4.6, 1.7, 0.14, 0.2, 0.15),
-    Indicator("green_utility_patents", "绿色实用新型专利申请量", "pieces", "件", 0, 5.0, 1.5, 0.15, 0.2, 0.12),
+    Indicator("fixed_asset_investment", "固定资产投资额", "100m_yuan", "亿元", 2, 6.9, 0.9, 0.09, 0.06),
+    Indicator("energy_use", "能源消费总量", "10k_t", "万吨标准煤", 2, 6.9, 0.8, 0.03, 0.03),
+    Indicator("green_invention_patents", "绿色发明专利申请量", "items", "件", 0, 4.6, 1.7, 0.14, 0.2, 0.15),
+    Indicator("green_utility_patents", "绿色实用新型专利申请量", "items", "件", 0, 5.0, 1.5, 0.15, 0.2, 0.12),
     Indicator("university_students_enrolled", "普通本专科在校学生数", "persons", "人", 0, 10.66, 1.3, 0.02, 0.03),
-    Indicator("fdi_actual", "实际使用外资金额", "10k_usd", "万美元", 0, 10.0, 1.9, 0.02, 0.2, 0.05),
+    Indicator("foreign_investment_actual", "实际使用外资金额", "10k_usd", "万美元", 0, 10.0, 1.9, 0.02, 0.2, 0.05),
     Indicator("loans_year_end", "年末金融机构贷款余额", "10k_yuan", "万元", 0, 16.62, 1.15, 0.12, 0.03, 0.03),
     Indicator("deposits_year_end", "年末金融机构存款余额", "10k_yuan", "万元", 0, 17.0, 1.0, 0.11, 0.03),
-    Indicator("co2", "二氧化碳排放量", "10k_tonnes", "万吨", 2, 7.8, 0.8, 0.02, 0.03, -0.03),
+    Indicator("household_deposits_year_end", "住户存款余额", "10k_yuan", "万元", 0, 16.4, 0.9, 0.12, 0.03, 0.03),
     Indicator("pm25", "细颗粒物年均浓度", "ug_per_m3", "微克/立方米", 2, 3.7, 0.3, -0.04, 0.06, -0.02, False),
     Indicator("strategic_industry_employees", "战略性新兴产业上市公司员工数", "persons", "人", 0, 8.0, 1.7, 0.08, 0.1, 0.08),
     Indicator("average_wage", "在岗职工平均工资", "yuan", "元", 0, 10.9, 0.15, 0.09, 0.02, 0.01, False),
@@ -79,35 +84,43 @@ INDICATORS = (
     Indicator("data_asset_word_frequency", "数据资产词频", "log", "对数", 3, 0.6, 0.3, 0.05, 0.1, 0.03, False),
     Indicator("trade_total_operator_rmb", "货物进出口总额", "10k_yuan", "万元", 0, 14.3, 1.8, 0.06, 0.12, 0.08),
     Indicator("science_expenditure", "科学技术支出", "10k_yuan", "万元", 0, 10.6, 1.2, 0.13, 0.15, 0.06),
-    Indicator("general_public_budget_expenditure", "地方一般公共预算支出", "10k_yuan", "万元", 0, 15.0, 0.75, 0.1, 0.04),
+    Indicator("general_public_budget_expenditure", "地方一般公共预算支出", "10k_yuan", "万元", 0, 15.0, 0.75, 0.1, 0.04, 0.05),
     Indicator("general_public_budget_revenue", "地方一般公共预算收入", "10k_yuan", "万元", 0, 14.0, 1.0, 0.1, 0.05),
-    Indicator("retail_sales_consumer_goods", "社会消费品零售总额", "10k_yuan", "万元", 0, 15.7, 0.9, 0.09, 0.03, 0.04),
+    Indicator("retail_sales_consumer_goods", "社会消费品零售总额", "10k_yuan", "万元", 0, 15.7, 0.9, 0.09, 0.03, 0.1),
     Indicator("resident_population_year_end", "年末常住人口", "10k_persons", "万人", 2, 5.9, 0.65, 0.003, 0.006),
-    Indicator("patent_applications", "专利申请数", "pieces", "件", 0, 7.9, 1.6, 0.14, 0.12, 0.1),
-    Indicator("patent_grants", "专利授权数", "pieces", "件", 0, 7.4, 1.6, 0.15, 0.12, 0.1),
+    Indicator("patent_applications", "专利申请受理量", "items", "件", 0, 7.9, 1.6, 0.14, 0.12, 0.1),
+    Indicator("patent_grants", "专利申请授权量", "items", "件", 0, 7.4, 1.6, 0.15, 0.12, 0.1),
 )  # fmt: skip
 
-# What the studies need and no yearbook prints: how it follows from the columns above.
-DERIVED = {
-    "tertiary_secondary_ratio": "gdp_tertiary / gdp_secondary",
-    "co2_gdp": "co2 / gdp",
-    "deposits_gdp": "deposits_year_end / gdp / 10000",
-    "retail_sales_gdp": "retail_sales_consumer_goods / gdp / 10000",
-    "trade_gdp": "trade_total_operator_rmb / gdp / 10000",
-    "fdi_gdp": "fdi_actual * exchange rate / gdp / 10000",
-    "science_expenditure_share": "science_expenditure / general_public_budget_expenditure",
-    "patents_per_capita": "(patent_applications + patent_grants) / resident_population_year_end / 100",
-}
+# What follows from the columns above and from planted productivity; mean, spread, growth, noise and effect are
+# those of the equation, not of the column.
+PRODUCED = (
+    Indicator("gdp", "地区生产总值", "100m_yuan", "亿元", 2, 0.78, 0.35, TECHNICAL_PROGRESS, 0.02, PRODUCTIVITY_EFFECT),
+    Indicator("gdp_primary", "第一产业增加值", "100m_yuan", "亿元", 2, -2.3, 0.5, -0.03, 0.03),
+    Indicator("gdp_secondary", "第二产业增加值", "100m_yuan", "亿元", 2, 0, 0, 0, 0),
+    Indicator("gdp_tertiary", "第三产业增加值", "100m_yuan", "亿元", 2, -0.1, 0.2, 0.03, 0.03, 0.04),
+    Indicator("industrial_so2", "工业二氧化硫排放量", "t", "吨", 0, 9.9, 0.5, -0.10, 0.15, -1.5),
+    Indicator("industrial_dust", "工业烟（粉）尘排放量", "t", "吨", 0, 9.6, 0.5, -0.06, 0.15, -1.5),
+    Indicator("industrial_wastewater", "工业废水排放量", "10k_t", "万吨", 0, 8.3, 0.5, -0.03, 0.1, -1.0),
+    Indicator("co2_emissions_inventory", "二氧化碳排放量", "10k_t", "万吨", 2, 7.8, 0.15, 0.0, 0.03, -0.5),
+    Indicator("gdp_secondary_share", "第二产业占地区生产总值的比重", "pct", "%", 2, 0, 0, 0, 0, 0.0, False),
+    Indicator("gdp_per_capita_printed", "人均地区生产总值", "yuan", "元", 0, 0, 0, 0, 0, 0.0, False),
+    Indicator("urban_population_share", "常住人口城镇化率", "pct", "%", 2, 45, 6.0, 0.9, 0.15, 0.0, False),
+    Indicator("data_exchange", "有无数据交易平台", "yes_no", "是否", 0, 0, 0, 0, 0, 0.0, False),
+)  # fmt: skip
+DEFINITIONS = {item.indicator_id: item for item in (*INDICATORS, *PRODUCED)}
 
 
 @dataclass(frozen=True)
 class Yearbooks:
     """cells: one row per printed cell; defects: one row per cell that is not what the model drew; effects: one
-    row per indicator, approval year and event year with the effect in log points."""
+    row per indicator, approval year and event year with the mean effect on the log and on the level, against the
+    same draws without treatment; productivity: one row per city and year with planted theta."""
 
     cells: pd.DataFrame
     defects: pd.DataFrame
     effects: pd.DataFrame
+    productivity: pd.DataFrame
 
 
 def effect(base: float, cohort: int, event_year: int) -> float:
@@ -141,108 +154,212 @@ def simulate_yearbooks(
     rng = np.random.default_rng(seed)
     cities = demo_cities(seeds).drop_duplicates("region_code", keep="last")
     codes = [*cities.region_code, *(f"{900000 + k}" for k in range(max(0, units - len(cities))))][:units]
-    provinces = np.array([*cities.province_code, *(f"{91 + k // 12:02d}0000" for k in range(units))][:units])
+    provinces = np.array([*cities.province_code, *(f"{91 + k // 400}0000" for k in range(units))][:units])
+    # No zone of the registry lies in a made-up city: those are never treated.
     starts = _approval_years(seeds)
     cohort = np.array([min(starts.get(f"city {code}", [9999])) for code in codes])
-    made_up = np.array([code.startswith("9") for code in codes])
-    cohort[made_up] = rng.choice([2015, 2016, 2018, 2020, 2022, 9999], made_up.sum(), p=[.02, .08, .1, .2, .1, .5])  # fmt: skip
     years = np.arange(first_year, first_year + n_years)
 
     development = rng.normal(0, 1, units) + np.clip((2024 - np.minimum(cohort, 2024)) / 6.0, 0, 1.5)
     development = (development - development.mean()) / development.std()
     size = rng.normal(0, 1, units)
     trend = 0.012 * development[:, None] * (years - first_year)[None, :]
-    columns: dict[str, Array] = {}
-    for item in INDICATORS:
-        columns[item.indicator_id] = _draw(item, development, size, trend, cohort, years, rng)
-    definitions = {item.indicator_id: item for item in INDICATORS}
-    _add_identities(columns, definitions, trend, rng)
-    clean = {name: np.round(values, definitions[name].decimals) for name, values in columns.items()}
+    city = _Cities(development, size, trend, cohort, years)
+    logs = {item.indicator_id: _draw(item, city, rng) for item in INDICATORS}
+    shocks = _production_shocks(city, rng)
+    columns, theta = _produce(logs, shocks, city, with_effect=True)
+    untreated, _ = _produce(logs, shocks, city, with_effect=False)
+    clean = {name: np.round(values, DEFINITIONS[name].decimals) for name, values in columns.items()}
     clean["gdp"] = np.round(clean["gdp_primary"] + clean["gdp_secondary"] + clean["gdp_tertiary"], 2)
-    totals = _province_totals(clean, definitions, provinces)
-    printed, log = _plant(clean, definitions, provinces, totals, years, codes, rng)
-    cells = _cells(printed, definitions, codes, years, "prefecture", rng)
+    totals = _province_totals(clean, DEFINITIONS, provinces)
+    printed, log = _plant(clean, DEFINITIONS, provinces, totals, years, codes, rng, _bounds(seeds))
+    cells = _cells(printed, DEFINITIONS, codes, years, "prefecture", rng)
     province_cells = _cells(
         {name: (total, np.zeros_like(total, dtype=bool)) for name, (_, total) in totals.items()},
-        definitions, list(next(iter(totals.values()))[0]), years, "province", None,
+        DEFINITIONS, list(next(iter(totals.values()))[0]), years, "province", None,
     )  # fmt: skip
-    effects = [
-        (item.indicator_id, int(g), int(t - g), effect(item.effect, int(g), int(t - g)))
-        for item in INDICATORS
-        for g in sorted({int(g) for g in cohort if g <= years[-1]})
-        for t in years
-    ]
+    productivity = pd.DataFrame(
+        {
+            "region_code": np.repeat(codes, n_years),
+            "year": np.tile(years, units).astype("int32"),
+            "theta": theta.ravel(),
+        }
+    )
     return Yearbooks(
         pd.concat([cells, province_cells], ignore_index=True),
         pd.DataFrame(log),
-        pd.DataFrame(effects, columns=["indicator_id", "cohort", "event_year", "effect"]),
+        _effects(columns, untreated, city),
+        productivity,
     )
 
 
-def _draw(
-    item: Indicator,
-    development: Array,
-    size: Array,
-    trend: Array,
-    cohort: np.ndarray[tuple[int, ...], np.dtype[np.int64]],
-    years: np.ndarray[tuple[int, ...], np.dtype[np.int64]],
-    rng: np.random.Generator,
-) -> Array:
-    """Levels, shape (units, years), of one indicator."""
-    units, n_years = trend.shape
-    middle = (years - years.mean()).astype(float)
-    error = np.empty((units, n_years))
-    error[:, 0] = rng.normal(0, item.noise, units)
-    shocks = rng.normal(0, item.noise * np.sqrt(1 - PERSISTENCE**2), (units, n_years))
-    for t in range(1, n_years):
-        error[:, t] = PERSISTENCE * error[:, t - 1] + shocks[:, t]
-    city = item.spread * (0.6 * development + 0.7 * size + 0.39 * rng.normal(0, 1, units))
+@dataclass(frozen=True)
+class _Cities:
+    """development, size and cohort, shape (units,); trend, shape (units, years); years, shape (years,)."""
+
+    development: Array
+    size: Array
+    trend: Array
+    cohort: np.ndarray[tuple[int, ...], np.dtype[np.int64]]
+    years: np.ndarray[tuple[int, ...], np.dtype[np.int64]]
+
+    def tau(self, base: float) -> Array:
+        """The effect in log points, shape (units, years)."""
+        return np.array([[effect(base, int(g), int(t - g)) for t in self.years] for g in self.cohort])
+
+    def noise(self, scale: float, rng: np.random.Generator) -> Array:
+        """Stationary AR(1) errors with standard deviation `scale`, shape (units, years)."""
+        units, n_years = self.trend.shape
+        error = np.empty((units, n_years))
+        error[:, 0] = rng.normal(0, scale, units)
+        shocks = rng.normal(0, scale * np.sqrt(1 - PERSISTENCE**2), (units, n_years))
+        for t in range(1, n_years):
+            error[:, t] = PERSISTENCE * error[:, t - 1] + shocks[:, t]
+        return error
+
+
+def _draw(item: Indicator, city: _Cities, rng: np.random.Generator) -> Array:
+    """Logs without the effect, shape (units, years), of one indicator."""
+    units, n_years = city.trend.shape
+    middle = (city.years - city.years.mean()).astype(float)
+    error = city.noise(item.noise, rng)
+    # No city lies further out than real ones do.
+    place = 0.6 * city.development + 0.7 * city.size + 0.39 * rng.normal(0, 1, units)
+    level = item.spread * np.clip(place, -2.3, 2.3)
     growth = item.growth + rng.normal(0, abs(item.growth) / 4 + 0.002, units)
-    tau = np.array(
-        [[effect(item.effect, int(g), int(t - g)) if g < 9999 else 0.0 for t in years] for g in cohort]
-    )
     year_effect = rng.normal(0, 0.015, n_years)
     loading = 0.5 if item.effect else 0.0
     return np.asarray(
-        np.exp(
-            item.mean
-            + city[:, None]
-            + growth[:, None] * middle
-            + year_effect[None, :]
-            + loading * trend
-            + tau
-            + error
-        )
+        item.mean
+        + level[:, None]
+        + growth[:, None] * middle
+        + year_effect[None, :]
+        + loading * city.trend
+        + error
     )
 
 
-def _add_identities(
-    columns: dict[str, Array], definitions: dict[str, Indicator], trend: Array, rng: np.random.Generator
-) -> None:
-    """Columns that follow from others (GDP, shares, per capita), with their definitions."""
-    waste = columns["household_waste_treatment_rate"]
-    columns["household_waste_treatment_rate"] = np.minimum(waste, 100.0)
-    gdp = columns["gdp_primary"] + columns["gdp_secondary"] + columns["gdp_tertiary"]
-    columns["gdp"] = gdp
-    columns["secondary_industry_gdp"] = 100 * columns["gdp_secondary"] / gdp
-    columns["gdp_per_capita_printed"] = gdp / columns["resident_population_year_end"] * 10000
-    start = rng.normal(0, 0.55, trend.shape[0])[:, None]
-    years = np.arange(trend.shape[1])[None, :]
-    noise = rng.normal(0, 0.01, trend.shape)
-    columns["urban_population_share"] = 100 / (1 + np.exp(-(-0.1 + start + 0.05 * years + 2 * trend + noise)))
-    exchange = np.zeros_like(gdp)
-    exchange[rng.choice(gdp.shape[0], gdp.shape[0] // 20, replace=False), trend.shape[1] // 2 :] = 1
-    columns["data_exchange"] = exchange
-    for name, zh, unit, unit_zh, decimals in (
-        ("gdp", "地区生产总值", "100m_yuan", "亿元", 2),
-        ("secondary_industry_gdp", "第二产业占地区生产总值的比重", "pct", "%", 2),
-        ("gdp_per_capita_printed", "人均地区生产总值", "yuan", "元", 0),
-        ("urban_population_share", "城镇人口占比", "pct", "%", 2),
-        ("data_exchange", "有无数据交易平台", "switch", "个", 0),
-    ):
-        definitions[name] = Indicator(
-            name, zh, unit, unit_zh, decimals, 0, 0, 0, 0, is_summable=name in ("gdp",)
+def _production_shocks(city: _Cities, rng: np.random.Generator) -> dict[str, Array]:
+    """What the produced columns draw beyond their inputs; productivity without the effect under "theta"."""
+    units = city.trend.shape[0]
+    shocks: dict[str, Array] = {}
+    output = DEFINITIONS["gdp"]
+    slack = np.abs(rng.normal(0, output.spread, units))[:, None]
+    shocks["theta"] = -slack + 0.5 * city.trend + city.noise(output.noise, rng)
+    for item in PRODUCED[1:8]:
+        shocks[item.indicator_id] = item.spread * rng.normal(0, 1, units)[:, None] + city.noise(
+            item.noise, rng
         )
+    shocks["urban_population_share"] = city.noise(DEFINITIONS["urban_population_share"].noise, rng)
+    exchange = np.zeros_like(city.trend)
+    exchange[rng.choice(units, units // 20, replace=False), city.trend.shape[1] // 2 :] = 1
+    shocks["data_exchange"] = exchange
+    return shocks
+
+
+def perpetual_inventory(investment: Array, depreciation: float) -> Array:
+    """Capital stock, shape of investment (units, years): K_0 = I_0 / (g + d), K_t = (1 - d) K_{t-1} + I_t, g the mean
+    log growth of investment over its first five years (Harberger 1978)."""
+    growth = np.log(investment[:, 4] / investment[:, 0]) / 4
+    stock = np.empty_like(investment)
+    stock[:, 0] = investment[:, 0] / (growth + depreciation)
+    for t in range(1, investment.shape[1]):
+        stock[:, t] = (1 - depreciation) * stock[:, t - 1] + investment[:, t]
+    return stock
+
+
+def _produce(
+    logs: dict[str, Array], shocks: dict[str, Array], city: _Cities, *, with_effect: bool
+) -> tuple[dict[str, Array], Array]:
+    """Every column in its printed unit, and productivity theta, with or without the treatment."""
+    since = (city.years - city.years[0]).astype(float)[None, :]
+    middle = (city.years - city.years.mean()).astype(float)[None, :]
+
+    def tau(item: Indicator) -> Array | float:
+        return city.tau(item.effect) if with_effect and item.effect else 0.0
+
+    columns = {item.indicator_id: np.exp(logs[item.indicator_id] + tau(item)) for item in INDICATORS}
+    columns["household_waste_treatment_rate"] = np.minimum(columns["household_waste_treatment_rate"], 100.0)
+    output, tertiary = DEFINITIONS["gdp"], DEFINITIONS["gdp_tertiary"]
+    theta = shocks["theta"] + tau(output)
+    capital = perpetual_inventory(columns["fixed_asset_investment"], DEPRECIATION)
+    inputs = (capital, columns["employment"], columns["energy_use"])
+    factor = sum(share * np.log(x) for share, x in zip(ELASTICITIES, inputs, strict=True))
+    gdp = np.exp(output.mean + factor + output.growth * since + theta)
+    primary = np.minimum(np.exp(-2.3 - 0.03 * middle + shocks["gdp_primary"]), 0.5)
+    ratio = np.exp(
+        tertiary.mean
+        + tertiary.growth * middle
+        + shocks["gdp_tertiary"]
+        + shocks["gdp_secondary"]
+        + tau(tertiary)
+    )
+    columns["gdp_primary"] = gdp * primary
+    columns["gdp_secondary"] = gdp * (1 - primary) / (1 + ratio)
+    columns["gdp_tertiary"] = gdp * (1 - primary) * ratio / (1 + ratio)
+    columns["gdp"] = gdp
+    energy = np.log(columns["energy_use"]) - DEFINITIONS["energy_use"].mean
+    for item in PRODUCED[4:8]:
+        # Here the effect of an emission is its elasticity to productivity.
+        columns[item.indicator_id] = np.exp(
+            item.mean
+            + (1.0 if item.indicator_id.startswith("co2") else 0.8) * energy
+            + item.effect * (theta + 0.28)
+            + item.growth * middle
+            + shocks[item.indicator_id]
+        )
+    columns["gdp_secondary_share"] = 100 * columns["gdp_secondary"] / gdp
+    columns["gdp_per_capita_printed"] = gdp / columns["resident_population_year_end"] * 10000
+    urban = DEFINITIONS["urban_population_share"]
+    columns["urban_population_share"] = np.clip(
+        urban.mean
+        + urban.spread * city.development[:, None]
+        + urban.growth * since
+        + 25 * city.trend
+        + shocks["urban_population_share"],
+        5,
+        99,
+    )
+    columns["data_exchange"] = shocks["data_exchange"]
+    return columns, np.asarray(theta)
+
+
+def _effects(treated: dict[str, Array], untreated: dict[str, Array], city: _Cities) -> pd.DataFrame:
+    """Mean effect by indicator, approval year and event year: on the log, and on the level."""
+    frames = []
+    for name in sorted(treated):
+        if name == "data_exchange":
+            continue
+        difference = np.log(treated[name]) - np.log(untreated[name])
+        level = treated[name] - untreated[name]
+        for g in sorted({int(g) for g in city.cohort if g <= city.years[-1]}):
+            rows = city.cohort == g
+            frames.append(
+                pd.DataFrame(
+                    {
+                        "indicator_id": name,
+                        "cohort": g,
+                        "event_year": city.years - g,
+                        "n_cities": int(rows.sum()),
+                        "effect": difference[rows].mean(axis=0),
+                        "effect_level": level[rows].mean(axis=0),
+                    }
+                )
+            )
+    return pd.concat(frames, ignore_index=True)
+
+
+def _bounds(seeds: Path) -> dict[str, tuple[float, float]]:
+    """The least and the greatest value that the door takes, by indicator, in the printed unit."""
+    scale = {row["unit"]: int(row["scale"]) for row in _rows(seeds / "registry/unit.csv")}
+    own = {row["indicator_id"]: row["unit"] for row in _rows(seeds / "registry/indicator.csv")}
+    bounds = dict.fromkeys(DEFINITIONS, (-np.inf, np.inf))
+    for row in _rows(seeds / "registry/indicator_bound.csv"):
+        name = row["indicator_id"]
+        if row["region_level"] == "prefecture" and name in bounds:
+            factor = 10.0 ** (scale[own[name]] - scale[DEFINITIONS[name].unit])
+            bounds[name] = (float(row["minimum"]) * factor, float(row["maximum"]) * factor)
+    return bounds
 
 
 def _province_totals(
@@ -347,6 +464,7 @@ def _plant(
     years: np.ndarray[tuple[int, ...], np.dtype[np.int64]],
     codes: list[str],
     rng: np.random.Generator,
+    bounds: dict[str, tuple[float, float]],
 ) -> tuple[dict[str, tuple[Array, np.ndarray[tuple[int, ...], np.dtype[np.bool_]]]], list[dict[str, object]]]:
     """Planted values with a mark on unrounded ones, by indicator, and the log."""
     plan = _Planter(clean, definitions, years, codes, rng)
@@ -425,6 +543,9 @@ def _plant(
                     k = n_years - t
                     new, anchors = x[t:] * 1.3, []
                     plan.is_used[name][i, t:] = True
+                if not bounds[name][0] <= new.min() <= new.max() <= bounds[name][1]:
+                    # The door keeps such a file out.
+                    continue
                 plan.put(name, i, t, new, defect, anchors, rounded=rounded, row=False)
     return {name: (plan.values[name], plan.is_unrounded[name]) for name in names}, plan.log
 
@@ -465,7 +586,7 @@ def _cells(
 
 
 def write_parquet(books: Yearbooks, folder: Path) -> None:
-    """The long table in the shape of a landing file, and the truth beside it: cells, demo_truth, demo_effect."""
+    """The long table in the shape of a landing file, as cells.parquet, and the truth beside it."""
     import duckdb
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -485,7 +606,21 @@ def write_parquet(books: Yearbooks, folder: Path) -> None:
             ) to '{folder / "cells.parquet"}' (format parquet)
             """
         )
-        for name, frame in (("demo_truth", books.defects), ("demo_effect", books.effects)):
+    write_truth(books, folder)
+
+
+def write_truth(books: Yearbooks, folder: Path) -> None:
+    """demo_truth, demo_effect and demo_productivity as Parquet; only tests and quality.detector_score read them."""
+    import duckdb
+
+    folder.mkdir(parents=True, exist_ok=True)
+    tables = {
+        "demo_truth": books.defects,
+        "demo_effect": books.effects,
+        "demo_productivity": books.productivity,
+    }
+    with duckdb.connect() as connection:
+        for name, frame in tables.items():
             connection.register("frame", frame)
             connection.execute(
                 f"copy (select * from frame) to '{folder / f'{name}.parquet'}' (format parquet)"
@@ -493,31 +628,33 @@ def write_parquet(books: Yearbooks, folder: Path) -> None:
 
 
 def write_yearbooks(books: Yearbooks, seeds: Path, folder: Path) -> list[Path]:
-    """The city cells as people have them, every file said to be simulated: odd years as GB18030 CSV with a two-row
-    header, even years as xlsx with merged cells; names of their year, symbols for blanks. Paths in year order."""
+    """The cells as people have them, every file said to be simulated. Paths in year order, provinces last.
+
+    Cities: odd years as GB18030 CSV with a two-row header, even years as xlsx with merged cells; names of their
+    year, symbols for blanks. Provinces: one CSV with a byte-order mark, years down. seeds: names of regions.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    cities = demo_cities(seeds)
-    definitions = {item.indicator_id: item for item in INDICATORS}
-    scratch: dict[str, Array] = {item.indicator_id: np.ones((1, 2)) for item in INDICATORS}
-    _add_identities(scratch, definitions, np.zeros((1, 2)), np.random.default_rng(0))
+    region = pd.DataFrame(_rows(seeds / "registry/region.csv"))
+    first = pd.to_numeric(region.valid_from_year.replace("", "0"))
+    last = pd.to_numeric(region.valid_to_year.replace("", "9999"))
     cells = books.cells[books.cells.region_level == "prefecture"]
     indicators = sorted(cells.indicator_id.unique())
+    headers = [DEFINITIONS[name].name_zh for name in indicators]
+    units = [DEFINITIONS[name].unit_zh for name in indicators]
     paths = []
-    for year, of_year in cells.groupby("year"):
+    for key, of_year in cells.groupby("year"):
+        year = int(str(key))
         wide = of_year.pivot(index="region_code", columns="indicator_id", values="value_printed")
-        named = cities[(cities["first"] <= int(str(year))) & (cities["last"] >= int(str(year)))]
+        named = region[(first <= year) & (last >= year)]
         names = dict(zip(named.region_code, named.name_zh, strict=True))
         # Three editions, three habits: blank, dash and dots; names with and without 市, or spread over blanks.
-        symbol = ("", "—", "…")[int(str(year)) % 3]
-        labels = [_label(names.get(code, f"模拟市{code}"), int(str(year))) for code in wide.index]
+        symbol = ("", "—", "…")[year % 3]
         rows = [
-            [label, *(text if isinstance(text, str) else symbol for text in printed)]
-            for label, printed in zip(labels, wide[indicators].to_numpy().tolist(), strict=True)
+            [_label(names[code], year), *(text if isinstance(text, str) else symbol for text in printed)]
+            for code, printed in zip(wide.index, wide[indicators].to_numpy().tolist(), strict=True)
         ]
-        headers = [definitions[name].name_zh for name in indicators]
-        units = [definitions[name].unit_zh for name in indicators]
-        title = f"城市统计资料（模拟数据，非真实统计）{year}年"
-        path = folder / f"模拟城市年鉴{year}.{'csv' if int(str(year)) % 2 else 'xlsx'}"
+        title = f"{TITLE}{year}年"
+        path = folder / f"模拟城市年鉴{year}.{'csv' if year % 2 else 'xlsx'}"
         if path.suffix == ".csv":
             with path.open("w", encoding="gb18030", newline="") as target:
                 csv.writer(target).writerows(
@@ -526,7 +663,24 @@ def write_yearbooks(books: Yearbooks, seeds: Path, folder: Path) -> list[Path]:
         else:
             _write_workbook(path, title, headers, units, rows, wide.shape[0])
         paths.append(path)
-    return paths
+    path = folder / "模拟分省年鉴.csv"
+    wide = books.cells[books.cells.region_level == "province"].pivot(
+        index=["region_code", "year"], columns="indicator_id", values="value_printed"
+    )
+    names = dict(zip(region.region_code, region.name_zh, strict=True))
+    with path.open("w", encoding="utf-8-sig", newline="") as target:
+        writer = csv.writer(target)
+        writer.writerow([TITLE])
+        writer.writerow(
+            [
+                "省份",
+                "年份",
+                *(f"{DEFINITIONS[name].name_zh}（{DEFINITIONS[name].unit_zh}）" for name in map(str, wide)),
+            ]
+        )
+        for (code, year), printed in zip(wide.index, wide.to_numpy().tolist(), strict=True):
+            writer.writerow([names[code], year, *printed])
+    return [*paths, path]
 
 
 def _label(name: str, year: int) -> str:

@@ -59,7 +59,8 @@ class Options:
     map_file: Path | None = None
     encoding: str | None = None
     lands: bool = True
-    is_simulated: bool = False
+    # True for the demo warehouse only, which takes simulated files and no others.
+    is_demo: bool = False
 
 
 def import_paths(
@@ -100,6 +101,7 @@ def import_paths(
             mappings=mappings,
             encoding=options.encoding,
         )
+        imported = _apart(imported, is_demo=options.is_demo)
         if imported.cells and imported.publication and not imported.errors:
             if door is None:
                 # Great Expectations imports slowly: once, and only when a file has come as far as the door.
@@ -118,6 +120,15 @@ def import_paths(
         mapping = folder / "import.map.yml"
         mapping.write_text(text, encoding="utf-8")
     return Run(folder, tuple(outcomes), docs, mapping)
+
+
+def _apart(imported: Imported, *, is_demo: bool) -> Imported:
+    """Refuse a simulated file beside real figures, and a real one in the demo."""
+    if imported.publication is None or (imported.publication.source_id == "simulation") == is_demo:
+        return imported
+    text = "is real and has no place in the demo" if is_demo else "is simulated; only `cbec demo` loads it"
+    problem = Problem(imported.file.name, "", "publication", imported.publication.publication_id, text)
+    return replace(imported, problems=(*imported.problems, problem), status="refused")
 
 
 def _judged(project: Project, recogniser: Recogniser, door: Door, imported: Imported) -> Imported:
@@ -197,7 +208,7 @@ def _landed(project: Project, imported: Imported, options: Options) -> Outcome:
         source_id=imported.publication.source_id,
         source_file=imported.file.landed_name,
         sha256=sha256,
-        is_simulated=options.is_simulated,
+        is_simulated=options.is_demo,
     )
     if path.is_file() and landing.holds(path, table):
         return Outcome(imported, "unchanged", vintage, supersedes, path)

@@ -18,11 +18,14 @@ from typing import Any
 
 import duckdb
 
+from cbec.demo.size import DEFAULT_SIZE, Size
 from cbec.project import PUBLIC_SCHEMAS, CbecError, Project
 from cbec.publish.atomic import publish_file, publish_folder, remove_leftovers, single_writer
 from cbec.quality.seeds import check_seeds
 
 MAX_SHOWN = 20
+# What the demo drew and planted, beside its warehouse; only tests and quality.detector_score read it.
+TRUTH = "demo_truth"
 Progress = Callable[[str, int, int], None]
 
 
@@ -38,22 +41,24 @@ class BuildResult:
     warned: int = 0
 
 
-def build(project: Project, *, target: str = "dev", progress: Progress | None = None) -> BuildResult:
+def build(
+    project: Project, *, target: str = "dev", size: Size = DEFAULT_SIZE, progress: Progress | None = None
+) -> BuildResult:
     """Check seeds, build and test every model, publish the file, its Parquet copies and its docs.
 
-    Raises CbecError: 2 when a seed row is bad, 4 when a model or a test failed or the disk did,
-    5 when another build runs. In each case the published files stay as they were.
+    size: how much the demo draws. Raises CbecError: 2 when a seed row is bad, 4 when a model or a test
+    failed or the disk did, 5 when another build runs. In each case the published files stay as they were.
     """
     report = progress or (lambda phase, done, total: None)
     try:
         with single_writer(project.build_folder):
             remove_leftovers(project.build_folder)
-            return _build(project, target, report)
+            return _build(project, target, size, report)
     except OSError as error:
         raise CbecError(f"nothing was published: {error}", exit_code=4) from error
 
 
-def _build(project: Project, target: str, report: Progress) -> BuildResult:
+def _build(project: Project, target: str, size: Size, report: Progress) -> BuildResult:
     now = datetime.datetime.now(datetime.UTC)
     run_id = f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
     run = project.build_folder / run_id
@@ -65,18 +70,17 @@ def _build(project: Project, target: str, report: Progress) -> BuildResult:
         violations = check_seeds(project.root)
         if violations:
             raise CbecError(_listed(violations), exit_code=2)
-    source, truth = project.root, run / "demo_truth.json"
-    # A relative path would follow dbt into the copied project.
-    os.environ["CBEC_LANDING"] = str(project.landing)
+    # A threaded sum has no fixed order, and two builds must agree to the last bit. Takes effect because
+    # nothing has imported numpy yet.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    drawn = None
     if target == "demo":
-        source = run / "project"
         # Imported figures are real and have no place beside simulated ones.
-        os.environ["CBEC_LANDING"] = str(run / "landing")
-        from cbec.demo.simulate import simulate_project
-
-        with _phase(result, "simulate"):
-            report("simulate", 0, 1)
-            simulate_project(project.root, source, truth)
+        drawn = Project(run / "project", run, run / "landing")
+        _simulate(result, project, drawn, size, report)
+    source = drawn.root if drawn else project.root
+    # A relative path would follow dbt into the copied project.
+    os.environ["CBEC_LANDING"] = str(drawn.landing if drawn else project.landing)
     # Seed files are hashed by the path that dbt_project.yml gives them, relative to the project.
     with contextlib.chdir(source):
         run_results = _run_dbt(result, run, database, target, report)
@@ -88,18 +92,43 @@ def _build(project: Project, target: str, report: Progress) -> BuildResult:
     with _phase(result, "publish"):
         report("publish", 0, 1)
         try:
+            if drawn:
+                from cbec.quality.score import write_detector_score
+
+                write_detector_score(database, run / TRUTH)
             _write_metadata(project, database, target, run_id, now, tests)
             _copy_to_parquet(database, run / "parquet")
         except duckdb.Error as error:
             raise CbecError(f"nothing was published: {error}", exit_code=4) from error
         publish_file(database, project.database(target))
         publish_folder(run / "parquet", project.parquet(target))
-        if target == "demo":
-            publish_file(truth, project.warehouse / truth.name)
+        if drawn:
+            publish_folder(run / TRUTH, project.warehouse / TRUTH)
         publish_file(run / "target" / "static_index.html", project.docs(target))
     report("publish", 1, 1)
     remove_leftovers(project.build_folder)
     return result
+
+
+def _simulate(result: BuildResult, project: Project, drawn: Project, size: Size, report: Progress) -> None:
+    """Draw the yearbooks and import them through the same door as real ones."""
+    from cbec.demo.simulate import simulate_project
+    from cbec.ingest.command import Options, import_paths
+
+    with _phase(result, "simulate"):
+        report("simulate", 0, 1)
+        books = drawn.warehouse / "yearbooks"
+        simulate_project(project.root, drawn.root, books, drawn.warehouse / TRUTH, size)
+    with _phase(result, "import"):
+        imported = import_paths(
+            drawn,
+            [books],
+            Options(is_demo=True),
+            lambda name, done, total: report(f"import {name}", done, total),
+        )
+    problems = [p for o in imported.outcomes if o.action != "landed" for p in o.imported.errors]
+    if problems:
+        raise CbecError("\n".join(str(p) for p in problems[:MAX_SHOWN]), exit_code=4)
 
 
 def _run_dbt(
@@ -138,9 +167,6 @@ class _Dbt:
     def __init__(self, run: Path, database: Path, target: str, report: Progress) -> None:
         os.environ["CBEC_BUILD_PATH"] = str(database)
         os.environ["DO_NOT_TRACK"] = "1"
-        # A threaded sum has no fixed order, and two builds must agree to the last bit. Takes effect
-        # because nothing has imported numpy yet.
-        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
         # dbt and its adapters import slowly; `cbec status` must not pay for it.
         from dbt.cli.main import dbtRunner
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import duckdb
 import pandas as pd
@@ -145,3 +146,22 @@ def observation_from_cells(connection: duckdb.DuckDBPyConnection, cells: pd.Data
         from cells
         """
     )
+
+
+def write_detector_score(database: Path, truth: Path) -> None:
+    """Create quality.detector_score in a demo warehouse from its detectors and the truth beside it.
+
+    database: DuckDB file with quality and registry; truth: folder with demo_truth.parquet.
+    """
+    with duckdb.connect(str(database)) as connection:
+        for schema, table in (
+            ("quality", "detector_scan"),
+            ("quality", "detector_evidence"),
+            ("registry", "detector_exemption"),
+        ):
+            connection.execute(f"create temp view {table} as select * from {schema}.{table}")
+        path = str(truth / "demo_truth.parquet").replace("'", "''")
+        connection.execute(f"create temp view demo_truth as select * from read_parquet('{path}')")
+        score = score_detectors(connection, decidable_chance=0.0005).by_indicator
+        connection.register("score", score)
+        connection.execute("create table quality.detector_score as select * from score")

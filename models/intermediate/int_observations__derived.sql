@@ -1,5 +1,5 @@
--- Indicators computed from others: f(factor * numerator / denominator). The status of a derived cell is
--- the worst of its inputs, and its list of letters is the union of theirs.
+-- Indicators computed from others: f(factor * sum of numerators / sum of denominators). The status of a
+-- derived cell is the worst of its inputs, and its list of letters is the union of theirs.
 with selected as (
 
     select * from {{ ref('int_observations__selected') }}
@@ -12,12 +12,64 @@ formula as (
 
 ),
 
+input as (
+
+    select * from {{ ref('derived_input') }}
+
+),
+
+rate as (
+
+    select * from {{ ref('exchange_rate') }}
+
+),
+
 status as (
 
     select
         obs_status,
         precedence
     from {{ ref('obs_status') }}
+
+),
+
+-- A side of the line has a value where every input has one.
+side as (
+
+    select
+        input.indicator_id,
+        input.side,
+        selected.region_level,
+        selected.region_code,
+        selected.year,
+        case
+            when count(selected.value) = any_value(needed.n_inputs)
+                then {{ stable_sum('input.coefficient * selected.value', 'input.input_indicator_id') }}
+        end as total,
+        count(*) = any_value(needed.n_inputs) as is_covered,
+        {{ dbt.listagg('selected.obs_status_all', "''", 'order by input.input_indicator_id') }} as letters,
+        {{ dbt.listagg('selected.suspect_codes', "';'", 'order by input.input_indicator_id') }} as suspect_codes,
+    from input
+    inner join selected on input.input_indicator_id = selected.indicator_id
+    inner join (
+        select
+            indicator_id,
+            side,
+            count(*) as n_inputs
+        from input
+        group by indicator_id, side
+    ) as needed
+        on input.indicator_id = needed.indicator_id
+            and input.side = needed.side
+    group by input.indicator_id, input.side, selected.region_level, selected.region_code, selected.year
+
+),
+
+has_denominator as (
+
+    select distinct indicator_id
+    from input
+    where side = 'denominator'
 
 ),
 
@@ -29,20 +81,43 @@ paired as (
         numerator.year,
         formula.indicator_id,
         formula.transform,
-        formula.factor * numerator.value
-        / case when formula.denominator is null then 1 else nullif(denominator.value, 0) end as quotient,
-        numerator.value is not null
-        and (formula.denominator is null or denominator.value is not null) as has_inputs,
-        numerator.obs_status_all || coalesce(denominator.obs_status_all, '') as letters,
+        formula.factor * numerator.total * coalesce(rate.yuan, 1)
+        / case when has_denominator.indicator_id is null then 1 else nullif(denominator.total, 0) end as quotient,
+        numerator.total is not null
+        and (has_denominator.indicator_id is null or denominator.total is not null) as has_inputs,
+        numerator.letters || coalesce(denominator.letters, '') as letters,
         concat_ws(';', numerator.suspect_codes, denominator.suspect_codes) as suspect_codes,
     from formula
-    inner join selected as numerator on formula.numerator = numerator.indicator_id
-    left join selected as denominator
-        on formula.denominator = denominator.indicator_id
+    inner join side as numerator
+        on formula.indicator_id = numerator.indicator_id
+            and numerator.side = 'numerator'
+            and numerator.is_covered
+    left join has_denominator on formula.indicator_id = has_denominator.indicator_id
+    left join side as denominator
+        on formula.indicator_id = denominator.indicator_id
+            and denominator.side = 'denominator'
+            and denominator.is_covered
             and numerator.region_level = denominator.region_level
             and numerator.region_code = denominator.region_code
             and numerator.year = denominator.year
-    where formula.denominator is null or denominator.indicator_id is not null
+    left join rate
+        on formula.converter = rate.currency
+            and numerator.year = rate.year
+    where (has_denominator.indicator_id is null or denominator.indicator_id is not null)
+        -- No rate, no value in yuan.
+        and (formula.converter is null or rate.yuan is not null)
+    union all
+    select
+        region_level,
+        region_code,
+        year,
+        'capital_stock' as indicator_id,
+        'identity' as transform,
+        capital_stock as quotient,
+        true as has_inputs,
+        letters,
+        suspect_codes,
+    from {{ ref('int_capital__accumulated') }}
 
 ),
 
@@ -66,13 +141,16 @@ computed as (
         paired.indicator_id,
         case
             when paired.transform = 'identity' then paired.quotient
-            when paired.quotient > 0 then ln(paired.quotient)
+            when paired.transform = 'log1p' and paired.quotient >= 0 then ln(1 + paired.quotient)
+            when paired.transform = 'log' and paired.quotient > 0 then ln(paired.quotient)
         end as value,
         -- A normal input adds nothing to the letters of an abnormal one; a quotient by zero or the log
         -- of what is not positive cannot exist.
         case
             when paired.has_inputs and (
-                    paired.quotient is null or (paired.transform = 'log' and paired.quotient <= 0)
+                    paired.quotient is null
+                    or (paired.transform = 'log' and paired.quotient <= 0)
+                    or (paired.transform = 'log1p' and paired.quotient < 0)
                 ) then 'M'
             when unions.obs_status_all = 'A' then 'A'
             else replace(unions.obs_status_all, 'A', '')
