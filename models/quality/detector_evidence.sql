@@ -21,6 +21,9 @@ exemption as (
 
 ),
 
+-- A hit, or a cell that rounding on both sides moved just out of tolerance between two hits (r up to 2.5 u,
+-- one line in fifty of three years or more): chance of five values instead of three.
+-- A cubic crosses lines and repeats; only what is on no line speaks for it (is_core).
 hit as (
 
     {% for d in ['d2', 'd3', 'd4', 'd5', 'd7_mean', 'd7_share', 'd8'] -%}
@@ -29,12 +32,45 @@ hit as (
             column_no,
             year,
             '{{ d | upper }}' as detector,
-            r_{{ d }} as statistic,
-            p_{{ d }} as p,
+            {% if d in ['d2', 'd3'] -%}
+                case when h_{{ d }} then p_{{ d }} else least(1, 1.7 * p_{{ d }}) end as p,
+                h_{{ d }} as is_core,
+            {%- elif d == 'd8' -%}
+                p_d8 as p,
+                h_d8 as is_core,
+            {%- else -%}
+                p_{{ d }} as p,
+                true as is_core,
+            {%- endif %}
         from scan
-        where h_{{ d }} and p_{{ d }} < 1
+        where p_{{ d }} < 1
+            {% if d in ['d2', 'd3'] -%}
+                and (h_{{ d }} or abs(r_{{ d }}) <= 2.5 * u)
+            {%- elif d == 'd8' -%}
+                and abs(r_d8) <= 8 * u
+            {%- else -%}
+                and h_{{ d }}
+            {%- endif %}
         {{ "union all" if not loop.last }}
     {% endfor %}
+),
+
+beside as (
+
+    select
+        *,
+        lag(year) over series_years = year - 1 and lag(is_core) over series_years as follows_hit,
+        lead(year) over series_years = year + 1 and lead(is_core) over series_years as precedes_hit,
+    from hit
+    window series_years as (partition by series_no, detector order by year)
+
+),
+
+bridged as (
+
+    select * from beside
+    where is_core or detector = 'D8' or (follows_hit and precedes_hit)
+
 ),
 
 islands as (
@@ -42,7 +78,7 @@ islands as (
     select
         *,
         year - row_number() over (partition by series_no, detector order by year) as island,
-    from hit
+    from bridged
 
 ),
 
@@ -58,6 +94,8 @@ run as (
         round(sum(ln(p)), 9) * (count(*) + 1) / (2 * count(*)) as log_chance,
     from islands
     group by series_no, column_no, detector, island
+    -- One fourth difference near zero is met by any three points on a smooth curve; a line is no cubic.
+    having detector <> 'D8' or count(*) filter (where is_core) >= greatest(2, count(*) / 2.0)
 
 ),
 
@@ -81,8 +119,14 @@ run_with_ends as (
         run.*,
         first_cell.year is not null and run.detector in ('D2', 'D3') as starts_series,
         last_cell.year is not null and run.detector in ('D2', 'D3') as ends_series,
+        -- The spline's own condition at an end of a series: the last cubic runs through the second year too.
+        run.detector = 'D8' and (second_cell.year is not null or next_to_last.year is not null) as is_at_end,
         exp(run.log_chance) as chance,
         detector_column.filled_share,
+        case
+            when run.run_length = 1 then detector_column.decidable_chance
+            else {{ var('detector_decidable_chance') }}
+        end as decidable_chance,
     from run
     inner join detector_column
         on run.column_no = detector_column.column_no
@@ -95,6 +139,14 @@ run_with_ends as (
         on run.series_no = last_cell.series_no
             and last_cell.is_last
             and run.run_last + 1 = last_cell.year
+    left join edge as second_cell
+        on run.series_no = second_cell.series_no
+            and second_cell.is_first
+            and run.run_first - 2 = second_cell.year
+    left join edge as next_to_last
+        on run.series_no = next_to_last.series_no
+            and next_to_last.is_last
+            and run.run_last + 2 = next_to_last.year
 
 ),
 
@@ -114,13 +166,13 @@ covered as (
         on run_with_ends.series_no = cell.series_no
             and cell.year between run_with_ends.run_first - case
                 when run_with_ends.starts_series
-                    or (run_with_ends.detector = 'D8' and run_with_ends.run_length > 1)
+                    or (run_with_ends.detector = 'D8')
                     then 1
                 else 0
             end
             and run_with_ends.run_last + case
                 when run_with_ends.ends_series
-                    or (run_with_ends.detector = 'D8' and run_with_ends.run_length > 1)
+                    or (run_with_ends.detector = 'D8')
                     then 1
                 else 0
             end
@@ -135,7 +187,8 @@ anchor_year as (
         column_no,
         detector,
         year,
-        avg(case when is_finer then 0.0 else 1.0 end) as unfilled_share,
+        count(*) as n_lines,
+        count(*) filter (where not is_finer) as n_unfilled,
     from covered
     group by column_no, detector, year
 
@@ -150,7 +203,9 @@ anchored as (
         row_number() over (
             line order by
                 cast(covered.is_finer as integer),
-                anchor_year.unfilled_share desc,
+                -- Few lines say little: the end of the series is an anchor more often than not.
+                (anchor_year.n_unfilled + case when covered.is_end then 3 else 0 end)
+                / cast(anchor_year.n_lines + 3 as double) desc,
                 case when covered.starts_series then -covered.year else covered.year end
         ) as anchor_rank,
     from covered
@@ -178,10 +233,11 @@ path as (
         run_first,
         run_last,
         1 / (1 + filled_share / (1 - filled_share) / greatest(chance, 1e-12)) as local_fdr,
-        chance <= {{ var('detector_decidable_chance') }} as is_decidable,
-        -- D8 needs two fourth differences: one of them is met by any three points on a smooth curve.
+        chance <= decidable_chance as is_decidable,
         case
-            when detector = 'D8' then run_length > 1
+            -- Of the two cells beside a cubic that reaches an end of the series one is its anchor, and the
+            -- same figures would be printed whichever it is: neither can be decided.
+            when is_at_end then year between run_first and run_last
             when tells_anchor then anchor_rank > 1
             when is_end then run_length >= {{ var('detector_trend_points') }}
             else true
