@@ -13,8 +13,15 @@ import duckdb
 import jinja2
 import yaml
 
-DETECTOR_MODELS = ("detector_scan", "detector_column", "detector_evidence")
-SEEDS = ("region", "indicator", "detector_exemption")
+DETECTOR_MODELS = (
+    "detector_scan",
+    "detector_column",
+    "detector_column_year",
+    "detector_series",
+    "detector_offpath",
+    "detector_evidence",
+)
+SEEDS = ("region", "indicator", "detector_exemption", "region_change")
 
 
 def render_model(root: Path, name: str, *, variables: dict[str, Any] | None = None) -> str:
@@ -52,7 +59,7 @@ def load_seeds(connection: duckdb.DuckDBPyConnection, root: Path, names: tuple[s
 def run_detectors(
     connection: duckdb.DuckDBPyConnection, root: Path, *, variables: dict[str, Any] | None = None
 ) -> None:
-    """Create detector_scan, detector_column and detector_evidence from a relation `observation`.
+    """Create the tables of DETECTOR_MODELS, detector_evidence last, from a relation `observation`.
 
     `observation` has the columns of marts.observation that the models read: region_level, region_code,
     year, indicator_id, vintage, value_reported, decimals, unit_printed, obs_status_all.

@@ -15,6 +15,12 @@ detector_column as (
 
 ),
 
+off_path as (
+
+    select * from {{ ref('detector_offpath') }}
+
+),
+
 exemption as (
 
     select * from {{ ref('detector_exemption') }}
@@ -490,7 +496,7 @@ pooled_column as (
 
 ),
 
-joined as (
+on_path as (
 
     select * from path
     where chance <= 0.1
@@ -500,6 +506,35 @@ joined as (
     select * from pooled_row
     union all
     select * from pooled_column
+
+),
+
+joined as (
+
+    select
+        *,
+        cast(null as double) as statistic,
+        cast(null as double) as reference_value,
+        cast(null as varchar) as reference,
+    from on_path
+    union all
+    select
+        series_no,
+        column_no,
+        year,
+        detector,
+        rule,
+        chance,
+        run_length,
+        run_first,
+        run_last,
+        local_fdr,
+        is_decidable,
+        true as may_flag,
+        statistic,
+        reference_value,
+        reference,
+    from off_path
 
 ),
 
@@ -524,8 +559,11 @@ described as (
             when 'D5' then scan.r_d5
             when 'D7_MEAN' then scan.r_d7_mean
             when 'D7_SHARE' then scan.r_d7_share
-            else scan.r_d8
+            when 'D8' then scan.r_d8
+            else joined.statistic
         end as statistic,
+        joined.reference_value,
+        joined.reference,
         joined.chance,
         joined.run_length,
         joined.run_first,
