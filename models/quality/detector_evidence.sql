@@ -97,6 +97,7 @@ run as (
         min(year) as run_first,
         max(year) as run_last,
         count(*) as run_length,
+        max(p) as largest_p,
         round(sum(ln(p)), 9) * (count(*) + 1) / (2 * count(*)) as log_chance,
     from islands
     group by series_no, column_no, detector, island
@@ -239,7 +240,9 @@ path as (
         run_first,
         run_last,
         1 / (1 + filled_share / (1 - filled_share) / greatest(chance, 1e-12)) as local_fdr,
-        chance <= decidable_chance as is_decidable,
+        -- A run flags all its cells at once.
+        chance * run_length <= decidable_chance and largest_p <= {{ var('detector_cell_chance') }}
+            as is_decidable,
         case
             -- Of the two cells beside a cubic that reaches an end of the series one is its anchor, and the
             -- same figures would be printed whichever it is: neither can be decided.

@@ -29,7 +29,7 @@ region_change as (
 
 ),
 
-cell as (
+measured as (
 
     select
         scan.series_no,
@@ -42,30 +42,50 @@ cell as (
         scan.vintage,
         scan.value,
         scan.u,
+        scan.growth,
+        column_year.common_growth,
+        series.growth_middle,
+        series.growth_scale,
         scan.growth - column_year.common_growth - series.growth_middle as jump,
-        scan.r_log,
+        scan.growth - 2 * scan.r_log - coalesce(year_after.common_growth, 0) - series.growth_middle
+            as jump_after,
         -- A printed unit is a step that a small figure takes by itself.
         sqrt(power(series.growth_scale, 2) + power(scan.u * greatest(1, exp(scan.growth)) / scan.value, 2))
             as jump_scale,
-        sqrt(power(series.path_scale, 2) + power(scan.u / scan.value, 2)) as path_scale,
     from scan
     inner join series on scan.series_no = series.series_no
     inner join column_year
         on scan.column_no = column_year.column_no
             and scan.year = column_year.year
+    left join column_year as year_after
+        on scan.column_no = year_after.column_no
+            and scan.year + 1 = year_after.year
     where scan.value > 0
 
 ),
 
--- The last year has no chord: its jump stands for it.
+-- Off the path is a cell that jumps there and back: the smaller of the two ways. Where the next year is not
+-- printed the way there is all that is known.
+cell as (
+
+    select
+        *,
+        case
+            when jump_after is null then jump
+            when jump * jump_after < 0 then sign(jump) * least(abs(jump), abs(jump_after))
+            else 0
+        end as distance,
+    from measured
+
+),
+
 off_path as (
 
     select
         *,
-        coalesce(r_log, jump) as distance,
-        abs(case when r_log is null then jump / jump_scale else r_log / path_scale end) as z,
+        abs(distance) / jump_scale as z,
     from cell
-    where abs(r_log) >= 3 * path_scale or (r_log is null and abs(jump) >= 3 * jump_scale)
+    where abs(distance) >= 3 * jump_scale
 
 ),
 
@@ -75,7 +95,7 @@ stepped_series as (
 
     select distinct series_no
     from cell
-    where abs(jump) > 1.3
+    where abs(growth) > 1.3
 
 ),
 
@@ -86,14 +106,17 @@ step as (
         cell.column_no,
         cell.year,
         cell.value,
-        series.growth_scale as s,
-        lag(cell.year) over series_years as year_1,
+        cell.growth_scale as s,
+        -- The unit of a whole column may change: of its common growth what is no power of ten is taken off.
         ln(cell.value / lag(cell.value) over series_years)
-        - series.growth_middle * (cell.year - lag(cell.year) over series_years) as log_step,
+        - (
+            cell.growth_middle
+            + cell.common_growth
+            - ln(10) * round(cell.common_growth / ln(10))
+        ) * (cell.year - lag(cell.year) over series_years) as log_step,
         cell.u / (2 * least(cell.value, lag(cell.value) over series_years)) as rounding,
     from cell
     inner join stepped_series on cell.series_no = stepped_series.series_no
-    inner join series on cell.series_no = series.series_no
     window series_years as (partition by cell.series_no order by cell.year)
 
 ),
@@ -122,8 +145,11 @@ unit_of_cell as (
         select
             *,
             coalesce(tens <> 0 and abs(log_step - tens * ln(10)) <= tolerance, false) as is_power,
-            coalesce(abs(log_step) > 1.3 and (tens = 0 or abs(log_step - tens * ln(10)) > tolerance), false)
-                as is_unexplained,
+            coalesce(
+                abs(log_step) > least(1.3, 6 * s + rounding)
+                and (tens = 0 or abs(log_step - tens * ln(10)) > tolerance),
+                false
+            ) as is_unexplained,
         from power_step
     ) as power_step
     window
@@ -368,14 +394,12 @@ cell_beside as (
         own.column_no,
         own.value,
         beside.value as value_beside,
-        coalesce(own.r_log, own.jump) as distance,
+        own.distance,
         abs(own.value - beside.value) <= 0.5 * own.u as is_equal,
-        -ln(pi() * own.path_scale) - ln(1 + power(coalesce(own.r_log, own.jump) / own.path_scale, 2))
-            as log_own,
-        -ln(pi() * beside.path_scale)
-        - ln(1 + power(
-            (ln(own.value / beside.value) + coalesce(beside.r_log, beside.jump)) / beside.path_scale, 2
-        )) as log_beside,
+        -ln(pi() * own.jump_scale) - ln(1 + power(own.distance / own.jump_scale, 2)) as log_own,
+        -ln(pi() * beside.jump_scale)
+        - ln(1 + power((ln(own.value / beside.value) + beside.distance) / beside.jump_scale, 2))
+            as log_beside,
         ln(own.value / own.u) as log_equal,
     from series_beside
     inner join cell as own
@@ -384,7 +408,7 @@ cell_beside as (
     inner join cell as beside
         on series_beside.series_no_beside = beside.series_no
             and series_beside.year = beside.year
-    where coalesce(own.r_log, own.jump) is not null
+    where own.distance is not null and beside.distance is not null
 
 ),
 
@@ -474,6 +498,8 @@ jump_beside as (
         sum(case when cell.year = jump.year + 2 then cell.jump end) as next_2,
         sum(case when cell.year = jump.year - 1 then cell.jump end) as before_1,
         coalesce(sum(case when cell.year = jump.year - 2 then cell.jump end), 0) as before_2,
+        -- After a value carried forward the series catches up.
+        bool_or(cell.year = jump.year - 1 and cell.growth = 0) as catches_up,
     from jump
     inner join cell
         on jump.series_no = cell.series_no
@@ -548,6 +574,7 @@ level_shift as (
             (jump.jump + before_1 + before_2) / jump.jump
         ) >= 0.5
         and next_1 + next_2 + before_1 is not null
+        and not catches_up
 
 ),
 

@@ -264,7 +264,6 @@ chance as (
         least(1, 2 * u / (s_d7_mean * 2.5066 + 1e-12)) as c_d7_mean,
         least(1, 2 * t_d7_share * u / (s_d7_share * 2.5066 + 1e-12)) as c_d7_share,
         least(1, 16 * u / (s_d8 * 2.5066 + 1e-12)) as c_d8,
-        s_log,
         local_variance / nullif(4 * s_log * s_log, 0) as variance_ratio,
         -- A repeated value belongs to D4 alone: it would also lie on every chord and mean.
         abs(r_d4) < u_pair / 2 as is_repeat,
@@ -358,9 +357,7 @@ final as (
         hit.kappa,
         hit.growth,
         hit.r_log,
-        hit.s_log,
         hit.variance_ratio,
-        hit.t_d3,
         {%- for d in ['d2', 'd3', 'd4', 'd5', 'd7_mean', 'd7_share', 'd8'] %}
             hit.r_{{ d }},
             hit.h_{{ d }}{% if d == 'd4' %} and cap.x is null as h_d4{% endif %},

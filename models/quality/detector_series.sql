@@ -1,5 +1,4 @@
--- What is usual for a series: its growth beyond the column's, and how far a cell lies from the log chord of
--- its neighbours.
+-- What is usual for a series: its growth beyond the column's, and how much that varies.
 with scan as (
 
     select * from {{ ref('detector_scan') }}
@@ -23,7 +22,6 @@ measured as (
         any_value(scan.vintage) as vintage,
         count(scan.growth) as n_growth,
         quantile_cont(scan.growth - column_year.common_growth, [0.25, 0.5, 0.75]) as quartiles,
-        any_value(scan.s_log) as own_path_scale,
     from scan
     inner join column_year
         on scan.column_no = column_year.column_no
@@ -48,7 +46,6 @@ column_scale as (
     select
         column_no,
         median(own_growth_scale) as growth_scale,
-        median(own_path_scale) as path_scale,
     from scaled
     group by column_no
 
@@ -64,7 +61,6 @@ select
     scaled.n_growth,
     scaled.growth_middle,
     greatest(scaled.own_growth_scale, 0.75 * column_scale.growth_scale, 0.001) as growth_scale,
-    greatest(scaled.own_path_scale, 0.75 * column_scale.path_scale, 0.001) as path_scale,
 from scaled
 inner join column_scale on scaled.column_no = column_scale.column_no
 where scaled.n_growth >= {{ var('detector_least_growth') }}
