@@ -218,8 +218,7 @@ def _score_cells(connection: duckdb.DuckDBPyConnection, root: Path, variables: d
                 end as p_tested,
                 min(year) over ({run}) as gap_first, max(year) over ({run}) as gap_last,
                 0.4 * ln(10) as half_power,
-                round(size / ln(10)) * ln(10) as power,
-                u / (2 * least(value_planted, value_clean)) as rounding
+                round(size / ln(10)) * ln(10) as power
             from joined
         ),
         judged as (
@@ -231,7 +230,7 @@ def _score_cells(connection: duckdb.DuckDBPyConnection, root: Path, variables: d
                     gap_first = first_printed + 2 and year = gap_last
                     or gap_last = last_printed - 2 and year = gap_first
                 ) as is_ambiguous,
-                exp(-sqrt(2) * (power - least(half_power, 4 * growth_scale + rounding)) / growth_scale)
+                exp(-sqrt(2) * (power - least(half_power, 4 * jump_scale)) / jump_scale)
                     as slip_chance,
                 exp(-sqrt(2) * (size / jump_scale - {POWER_MARGIN})) * 4 * u / value_planted as total_chance,
                 exp(-sqrt(2) * (size / jump_scale - {POWER_MARGIN})) as shift_chance
@@ -255,7 +254,7 @@ def _score_cells(connection: duckdb.DuckDBPyConnection, root: Path, variables: d
                         end
                 when defect = 'unit_slip' then
                     value > 0 and power > 0 and slip_chance <= {values["detector_jump_chance"]}
-                    and {POWER_MARGIN} * growth_scale + rounding <= half_power
+                    and 2 * {POWER_MARGIN} * jump_scale <= half_power
                 when defect = 'province_total' then
                     region_code <> province_code and total_chance <= {values["detector_jump_chance"]}
                     and size >= (3 + {POWER_MARGIN}) * jump_scale

@@ -106,7 +106,6 @@ step as (
         cell.column_no,
         cell.year,
         cell.value,
-        cell.growth_scale as s,
         -- The unit of a whole column may change: of its common growth what is no power of ten is taken off.
         ln(cell.value / lag(cell.value) over series_years)
         - (
@@ -114,7 +113,8 @@ step as (
             + cell.common_growth
             - ln(10) * round(cell.common_growth / ln(10))
         ) * (cell.year - lag(cell.year) over series_years) as log_step,
-        cell.u / (2 * least(cell.value, lag(cell.value) over series_years)) as rounding,
+        cell.u / least(cell.value, lag(cell.value) over series_years) as unit_share,
+        cell.growth_scale,
     from cell
     inner join stepped_series on cell.series_no = stepped_series.series_no
     window series_years as (partition by cell.series_no order by cell.year)
@@ -126,8 +126,13 @@ power_step as (
     select
         *,
         round(log_step / ln(10)) as tens,
-        least(0.4 * ln(10), 4 * s + rounding) as tolerance,
-    from step
+        least(0.4 * ln(10), 4 * s) as tolerance,
+    from (
+        select
+            *,
+            sqrt(power(growth_scale, 2) + power(unit_share, 2)) as s,
+        from step
+    ) as step
 
 ),
 
@@ -146,7 +151,7 @@ unit_of_cell as (
             *,
             coalesce(tens <> 0 and abs(log_step - tens * ln(10)) <= tolerance, false) as is_power,
             coalesce(
-                abs(log_step) > least(1.3, 6 * s + rounding)
+                abs(log_step) > least(1.3, 6 * s)
                 and (tens = 0 or abs(log_step - tens * ln(10)) > tolerance),
                 false
             ) as is_unexplained,
