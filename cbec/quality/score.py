@@ -217,8 +217,9 @@ def _score_cells(connection: duckdb.DuckDBPyConnection, root: Path, variables: d
                     else p
                 end as p_tested,
                 min(year) over ({run}) as gap_first, max(year) over ({run}) as gap_last,
-                0.4 * ln(10) as half_power,
-                round(size / ln(10)) * ln(10) as power
+                round(size / ln(10)) * ln(10) as power,
+                case when size > 2 * ln(10) then 0.4 * ln(10) else least(0.4 * ln(10), 4 * jump_scale) end
+                    as slip_tolerance
             from joined
         ),
         judged as (
@@ -230,7 +231,7 @@ def _score_cells(connection: duckdb.DuckDBPyConnection, root: Path, variables: d
                     gap_first = first_printed + 2 and year = gap_last
                     or gap_last = last_printed - 2 and year = gap_first
                 ) as is_ambiguous,
-                exp(-sqrt(2) * (power - least(half_power, 4 * jump_scale)) / jump_scale)
+                exp(-sqrt(2) * (power - slip_tolerance) / jump_scale)
                     as slip_chance,
                 exp(-sqrt(2) * (size / jump_scale - {POWER_MARGIN})) * 4 * u / value_planted as total_chance,
                 exp(-sqrt(2) * (size / jump_scale - {POWER_MARGIN})) as shift_chance
@@ -250,11 +251,11 @@ def _score_cells(connection: duckdb.DuckDBPyConnection, root: Path, variables: d
                             when n_tested = 1 and defect <> 'spline' then p_largest <= alone_chance
                             when n_tested > 1 then
                                 n_tested * power(p_largest, (n_tested + 1) / 2.0)
-                                <= {values["detector_decidable_chance"]}
+                                <= {values["detector_column_budget"]}
                         end
                 when defect = 'unit_slip' then
                     value > 0 and power > 0 and slip_chance <= {values["detector_jump_chance"]}
-                    and 2 * {POWER_MARGIN} * jump_scale <= half_power
+                    and 2 * {POWER_MARGIN} * jump_scale <= slip_tolerance
                 when defect = 'province_total' then
                     region_code <> province_code and total_chance <= {values["detector_jump_chance"]}
                     and size >= (3 + {POWER_MARGIN}) * jump_scale

@@ -132,7 +132,7 @@ run_with_ends as (
         detector_column.filled_share,
         case
             when run.run_length = 1 then detector_column.decidable_chance
-            else {{ var('detector_decidable_chance') }}
+            else {{ var('detector_column_budget') }}
         end as decidable_chance,
     from run
     inner join detector_column
@@ -512,6 +512,37 @@ on_path as (
 
 ),
 
+-- A level shift beside a cell that is doubtful itself may be that cell's doing: after a fill a series catches
+-- up, after a foreign row it returns.
+doubtful as (
+
+    select
+        series_no,
+        year,
+    from on_path
+    where may_flag and is_decidable and local_fdr <= {{ var('detector_local_fdr') }} and detector <> 'D9B'
+    union all
+    select
+        series_no,
+        year,
+    from off_path
+    where detector <> 'D16' and is_decidable and local_fdr <= {{ var('detector_local_fdr') }}
+
+),
+
+beside_doubtful as (
+
+    select distinct
+        off_path.series_no,
+        off_path.year,
+    from off_path
+    inner join doubtful
+        on off_path.series_no = doubtful.series_no
+            and doubtful.year between off_path.year - 1 and off_path.year + 1
+    where off_path.detector = 'D16'
+
+),
+
 joined as (
 
     select
@@ -522,22 +553,25 @@ joined as (
     from on_path
     union all
     select
-        series_no,
-        column_no,
-        year,
-        detector,
-        rule,
-        chance,
-        run_length,
-        run_first,
-        run_last,
-        local_fdr,
-        is_decidable,
-        true as may_flag,
-        statistic,
-        reference_value,
-        reference,
+        off_path.series_no,
+        off_path.column_no,
+        off_path.year,
+        off_path.detector,
+        off_path.rule,
+        off_path.chance,
+        off_path.run_length,
+        off_path.run_first,
+        off_path.run_last,
+        off_path.local_fdr,
+        off_path.is_decidable,
+        off_path.detector <> 'D16' or beside_doubtful.year is null as may_flag,
+        off_path.statistic,
+        off_path.reference_value,
+        off_path.reference,
     from off_path
+    left join beside_doubtful
+        on off_path.series_no = beside_doubtful.series_no
+            and off_path.year = beside_doubtful.year
 
 ),
 

@@ -126,7 +126,8 @@ power_step as (
     select
         *,
         round(log_step / ln(10)) as tens,
-        least(0.4 * ln(10), 4 * s) as tolerance,
+        -- A factor near ten may be something else, a factor of 10,000 hardly.
+        case when abs(log_step) > 2 * ln(10) then 0.4 * ln(10) else least(0.4 * ln(10), 4 * s) end as tolerance,
     from (
         select
             *,
