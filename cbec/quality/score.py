@@ -45,8 +45,8 @@ def detector_score_table(
 ) -> pd.DataFrame:
     """One row per scope and what it names, columns COLUMNS, in a fixed order.
 
-    Reads detector_scan, detector_column, detector_series, detector_evidence, detector_exemption and demo_truth
-    of the connection; demo_truth has region_code, year, indicator_id, defect, run_length, is_row, is_changed,
+    Reads detector_scan, detector_column, detector_column_year, detector_series, detector_evidence,
+    detector_exemption and demo_truth of the connection; demo_truth has region_code, year, indicator_id, defect, run_length, is_row, is_changed,
     value_clean and value_planted. root is the project folder, for the vars of dbt_project.yml, which variables
     override.
 
@@ -58,8 +58,9 @@ def detector_score_table(
     defect. NULL where not applicable.
 
     Decidable is judged from the series and the printed unit, never from the hit. A fill: the chance of its
-    path in a clean cell is at most detector_decidable_chance (a column's own limit for one cell, p^((k + 1) / 2)
-    for k) and detector_cell_chance for each; or four decimals more than the column. A misprint: its size
+    path in a clean cell is at most the column's limit (detector_column.decidable_chance); for k cells
+    k p^((k + 1) / 2) is at most detector_column_budget and p at most detector_local_fdr; or it shows four decimals
+    more than the column. A misprint: its size
     exceeds what its detector asks for by 1.645 scales of the series. A jump counts once, in its first year.
     """
     _score_cells(connection, root, variables or {})
@@ -165,6 +166,12 @@ def _score_cells(connection: duckdb.DuckDBPyConnection, root: Path, variables: d
         edge as (
             select series_no, min(year) as first_printed, max(year) as last_printed from detector_scan group by all
         ),
+        around as (
+            select series_no, year, count(growth) over (
+                partition by series_no order by year range between 1 preceding and 2 following
+            ) as n_growth
+            from detector_scan
+        ),
         flagged as (
             select region_code, year, indicator_id, list(distinct detector) filter (where is_flagged) as detectors
             from detector_evidence where region_level = 'prefecture' group by all
@@ -182,7 +189,7 @@ def _score_cells(connection: duckdb.DuckDBPyConnection, root: Path, variables: d
             select scan.region_code, scan.province_code, scan.year, scan.indicator_id, scan.u, scan.value,
                 truth.defect, coalesce(truth.is_row, false) as is_row, truth.anchor, truth.value_clean,
                 truth.value_planted, truth.first_year, coalesce(truth.is_changed, false) as is_changed,
-                truth.run_length, edge.first_printed, edge.last_printed, scan.growth,
+                truth.run_length, edge.first_printed, edge.last_printed, around.n_growth,
                 scan.decimals - scan.column_decimals >= {values["detector_unrounded_decimals"]} as is_unrounded,
                 coalesce(abs(scan.r_d4) < scan.u / 2, false) as is_repeat, scan.p_d4,
                 coalesce(abs(scan.r_d4) < scan.u / 2 and not scan.h_d4, false) as is_cap,
@@ -191,7 +198,7 @@ def _score_cells(connection: duckdb.DuckDBPyConnection, root: Path, variables: d
                 limits.decidable_chance as alone_chance,
                 case when truth.value_planted > 0 and truth.value_clean > 0
                     then abs(ln(truth.value_planted / truth.value_clean)) end as size,
-                sqrt(
+                column_year.spread_factor * sqrt(
                     power(series.growth_scale, 2) + power(scan.u / nullif(least(truth.value_planted, truth.value_clean), 0), 2)
                 ) as jump_scale, series.growth_scale, exempted.year is not null as is_exempt,
                 coalesce(flagged.detectors, []) as detectors
@@ -202,6 +209,9 @@ def _score_cells(connection: duckdb.DuckDBPyConnection, root: Path, variables: d
             ) as limits using (column_no)
             left join truth using (region_code, year, indicator_id)
             left join detector_series as series using (series_no)
+            left join detector_column_year as column_year on scan.column_no = column_year.column_no
+                and scan.year = column_year.year
+            left join around using (series_no, year)
             left join flagged using (region_code, year, indicator_id)
             left join exempted using (region_code, year, indicator_id)
             where scan.region_level = 'prefecture'
@@ -246,7 +256,7 @@ def _score_cells(connection: duckdb.DuckDBPyConnection, root: Path, variables: d
                     or not is_row and not is_ambiguous and is_repeat and p_tested is null
                         and defect <> 'spline' and p_d4 <= alone_chance
                     or not is_row and not is_ambiguous and not (is_repeat and p_tested is null and defect <> 'spline')
-                        and p_largest <= {values["detector_cell_chance"]}
+                        and p_largest <= {values["detector_local_fdr"]}
                         and case
                             when n_tested = 1 and defect <> 'spline' then p_largest <= alone_chance
                             when n_tested > 1 then
@@ -262,7 +272,7 @@ def _score_cells(connection: duckdb.DuckDBPyConnection, root: Path, variables: d
                 when defect = 'shifted_row' then size >= (3 + {POWER_MARGIN}) * jump_scale
                 when defect = 'boundary_jump' then
                     shift_chance <= {values["detector_jump_chance"]}
-                    and year between first_printed + 2 and last_printed - 2
+                    and n_growth = 4
             end, false) as is_decidable_by_path, is_decidable_by_path or coalesce(
                 is_unrounded and is_changed and not is_exempt, false
             ) as is_decidable

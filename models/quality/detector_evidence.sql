@@ -240,8 +240,8 @@ path as (
         run_first,
         run_last,
         1 / (1 + filled_share / (1 - filled_share) / greatest(chance, 1e-12)) as local_fdr,
-        -- A run flags all its cells at once.
-        chance * run_length <= decidable_chance and largest_p <= {{ var('detector_cell_chance') }}
+        -- A run flags all its cells at once, and the cell at its end is met by accident as often as p.
+        chance * run_length <= decidable_chance and largest_p <= {{ var('detector_local_fdr') }}
             as is_decidable,
         case
             -- Of the two cells beside a cubic that reaches an end of the series one is its anchor, and the

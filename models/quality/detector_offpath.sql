@@ -50,7 +50,8 @@ measured as (
         scan.growth - 2 * scan.r_log - coalesce(year_after.common_growth, 0) - series.growth_middle
             as jump_after,
         -- A printed unit is a step that a small figure takes by itself.
-        sqrt(power(series.growth_scale, 2) + power(scan.u * greatest(1, exp(scan.growth)) / scan.value, 2))
+        column_year.spread_factor
+        * sqrt(power(series.growth_scale, 2) + power(scan.u * greatest(1, exp(scan.growth)) / scan.value, 2))
             as jump_scale,
     from scan
     inner join series on scan.series_no = series.series_no
@@ -514,6 +515,37 @@ jump_beside as (
 
 ),
 
+lasting_jump as (
+
+    select jump.*
+    from jump
+    inner join jump_beside
+        on jump.series_no = jump_beside.series_no
+            and jump.year = jump_beside.year
+    -- Each partial sum keeps at least half of the jump.
+    where least(
+            (jump.jump + next_1) / jump.jump,
+            (jump.jump + next_1 + next_2) / jump.jump,
+            (jump.jump + before_1) / jump.jump,
+            (jump.jump + before_1 + before_2) / jump.jump
+        ) >= 0.5
+        and next_1 + next_2 + before_1 is not null
+        and not catches_up
+
+),
+
+-- A year in which many cities jump is a revision of the column, no city's own boundary.
+jump_of_column as (
+
+    select
+        column_no,
+        year,
+        count(*) as n_jumps,
+    from lasting_jump
+    group by column_no, year
+
+),
+
 -- Jumps of three to five scales, against what the Laplace tail says of them.
 jump_calibration as (
 
@@ -558,29 +590,30 @@ level_shift as (
         'D16' as detector,
         'LEVEL_SHIFT' as rule,
         jump.jump as statistic,
-        least(1, jump_calibration.factor * exp(-sqrt(2) * abs(jump.jump) / jump.jump_scale)) as chance,
+        greatest(
+            least(1, jump_calibration.factor * exp(-sqrt(2) * abs(jump.jump) / jump.jump_scale)),
+            case
+                when jump_of_column.n_jumps > {{ var('detector_jump_share') }} * column_year.n_growth + 1
+                    then jump_of_column.n_jumps / cast(column_year.n_growth as double)
+                else 0
+            end
+        ) as chance,
         1 as run_length,
         jump.year as run_first,
         jump.year as run_last,
         jump.value * exp(-jump.jump) as reference_value,
         division_change.description as reference,
-    from jump
-    inner join jump_beside
-        on jump.series_no = jump_beside.series_no
-            and jump.year = jump_beside.year
+    from lasting_jump as jump
     inner join jump_calibration on jump.column_no = jump_calibration.column_no
+    inner join jump_of_column
+        on jump.column_no = jump_of_column.column_no
+            and jump.year = jump_of_column.year
+    inner join column_year
+        on jump.column_no = column_year.column_no
+            and jump.year = column_year.year
     left join division_change
         on jump.series_no = division_change.series_no
             and jump.year = division_change.year
-    -- Each partial sum keeps at least half of the jump.
-    where least(
-            (jump.jump + next_1) / jump.jump,
-            (jump.jump + next_1 + next_2) / jump.jump,
-            (jump.jump + before_1) / jump.jump,
-            (jump.jump + before_1 + before_2) / jump.jump
-        ) >= 0.5
-        and next_1 + next_2 + before_1 is not null
-        and not catches_up
 
 ),
 
