@@ -18,6 +18,7 @@ DETECTOR_MODELS = (
     "detector_column",
     "detector_column_year",
     "detector_series",
+    "detector_trend",
     "detector_offpath",
     "detector_evidence",
 )
@@ -32,7 +33,9 @@ def render_model(root: Path, name: str, *, variables: dict[str, Any] | None = No
     declared = yaml.safe_load((root / "dbt_project.yml").read_text(encoding="utf-8"))["vars"]
     values = declared | (variables or {})
     (path,) = list((root / "models").rglob(f"{name}.sql")) or [root / f"models/{name}.sql"]
-    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False)
+    environment = jinja2.Environment(
+        undefined=jinja2.StrictUndefined, autoescape=False, extensions=["jinja2.ext.do"]
+    )
     macros = (root / "macros/dialect.sql").read_text(encoding="utf-8").replace("default__", "")
     # Of a dispatched pair the default is the DuckDB one; the dispatcher itself has no meaning outside dbt.
     kept = [part for part in macros.split("{% macro ")[1:] if "adapter.dispatch" not in part]

@@ -21,6 +21,12 @@ off_path as (
 
 ),
 
+trend as (
+
+    select * from {{ ref('detector_trend') }}
+
+),
+
 exemption as (
 
     select * from {{ ref('detector_exemption') }}
@@ -499,10 +505,49 @@ pooled_column as (
 
 ),
 
+-- D8, weak: four second differences of the log in a row whose mean square is below a twentieth of the series'
+-- own, P(chi2_4 < 4 v) = 1 - e^(-2 v) (1 + 2 v). Calm years exist: it stands beside other evidence and never flags.
+calm as (
+
+    select
+        scan.series_no,
+        scan.column_no,
+        scan.year,
+        'D8' as detector,
+        'VARIANCE' as rule,
+        1 - exp(-2 * scan.variance_ratio) * (1 + 2 * scan.variance_ratio) as chance,
+        4 as run_length,
+        scan.year - 2 as run_first,
+        scan.year + 1 as run_last,
+        1.0 as local_fdr,
+        false as is_decidable,
+        false as may_flag,
+    from scan
+    where scan.variance_ratio < {{ var('detector_variance_ratio') }}
+
+),
+
 on_path as (
 
     select * from path
     where chance <= 0.1
+    union all
+    select
+        series_no,
+        column_no,
+        year,
+        detector,
+        rule,
+        chance,
+        run_length,
+        run_first,
+        run_last,
+        local_fdr,
+        is_decidable,
+        may_flag,
+    from trend
+    union all
+    select * from calm
     union all
     select * from precise
     union all
@@ -597,6 +642,7 @@ described as (
             when 'D7_MEAN' then scan.r_d7_mean
             when 'D7_SHARE' then scan.r_d7_share
             when 'D8' then scan.r_d8
+            when 'VARIANCE' then scan.variance_ratio
             else joined.statistic
         end as statistic,
         joined.reference_value,
