@@ -20,6 +20,7 @@ DETECTOR_MODELS = (
     "detector_series",
     "detector_trend",
     "detector_offpath",
+    "detector_pooled",
     "detector_evidence",
 )
 SEEDS = ("region", "indicator", "detector_exemption", "region_change")

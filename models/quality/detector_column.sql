@@ -23,7 +23,10 @@ counted as (
             round(sum(
                 0
                 {%- for d in ['d2', 'd3', 'd4', 'd5', 'd7_mean', 'd7_share', 'd8'] %}
-                    + case when p_{{ d }} <= {{ level }} * {{ var('detector_decidable_chance') }} then p_{{ d }} else 0 end
+                    + case
+                        when p_{{ d }} <= {{ level }} * {{ var('detector_decidable_chance') }} then p_{{ d }}
+                        else 0
+                    end
                 {%- endfor %}
             ), 9) as expected_{{ loop.index }},
         {%- endfor %}
@@ -49,7 +52,8 @@ budgeted as (
         *,
         {{ var('detector_decidable_chance') }} * case
             {%- for level in levels[:-1] %}
-                when expected_{{ loop.index }} <= {{ var('detector_column_budget') }} * n_cells then {{ level }}
+                when expected_{{ loop.index }} <= {{ var('detector_column_budget') }} * n_cells
+                    then {{ level }}
             {%- endfor %}
             else {{ levels[-1] }}
         end as decidable_chance,

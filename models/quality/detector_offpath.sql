@@ -122,19 +122,38 @@ step as (
 
 ),
 
+scaled_step as (
+
+    select
+        *,
+        sqrt(power(growth_scale, 2) + power(unit_share, 2)) as s,
+    from step
+
+),
+
 power_step as (
 
     select
         *,
         round(log_step / ln(10)) as tens,
         -- A factor near ten may be something else, a factor of 10,000 hardly.
-        case when abs(log_step) > 2 * ln(10) then 0.4 * ln(10) else least(0.4 * ln(10), 4 * s) end as tolerance,
-    from (
-        select
-            *,
-            sqrt(power(growth_scale, 2) + power(unit_share, 2)) as s,
-        from step
-    ) as step
+        case when abs(log_step) > 2 * ln(10) then 0.4 * ln(10) else least(0.4 * ln(10), 4 * s) end
+            as tolerance,
+    from scaled_step
+
+),
+
+judged_step as (
+
+    select
+        *,
+        coalesce(tens <> 0 and abs(log_step - tens * ln(10)) <= tolerance, false) as is_power,
+        coalesce(
+            abs(log_step) > least(1.3, 6 * s)
+            and (tens = 0 or abs(log_step - tens * ln(10)) > tolerance),
+            false
+        ) as is_unexplained,
+    from power_step
 
 ),
 
@@ -148,17 +167,7 @@ unit_of_cell as (
         count(*) filter (where is_unexplained) over series_all as n_unexplained,
         max(case when is_power then exp(-sqrt(2) * (abs(tens) * ln(10) - tolerance) / s) end) over series_all
             as chance,
-    from (
-        select
-            *,
-            coalesce(tens <> 0 and abs(log_step - tens * ln(10)) <= tolerance, false) as is_power,
-            coalesce(
-                abs(log_step) > least(1.3, 6 * s)
-                and (tens = 0 or abs(log_step - tens * ln(10)) > tolerance),
-                false
-            ) as is_unexplained,
-        from power_step
-    ) as power_step
+    from judged_step
     window
         series_years as (partition by series_no order by year),
         series_all as (partition by series_no)
@@ -201,7 +210,8 @@ slipped as (
     select
         unit_of_cell.*,
         unit_of_segment.slip,
-        count(*) over (partition by unit_of_cell.column_no, unit_of_cell.year, unit_of_segment.slip) as n_alike,
+        count(*) over (partition by unit_of_cell.column_no, unit_of_cell.year, unit_of_segment.slip)
+            as n_alike,
     from unit_of_cell
     inner join unit_of_segment
         on unit_of_cell.series_no = unit_of_segment.series_no
@@ -258,6 +268,16 @@ off_path_city as (
 
 ),
 
+wanted as (
+
+    select distinct
+        column_no,
+        province_code,
+        year,
+    from off_path_city
+
+),
+
 sum_of_cities as (
 
     select
@@ -267,7 +287,7 @@ sum_of_cities as (
         round(sum(scan.value), 9) as total,
         count(*) as n_cities,
     from scan
-    inner join (select distinct column_no, province_code, year from off_path_city) as wanted
+    inner join wanted
         on scan.column_no = wanted.column_no
             and scan.province_code = wanted.province_code
             and scan.year = wanted.year
@@ -336,13 +356,23 @@ row_off_path as (
 
 ),
 
+page_row as (
+
+    select distinct
+        region_level,
+        vintage,
+        region_code,
+    from series
+
+),
+
 page as (
 
     select
         *,
         lag(region_code) over page_rows as row_above,
         lead(region_code) over page_rows as row_below,
-    from (select distinct region_level, vintage, region_code from series)
+    from page_row
     window page_rows as (partition by region_level, vintage order by region_code)
 
 ),
@@ -633,7 +663,10 @@ select
     *,
     case
         when detector = 'D14' then chance
-        else 1 / (1 + {{ var('detector_least_prior') }} / (1 - {{ var('detector_least_prior') }}) / greatest(chance, 1e-12))
+        else 1 / (
+            1 + {{ var('detector_least_prior') }} / (1 - {{ var('detector_least_prior') }})
+            / greatest(chance, 1e-12)
+        )
     end as local_fdr,
     detector = 'D14' or chance <= {{ var('detector_jump_chance') }} as is_decidable,
 from joined

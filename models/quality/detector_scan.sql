@@ -210,10 +210,9 @@ residual as (
         -- Mean square of the four second differences of the log over six years.
         case
             when least(x, x_1, x_2, x_3, x_n1, x_n2) > 0
-                then (
-                        power(ln(x_1 / x_2 * x_3 / x_2), 2) + power(ln(x / x_1 * x_2 / x_1), 2)
-                        + power(ln(x_n1 / x * x_1 / x), 2) + power(ln(x_n2 / x_n1 * x / x_n1), 2)
-                    ) / 4
+                then
+                    power(ln(x_1 / x_2 * x_3 / x_2), 2) / 4 + power(ln(x / x_1 * x_2 / x_1), 2) / 4
+                    + power(ln(x_n1 / x * x_1 / x), 2) / 4 + power(ln(x_n2 / x_n1 * x / x_n1), 2) / 4
         end as local_variance,
         -- How far rounding moves a filled cell from its path, in u: its own half unit, and the half units
         -- of filled neighbours as the path magnifies them.

@@ -181,5 +181,11 @@ inner join detector_column on met.column_no = detector_column.column_no
 inner join scan
     on met.series_no = scan.series_no
         and scan.year between met.year - met.h + 1 and met.year
+-- A chord that ends with the series is D2's and D3's: there the last year is the anchor more often than not.
+inner join scan as last_fitted
+    on met.series_no = last_fitted.series_no
+        and met.year - met.h = last_fitted.year
 where met.chance <= 0.1
+    and not coalesce(last_fitted.h_d2, false)
+    and not coalesce(last_fitted.h_d3, false)
 order by series_no, year
