@@ -663,10 +663,10 @@ select
     *,
     case
         when detector = 'D14' then chance
-        else 1 / (
-            1 + {{ var('detector_least_prior') }} / (1 - {{ var('detector_least_prior') }})
-            / greatest(chance, 1e-12)
-        )
+        else
+            chance / (
+                chance + {{ var('detector_least_prior') }} / (1 - {{ var('detector_least_prior') }})
+            )
     end as local_fdr,
     detector = 'D14' or chance <= {{ var('detector_jump_chance') }} as is_decidable,
 from joined
