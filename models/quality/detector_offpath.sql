@@ -1,8 +1,7 @@
 -- D13 to D16: cells that are far off their own path, and what explains it.
 --
--- A jump is growth less the column's and the series' own; r_log is the distance from the log chord of the
--- neighbours. Both are compared with the series' own scale s, with the Laplace tail
--- P(|r| > z s) = exp(-sqrt(2) z), because years of change are more frequent than a normal says.
+-- A jump is growth less the column's and the series' own, compared with the series' own scale s by the Laplace
+-- tail, P(|jump| > z s) = exp(-sqrt(2) z), because years of change are more frequent than a normal says.
 with scan as (
 
     select * from {{ ref('detector_scan') }}
@@ -47,7 +46,7 @@ measured as (
         series.growth_middle,
         series.growth_scale,
         scan.growth - column_year.common_growth - series.growth_middle as jump,
-        scan.growth - 2 * scan.r_log - coalesce(year_after.common_growth, 0) - series.growth_middle
+        scan.growth_next - coalesce(year_after.common_growth, 0) - series.growth_middle
             as jump_after,
         -- A printed unit is a step that a small figure takes by itself.
         column_year.spread_factor
@@ -72,7 +71,7 @@ cell as (
     select
         *,
         case
-            when jump_after is null then jump
+            when jump is null or jump_after is null then jump
             when jump * jump_after < 0 then sign(jump) * least(abs(jump), abs(jump_after))
             else 0
         end as distance,

@@ -164,6 +164,19 @@ neighbours as (
 
 ),
 
+grown as (
+
+    select
+        *,
+        case when x_2 > 0 and x_3 > 0 then ln(x_2 / x_3) end as growth_2,
+        case when x_1 > 0 and x_2 > 0 then ln(x_1 / x_2) end as growth_1,
+        case when x > 0 and x_1 > 0 then ln(x / x_1) end as growth,
+        case when x_n1 > 0 and x > 0 then ln(x_n1 / x) end as growth_next,
+        case when x_n2 > 0 and x_n1 > 0 then ln(x_n2 / x_n1) end as growth_n2,
+    from neighbours
+
+),
+
 -- Means and shares are looked for where a province and year have at least four cities in the column: in a
 -- province of one city the share hardly moves by nature.
 group_mean as (
@@ -194,7 +207,7 @@ residual as (
         neighbours.is_last,
         -- Second difference of the level and, in units of the value, of its logarithm.
         x_n1 - 2 * x + x_1 as r_d2,
-        case when x > 0 and x_1 > 0 and x_n1 > 0 then x * (ln(x_n1) - 2 * ln(x) + ln(x_1)) end as r_d3,
+        x * (growth_next - growth) as r_d3,
         x - x_1 as r_d4,
         case
             when abs(x - (x_1 + x_2) / 2) <= coalesce(abs(x - (x_1 + x_2 + x_3) / 3), 1e300)
@@ -205,15 +218,14 @@ residual as (
         case when province_1 > 0 and group_mean.n_cities >= 4 then x - province_value * x_1 / province_1 end
             as r_d7_share,
         x_n2 - 4 * x_n1 + 6 * x - 4 * x_1 + x_2 as r_d8,
-        case when x > 0 and x_1 > 0 then ln(x / x_1) end as growth,
-        case when x > 0 and x_1 > 0 and x_n1 > 0 then ln(x * x / x_1 / x_n1) / 2 end as r_log,
+        growth,
+        growth_next,
         -- Mean square of the four second differences of the log over six years.
-        case
-            when least(x, x_1, x_2, x_3, x_n1, x_n2) > 0
-                then
-                    power(ln(x_1 / x_2 * x_3 / x_2), 2) / 4 + power(ln(x / x_1 * x_2 / x_1), 2) / 4
-                    + power(ln(x_n1 / x * x_1 / x), 2) / 4 + power(ln(x_n2 / x_n1 * x / x_n1), 2) / 4
-        end as local_variance,
+        (
+            (growth_1 - growth_2) * (growth_1 - growth_2) + (growth - growth_1) * (growth - growth_1)
+            + (growth_next - growth) * (growth_next - growth)
+            + (growth_n2 - growth_next) * (growth_n2 - growth_next)
+        ) / 4 as local_variance,
         -- How far rounding moves a filled cell from its path, in u: its own half unit, and the half units
         -- of filled neighbours as the path magnifies them.
         1 + greatest(1, case when x > 0 and x_1 > 0 and x_n1 > 0 then greatest(x / x_1, x / x_n1) end) / 2
@@ -221,7 +233,7 @@ residual as (
         greatest(1, (1 + case when province_1 > 0 then province_value / province_1 end) / 2) as t_d7_share,
         power(10, -least(column_decimals, greatest(decimals, decimals_1, decimals_n1))) as u,
         power(10, -least(column_decimals, greatest(decimals, decimals_1))) as u_pair,
-    from neighbours
+    from grown as neighbours
     left join group_mean
         on neighbours.column_no = group_mean.column_no
             and neighbours.province_no = group_mean.province_no
@@ -242,7 +254,7 @@ series_scale as (
         quantile_cont(abs(r_d7_mean), 0.75) / 1.1503 as s_d7_mean,
         quantile_cont(abs(r_d7_share), 0.75) / 1.1503 as s_d7_share,
         quantile_cont(abs(r_d8), 0.75) / 1.1503 as s_d8,
-        quantile_cont(abs(r_log), 0.75) / 1.1503 as s_log,
+        quantile_cont(abs(growth_next - growth), 0.75) / 1.1503 as s_log,
     from residual
     group by series_no
 
@@ -263,7 +275,7 @@ chance as (
         least(1, 2 * u / (s_d7_mean * 2.5066 + 1e-12)) as c_d7_mean,
         least(1, 2 * t_d7_share * u / (s_d7_share * 2.5066 + 1e-12)) as c_d7_share,
         least(1, 16 * u / (s_d8 * 2.5066 + 1e-12)) as c_d8,
-        local_variance / nullif(4 * s_log * s_log, 0) as variance_ratio,
+        local_variance / nullif(s_log * s_log, 0) as variance_ratio,
         -- A repeated value belongs to D4 alone: it would also lie on every chord and mean.
         abs(r_d4) < u_pair / 2 as is_repeat,
     from residual
@@ -355,7 +367,7 @@ final as (
         hit.u,
         hit.kappa,
         hit.growth,
-        hit.r_log,
+        hit.growth_next,
         hit.variance_ratio,
         {%- for d in ['d2', 'd3', 'd4', 'd5', 'd7_mean', 'd7_share', 'd8'] %}
             hit.r_{{ d }},
