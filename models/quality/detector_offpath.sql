@@ -79,13 +79,27 @@ cell as (
 
 ),
 
-off_path as (
+far as (
 
     select
         *,
         abs(distance) / jump_scale as z,
     from cell
     where abs(distance) >= 3 * jump_scale
+
+),
+
+-- A last way that takes back the year before is that year's return.
+off_path as (
+
+    select far.*
+    from far
+    left join far as year_before
+        on far.series_no = year_before.series_no
+            and far.year - 1 = year_before.year
+    where far.jump_after is not null
+        or year_before.year is null
+        or far.distance * year_before.distance > 0
 
 ),
 
@@ -563,7 +577,7 @@ lasting_jump as (
 
 ),
 
--- A year in which many cities jump is a revision of the column, no city's own boundary.
+-- A boundary moves two or three cities; a year in which many jump is a revision of the column.
 jump_of_column as (
 
     select
@@ -622,7 +636,7 @@ level_shift as (
         greatest(
             least(1, jump_calibration.factor * exp(-sqrt(2) * abs(jump.jump) / jump.jump_scale)),
             case
-                when jump_of_column.n_jumps > {{ var('detector_jump_share') }} * column_year.n_growth + 1
+                when jump_of_column.n_jumps > {{ var('detector_jump_share') }} * column_year.n_growth + 2
                     then jump_of_column.n_jumps / cast(column_year.n_growth as double)
                 else 0
             end
