@@ -46,27 +46,27 @@ def detector_score_table(
     """One row per scope and what it names, columns COLUMNS, in a fixed order.
 
     Reads detector_scan, detector_column, detector_column_year, detector_series, detector_evidence,
-    detector_exemption and demo_truth of the connection; demo_truth has region_code, year, indicator_id, defect, run_length, is_row, is_changed,
-    value_clean and value_planted. root is the project folder, for the vars of dbt_project.yml, which variables
-    override.
+    detector_exemption and demo_truth of the connection; demo_truth has region_code, year, indicator_id,
+    defect, run_length, is_row, is_changed, value_clean and value_planted. root is the project folder, for the
+    vars of dbt_project.yml, which variables override.
 
     scope: `defect` (cells filled or misprinted one by one, found by any detector), `indicator` (the same by
-    indicator, with false flags of all detectors together), `detector` (found by the detector itself) and `row`
-    (whole city-years, D9 for fills and D14 for shifted rows). n_found counts decidable ones; recall is
+    indicator, with false flags of all detectors together), `detector` (found by the detector itself) and
+    `row` (whole city-years, D9 for fills and D14 for shifted rows). n_found counts decidable ones; recall is
     n_found / n_decidable (0 to 1); n_clean counts cells (rows, for `row`) without any defect;
-    false_per_1000 is 1000 n_flagged_clean / n_clean; precision is the share of flagged cells (rows) that have a
-    defect. NULL where not applicable.
+    false_per_1000 is 1000 n_flagged_clean / n_clean; precision is the share of flagged cells (rows) that have
+    a defect. NULL where not applicable.
 
     Decidable is judged from the series and the printed unit, never from the hit. A fill: the chance of its
     path in a clean cell is at most the column's limit (detector_column.decidable_chance); for k cells
-    k p^((k + 1) / 2) is at most detector_column_budget and p at most detector_local_fdr; or it shows four decimals
-    more than the column. A misprint: its size
-    exceeds what its detector asks for by 1.645 scales of the series. A jump counts once, in its first year.
+    k p^((k + 1) / 2) is at most detector_column_budget and p at most detector_local_fdr; or it shows four
+    decimals more than the column. A misprint: its size exceeds what its detector asks for by 1.645 scales of
+    the series. A jump counts once, in its first year.
     """
     _score_cells(connection, root, variables or {})
     _score_rows(connection)
     table = connection.sql(
-        f"""
+        """
         with cell as (
             select * from scored where not is_row
         ),
@@ -87,7 +87,9 @@ def detector_score_table(
         of_detector as (
             select planted.detector, count(*) as n_planted,
                 count(*) filter (where is_decidable_by_path) as n_decidable,
-                count(*) filter (where is_decidable_by_path and contains(detectors, planted.detector)) as n_found
+                count(*) filter (
+                    where is_decidable_by_path and contains(detectors, planted.detector)
+                ) as n_found
             from planted group by all
             union all
             select 'D1', count(*), count(*) filter (where is_decidable),
@@ -114,8 +116,8 @@ def detector_score_table(
             group by clean.indicator_id
             union all
             select 3, 'detector', null, coalesce(flags.detector, of_detector.detector), null,
-                n_planted, n_decidable, n_found, (select n_clean from total), coalesce(flags.n_flagged_clean, 0),
-                flags.n_flagged
+                n_planted, n_decidable, n_found, (select n_clean from total),
+                coalesce(flags.n_flagged_clean, 0), flags.n_flagged
             from (
                 select detector, sum(n_flagged) as n_flagged, sum(n_flagged_clean) as n_flagged_clean
                 from flag group by detector
@@ -126,8 +128,8 @@ def detector_score_table(
                 flag.n_flagged_clean, flag.n_flagged
             from flag inner join clean using (indicator_id)
             union all
-            select 5, 'row', null, detector, defect, n_planted, n_decidable, n_found, n_clean, n_flagged_clean,
-                n_flagged
+            select 5, 'row', null, detector, defect, n_planted, n_decidable, n_found, n_clean,
+                n_flagged_clean, n_flagged
             from scored_row
         )
         select scope, indicator_id, detector, defect, cast(n_planted as bigint) as n_planted,
@@ -137,8 +139,8 @@ def detector_score_table(
             1000.0 * n_flagged_clean / nullif(n_clean, 0) as false_per_1000,
             1 - n_flagged_clean / nullif(n_flagged, 0) as precision
         from united
-        order by scope_no, indicator_id nulls first, cast(regexp_extract(detector, '[0-9]+') as integer), detector,
-            defect nulls first
+        order by scope_no, indicator_id nulls first, cast(regexp_extract(detector, '[0-9]+') as integer),
+            detector, defect nulls first
         """
     ).df()
     assert tuple(table.columns) == COLUMNS
@@ -155,7 +157,9 @@ def _score_cells(connection: duckdb.DuckDBPyConnection, root: Path, variables: d
         f"""
         create or replace temp table scored as
         with truth as (
-            select *, min(year) over (partition by region_code, indicator_id, defect, is_row, anchor) as first_year
+            select *, min(year) over (
+                partition by region_code, indicator_id, defect, is_row, anchor
+            ) as first_year
             from (
                 select *, year - row_number() over (
                     partition by region_code, indicator_id, defect, is_row order by year
@@ -164,7 +168,8 @@ def _score_cells(connection: duckdb.DuckDBPyConnection, root: Path, variables: d
             ) as grouped
         ),
         edge as (
-            select series_no, min(year) as first_printed, max(year) as last_printed from detector_scan group by all
+            select series_no, min(year) as first_printed, max(year) as last_printed
+            from detector_scan group by all
         ),
         around as (
             select series_no, year, count(growth) over (
@@ -173,7 +178,8 @@ def _score_cells(connection: duckdb.DuckDBPyConnection, root: Path, variables: d
             from detector_scan
         ),
         flagged as (
-            select region_code, year, indicator_id, list(distinct detector) filter (where is_flagged) as detectors
+            select region_code, year, indicator_id,
+                list(distinct detector) filter (where is_flagged) as detectors
             from detector_evidence where region_level = 'prefecture' group by all
         ),
         exempted as (
@@ -190,7 +196,8 @@ def _score_cells(connection: duckdb.DuckDBPyConnection, root: Path, variables: d
                 truth.defect, coalesce(truth.is_row, false) as is_row, truth.anchor, truth.value_clean,
                 truth.value_planted, truth.first_year, coalesce(truth.is_changed, false) as is_changed,
                 truth.run_length, edge.first_printed, edge.last_printed, around.n_growth,
-                scan.decimals - scan.column_decimals >= {values["detector_unrounded_decimals"]} as is_unrounded,
+                scan.decimals - scan.column_decimals >= {values["detector_unrounded_decimals"]}
+                    as is_unrounded,
                 coalesce(abs(scan.r_d4) < scan.u / 2, false) as is_repeat, scan.p_d4,
                 coalesce(abs(scan.r_d4) < scan.u / 2 and not scan.h_d4, false) as is_cap,
                 case truth.defect {chances} end as p,
@@ -199,7 +206,8 @@ def _score_cells(connection: duckdb.DuckDBPyConnection, root: Path, variables: d
                 case when truth.value_planted > 0 and truth.value_clean > 0
                     then abs(ln(truth.value_planted / truth.value_clean)) end as size,
                 column_year.spread_factor * sqrt(
-                    power(series.growth_scale, 2) + power(scan.u / nullif(least(truth.value_planted, truth.value_clean), 0), 2)
+                    power(series.growth_scale, 2)
+                    + power(scan.u / nullif(least(truth.value_planted, truth.value_clean), 0), 2)
                 ) as jump_scale, series.growth_scale, exempted.year is not null as is_exempt,
                 coalesce(flagged.detectors, []) as detectors
             from detector_scan as scan
@@ -218,7 +226,7 @@ def _score_cells(connection: duckdb.DuckDBPyConnection, root: Path, variables: d
         ),
         measured as (
             select *,
-                -- A repeat belongs to D4 alone, and a cubic is tested on five years: not at the ends of its gap.
+                -- A repeat belongs to D4 alone; a cubic is tested on five years, not at the ends of its gap.
                 case
                     when defect = 'spline' and (
                         year = min(year) over ({run}) or year = max(year) over ({run})
@@ -247,15 +255,16 @@ def _score_cells(connection: duckdb.DuckDBPyConnection, root: Path, variables: d
                 exp(-sqrt(2) * (size / jump_scale - {POWER_MARGIN})) as shift_chance
             from measured
         )
-        select region_code, year, indicator_id, defect, is_row, is_unrounded and defect is not null as is_unrounded,
-            detector, detectors, len(detectors) > 0 as is_flagged, defect is null as is_clean,
+        select region_code, year, indicator_id, defect, is_row,
+            is_unrounded and defect is not null as is_unrounded, detector, detectors, len(detectors) > 0 as is_flagged, defect is null as is_clean,
             is_changed and (defect <> 'boundary_jump' or year = first_year) as is_planted,
             coalesce(not is_exempt and not is_cap and case
                 when defect in ({", ".join(repr(defect) for defect in PATH)}) then
                     is_row and p <= alone_chance
                     or not is_row and not is_ambiguous and is_repeat and p_tested is null
                         and defect <> 'spline' and p_d4 <= alone_chance
-                    or not is_row and not is_ambiguous and not (is_repeat and p_tested is null and defect <> 'spline')
+                    or not is_row and not is_ambiguous
+                        and not (is_repeat and p_tested is null and defect <> 'spline')
                         and p_largest <= {values["detector_local_fdr"]}
                         and case
                             when n_tested = 1 and defect <> 'spline' then p_largest <= alone_chance
@@ -287,8 +296,8 @@ def _score_rows(connection: duckdb.DuckDBPyConnection) -> None:
         """
         create or replace temp table scored_row as
         with city_year as (
-            select region_code, year, max(defect) filter (where is_row) as defect, max(detector) filter (where is_row)
-                = 'D14' as is_shifted,
+            select region_code, year, max(defect) filter (where is_row) as defect,
+                max(detector) filter (where is_row) = 'D14' as is_shifted,
                 bool_or(contains(detectors, 'D9')) as has_d9, bool_or(contains(detectors, 'D14')) as has_d14,
                 count(*) filter (where is_row and is_planted and is_decidable) >= 3 as is_decidable
             from scored group by all
@@ -304,8 +313,10 @@ def _score_rows(connection: duckdb.DuckDBPyConnection) -> None:
             cast(null as bigint) as n_flagged_clean, cast(null as bigint) as n_flagged
         from kind where is_its group by all
         union all
-        select detector, null, count(*) filter (where is_its), count(*) filter (where is_its and is_decidable),
-            count(*) filter (where is_its and is_decidable and is_found), count(*) filter (where defect is null),
+        select detector, null, count(*) filter (where is_its),
+            count(*) filter (where is_its and is_decidable),
+            count(*) filter (where is_its and is_decidable and is_found),
+            count(*) filter (where defect is null),
             count(*) filter (where defect is null and is_found), count(*) filter (where is_found)
         from kind group by all
         """

@@ -240,7 +240,10 @@ def test_d6_sees_an_end_that_was_forecast_from_the_years_before() -> None:
     for step, year in ((5, 2022), (6, 2023)):
         fine.loc["410200", year] = round((x[0] - b / a) * (1 - np.exp(a)) * np.exp(-a * step))
     found = flagged(scan({"x": fine}, decimals=0), "D6")
-    assert found == {(CITY, year, "x") for year in (2021, 2022, 2023)} | {("410200", 2022, "x"), ("410200", 2023, "x")}
+    assert found == {(CITY, year, "x") for year in (2021, 2022, 2023)} | {
+        ("410200", 2022, "x"),
+        ("410200", 2023, "x"),
+    }
     assert flagged(scan({"x": column(level=4e6, decimals=0)}, decimals=0), "D6") == set()
 
 
@@ -292,7 +295,9 @@ def test_d14_sees_the_row_beside_and_names_it() -> None:
     found = flagged(connection, "D14")
     assert {cell[:2] for cell in found} == {(CITY, 2015)}
     assert len(found) == 8
-    (reference,) = connection.sql("select distinct reference from detector_evidence where detector = 'D14'").fetchall()
+    (reference,) = connection.sql(
+        "select distinct reference from detector_evidence where detector = 'D14'"
+    ).fetchall()
     assert reference == (f"{beside} (8 figures equal)",)
 
 
@@ -322,7 +327,9 @@ def test_d15_sees_the_total_of_the_province(printed: bool) -> None:
     frame.loc[CITY, 2015] = round(float(totals[2015] if printed else frame.loc[mine, 2015].sum()), 2)
     connection = scan({"x": frame}, provinces=provinces if printed else None)
     assert flagged(connection, "D15") == {(CITY, 2015, "x")}
-    rules = connection.sql("select rule from detector_evidence where detector = 'D15' and is_flagged").fetchall()
+    rules = connection.sql(
+        "select rule from detector_evidence where detector = 'D15' and is_flagged"
+    ).fetchall()
     assert rules == [("PROVINCE_TOTAL" if printed else "SUM_OF_CITIES",)]
 
 
@@ -509,7 +516,9 @@ def test_d12_sees_values_that_bunch_at_whole_and_half() -> None:
         values = np.round(rng.uniform(1, 20, n), 1)
         values = np.where(rng.random(n) < share, np.round(values * 2) / 2, values)
         frames.append(
-            pd.DataFrame({"indicator_id": name, "value_printed": [f"{v:.1f}" for v in values], "year": range(n)})
+            pd.DataFrame(
+                {"indicator_id": name, "value_printed": [f"{v:.1f}" for v in values], "year": range(n)}
+            )
         )
     cells = pd.concat(frames).assign(region_level="prefecture", vintage="v", region_code=CITY)
     connection.register("cells", cells)

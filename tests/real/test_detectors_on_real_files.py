@@ -75,7 +75,11 @@ def population() -> duckdb.DuckDBPyConnection:
     connection.execute(
         """
         create table verdict as
-        select truth.*, coalesce(bool_or(evidence.is_flagged), false) as is_flagged,
+        -- A level that jumps is no sign of a fill: D13 to D16 are counted apart.
+        select truth.*, coalesce(bool_or(
+                evidence.is_flagged and evidence.detector not in ('D13', 'D14', 'D15', 'D16')
+            ), false) as is_flagged,
+            coalesce(bool_or(evidence.is_flagged and evidence.detector in ('D13', 'D14', 'D15', 'D16')), false) as is_off_path,
             string_agg(evidence.detector, ',' order by evidence.detector) filter (where evidence.is_flagged) as detectors,
             coalesce(max(evidence.run_length) filter (where evidence.is_flagged), 0) as run_length,
             min(evidence.run_first) filter (where evidence.is_flagged) as run_first,
@@ -149,6 +153,13 @@ def test_population_false_flags_stay_in_budget(population: duckdb.DuckDBPyConnec
     assert len(false) <= n_printed / 1000
     # Listing must not become a bin for mistakes.
     assert len(listed) <= 50
+    levels = population.sql(
+        "select city, year, detectors from verdict where is_off_path order by city, year"
+    ).df()
+    print("off their own path, level shifts as a rule:")
+    print(levels.to_string())
+    # Two of 298 cities in a thousand years: a census moves them all, and then it is not their own jump.
+    assert len(levels) <= 0.003 * n_printed
 
 
 @pytest.fixture(scope="module")
