@@ -256,7 +256,8 @@ def _score_cells(connection: duckdb.DuckDBPyConnection, root: Path, variables: d
             from measured
         )
         select region_code, year, indicator_id, defect, is_row,
-            is_unrounded and defect is not null as is_unrounded, detector, detectors, len(detectors) > 0 as is_flagged, defect is null as is_clean,
+            is_unrounded and defect is not null as is_unrounded,
+            detector, detectors, len(detectors) > 0 as is_flagged, defect is null as is_clean,
             is_changed and (defect <> 'boundary_jump' or year = first_year) as is_planted,
             coalesce(not is_exempt and not is_cap and case
                 when defect in ({", ".join(repr(defect) for defect in PATH)}) then
