@@ -64,8 +64,7 @@ measured as (
 
 ),
 
--- Off the path is a cell that jumps there and back: the smaller of the two ways. Where the next year is not
--- printed the way there is all that is known.
+-- Off the path is a cell that jumps there and back: the smaller of the two ways, or the only one printed.
 cell as (
 
     select
@@ -198,8 +197,7 @@ unit_of_series as (
 
 ),
 
--- A large step that is no power of ten inside a segment, or anywhere beside one that is open at an end,
--- says that the level moved by something else.
+-- A large step that is no power of ten, inside a segment or beside an open one, is something else.
 unit_of_segment as (
 
     select
@@ -414,7 +412,6 @@ row_beside as (
 
 ),
 
--- The series of the row and those of the row beside it, by number: texts are compared once a series.
 series_beside as (
 
     select
@@ -604,8 +601,7 @@ jump_calibration as (
 
 ),
 
--- A recorded change of divisions explains a jump of the year before it to the year after: books differ in
--- when they follow.
+-- A recorded change explains jumps from the year before to the year after: books differ in when they follow.
 division_change as (
 
     select
