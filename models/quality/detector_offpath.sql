@@ -1,7 +1,7 @@
 -- D13 to D16: cells that are far off their own path, and what explains it.
 --
 -- A jump is growth less the column's and the series' own, compared with the series' own scale s by the
--- Laplace tail, P(|jump| > z s) = exp(-sqrt(2) z), because years of change are more frequent than a normal says.
+-- Laplace tail, P(|jump| > z s) = exp(-sqrt(2) z): years of change are more frequent than a normal says.
 with scan as (
 
     select * from {{ ref('detector_scan') }}
