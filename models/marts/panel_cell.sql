@@ -82,11 +82,63 @@ scored as (
 
 ),
 
+-- Level, yearly change and change since the base year stand side by side: papers print one under the name
+-- of another.
+productive as (
+
+    {% for indicator_id, expression in [
+        ('green_tfp_efficiency', 'efficiency'),
+        ('green_tfp_index', 'index'),
+        ('green_tfp_cumulative', 'cumulative_index'),
+        ('green_tfp_cumulative_log', 'case when cumulative_index > 0 then ln(cumulative_index) end'),
+    ] -%}
+    select
+        region_level,
+        region_code,
+        year,
+        '{{ indicator_id }}' as indicator_id,
+        {{ expression }} as value,
+        obs_status,
+        obs_status_all,
+        imputed_share,
+    from {{ ref('green_tfp') }}
+    where is_default
+    {{ "union all" if not loop.last }}
+    {% endfor %}
+
+),
+
+-- A number that does not exist although its inputs do (the change in the first year) is missing, not normal.
+productivity as (
+
+    select
+        productive.region_level,
+        productive.region_code,
+        productive.year,
+        productive.indicator_id as panel_column,
+        productive.indicator_id,
+        productive.value,
+        indicator.unit,
+        case when productive.value is null then 'O' else productive.obs_status end as obs_status,
+        case
+            when productive.value is null and productive.obs_status_all not like '%O%' then 'O'
+            else productive.obs_status_all
+        end as obs_status_all,
+        productive.imputed_share,
+        cast(null as varchar) as suspect_codes,
+        true as is_derived,
+    from productive
+    inner join indicator on productive.indicator_id = indicator.indicator_id
+
+),
+
 final as (
 
     select * from measured
     union all
     select * from scored
+    union all
+    select * from productivity
 
 )
 
