@@ -103,9 +103,7 @@ class Definition:
     def from_row(cls, row: dict[str, Any]) -> Definition:
         name = str(row["technology"])
         if row["frontier"] not in FRONTIERS:
-            raise ValueError(
-                f"{name}: frontier must be one of {tuple(FRONTIERS)}, got {row['frontier']!r}"
-            )
+            raise ValueError(f"{name}: frontier must be one of {tuple(FRONTIERS)}, got {row['frontier']!r}")
         method, family = FRONTIERS[row["frontier"]]
         screen = row["screen_ratio"]
         given = {"direction": row["direction"]} if _text(row["direction"]) else {}
@@ -233,9 +231,7 @@ def _grid(data: TechnologyData, definition: Definition) -> _Grid:
     return _Grid(level, years, regions, values, letters, inside, status, reason)
 
 
-def _unusable(
-    definition: Definition, values: Float, letters: Text
-) -> Iterator[tuple[int, tuple[str, Text]]]:
+def _unusable(definition: Definition, values: Float, letters: Text) -> Iterator[tuple[int, tuple[str, Text]]]:
     """For each variable, the cells that cannot be used, with a status and a reason in words."""
     must_be_positive = len(definition.inputs), len(definition.goods)
     for v in range(values.shape[2]):
@@ -280,7 +276,7 @@ def _span(complete: Bool) -> slice | None:
     """The longest run of years with a complete region, the later of equals; None below two years."""
     best: slice | None = None
     start = 0
-    filled = complete.any(axis=1)
+    filled = [bool(row.any()) for row in complete]
     for t in range(len(filled) + 1):
         if t < len(filled) and filled[t]:
             continue
@@ -290,9 +286,7 @@ def _span(complete: Bool) -> slice | None:
     return best
 
 
-def _panel(
-    definition: Definition, grid: _Grid, span: slice, kept: NDArray[np.int64]
-) -> tuple[Panel, str]:
+def _panel(definition: Definition, grid: _Grid, span: slice, kept: NDArray[np.int64]) -> tuple[Panel, str]:
     """The checked panel of the regions `kept`, and what the check warned about."""
     complete = grid.complete[span][:, kept]
     values = np.where(complete[:, :, None], grid.values[span][:, kept], np.nan)
@@ -346,14 +340,15 @@ def _rows(
         failed = (of_index[:, k] != "optimal") & evaluated[1:]
         reason[first + 1 : span.stop, i] = np.where(failed, why[:, k], reason[first + 1 : span.stop, i])
     left_out = grid.complete & ~_inside(shape, span, kept)
-    lp_status[left_out], reason[left_out] = "left out", (
-        "the region has a gap in another year" if is_dropped else "no complete year beside it"
+    lp_status[left_out], reason[left_out] = (
+        "left out",
+        ("the region has a gap in another year" if is_dropped else "no complete year beside it"),
     )
     unsolved = lp_status != "optimal"
     letters = _letters(data.obs_status, grid.letters, unsolved)
     filled = _filled(data.obs_status, grid.letters)
     used = _inside(shape, span, kept) & grid.complete
-    t, i = np.nonzero(grid.inside)
+    t, r = np.nonzero(grid.inside)
     names = np.array(grid.regions, dtype=object)
 
     def repeated(value: Any) -> list[Any]:
@@ -361,17 +356,17 @@ def _rows(
 
     yield "technology", repeated(definition.name)
     yield "region_level", repeated(grid.level)
-    yield "region_code", list(names[i])
+    yield "region_code", list(names[r])
     yield "year", [grid.years[k] for k in t]
     for name, cube in numbers.items():
-        yield name, [None if np.isnan(value) else float(value) for value in cube[t, i]]
+        yield name, [None if np.isnan(value) else float(value) for value in cube[t, r]]
     yield "base_year", repeated(grid.years[first])
-    yield "lp_status", list(lp_status[t, i])
-    yield "index_status", list(index_status[t, i])
-    yield "reason", [text or None for text in reason[t, i]]
-    yield "obs_status", [text[0] for text in letters[t, i]]
-    yield "obs_status_all", list(letters[t, i])
-    yield "imputed_share", [float(share) for share in filled[t, i]]
+    yield "lp_status", list(lp_status[t, r])
+    yield "index_status", list(index_status[t, r])
+    yield "reason", [text or None for text in reason[t, r]]
+    yield "obs_status", [text[0] for text in letters[t, r]]
+    yield "obs_status_all", list(letters[t, r])
+    yield "imputed_share", [float(share) for share in filled[t, r]]
     yield "n_units", [int(count) for count in used.sum(axis=1)[t]]
     frontiers = [_reference(definition, span, k) for k in range(shape[0])]
     share = [_mean(filled[years][used[years]]) for years in frontiers]
