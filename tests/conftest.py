@@ -45,6 +45,15 @@ def db(warehouse: Path) -> duckdb.DuckDBPyConnection:
     return duckdb.connect(str(warehouse / "cbec.duckdb"), read_only=True)
 
 
+@pytest.fixture(scope="session")
+def demo_warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a published demo: demo.duckdb and the truth it was drawn with, demo_truth/."""
+    folder = tmp_path_factory.mktemp("demo_warehouse")
+    done = run_cbec("demo", warehouse=folder)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
 @pytest.fixture
 def project_copy(tmp_path: Path) -> Path:
     """A copy of the project that a test may spoil."""
