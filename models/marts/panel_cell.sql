@@ -86,25 +86,27 @@ scored as (
 -- of another.
 productive as (
 
-    {% for indicator_id, expression in [
-        ('green_tfp_efficiency', 'efficiency'),
-        ('green_tfp_index', 'index'),
-        ('green_tfp_cumulative', 'cumulative_index'),
-        ('green_tfp_cumulative_log', 'case when cumulative_index > 0 then ln(cumulative_index) end'),
-    ] -%}
     select
-        region_level,
-        region_code,
-        year,
-        '{{ indicator_id }}' as indicator_id,
-        {{ expression }} as value,
-        obs_status,
-        obs_status_all,
-        imputed_share,
-    from {{ ref('green_tfp') }}
-    where is_default
-    {{ "union all" if not loop.last }}
-    {% endfor %}
+        measured.region_level,
+        measured.region_code,
+        measured.year,
+        indicator.indicator_id,
+        case indicator.indicator_id
+            when 'green_tfp_efficiency' then measured.efficiency
+            when 'green_tfp_index' then measured.index
+            when 'green_tfp_cumulative' then measured.cumulative_index
+            when 'green_tfp_cumulative_log' then ln(nullif(greatest(measured.cumulative_index, 0), 0))
+        end as value,
+        indicator.unit,
+        measured.obs_status,
+        measured.obs_status_all,
+        measured.imputed_share,
+    from {{ ref('green_tfp') }} as measured
+    inner join indicator
+        on indicator.indicator_id in (
+            'green_tfp_efficiency', 'green_tfp_index', 'green_tfp_cumulative', 'green_tfp_cumulative_log'
+        )
+    where measured.is_default
 
 ),
 
@@ -112,23 +114,20 @@ productive as (
 productivity as (
 
     select
-        productive.region_level,
-        productive.region_code,
-        productive.year,
-        productive.indicator_id as panel_column,
-        productive.indicator_id,
-        productive.value,
-        indicator.unit,
-        case when productive.value is null then 'O' else productive.obs_status end as obs_status,
-        case
-            when productive.value is null and productive.obs_status_all not like '%O%' then 'O'
-            else productive.obs_status_all
-        end as obs_status_all,
-        productive.imputed_share,
+        region_level,
+        region_code,
+        year,
+        indicator_id as panel_column,
+        indicator_id,
+        value,
+        unit,
+        case when value is null then 'O' else obs_status end as obs_status,
+        case when value is null and obs_status_all not like '%O%' then 'O' else obs_status_all end
+            as obs_status_all,
+        imputed_share,
         cast(null as varchar) as suspect_codes,
         true as is_derived,
     from productive
-    inner join indicator on productive.indicator_id = indicator.indicator_id
 
 ),
 

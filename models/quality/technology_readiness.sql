@@ -26,16 +26,29 @@ ran as (
 
 variable as (
 
-    {% for role, list in [('input', 'inputs'), ('good output', 'good_outputs'), ('bad output', 'bad_outputs')] -%}
     select
         technology,
         sample_id,
-        '{{ role }}' as role,
-        {{ listed(list) }} as indicator_id,
+        'input' as role,
+        {{ listed('inputs') }} as indicator_id,
     from technology
-    where {{ list }} is not null
-    {{ "union all" if not loop.last }}
-    {% endfor %}
+    where inputs is not null
+    union all
+    select
+        technology,
+        sample_id,
+        'good output' as role,
+        {{ listed('good_outputs') }} as indicator_id,
+    from technology
+    where good_outputs is not null
+    union all
+    select
+        technology,
+        sample_id,
+        'bad output' as role,
+        {{ listed('bad_outputs') }} as indicator_id,
+    from technology
+    where bad_outputs is not null
 
 ),
 
