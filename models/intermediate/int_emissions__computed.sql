@@ -1,6 +1,6 @@
 -- Energy in standard coal and CO2 from what was burnt: E = sum of A_i s_i, C = sum of A_i f_i with
--- f_i = NCV_i x carbon content_i x oxidation_i x 44 / 12. A sum exists where each carrier of the account has a
--- figure, 0 included: an absent fuel is not a fuel that nobody used.
+-- f_i = NCV_i x carbon content_i x oxidation_i x 44 / 12. A sum exists where each carrier of the account has
+-- a figure, 0 included: an absent fuel is not a fuel that nobody used.
 {% set formulas = {
     'provincial_guideline': "max(case when quantity = 'NCV' then value end)
         * max(case when quantity = 'carbon content' then value end)
@@ -48,7 +48,7 @@ factor as (
 
 ),
 
--- Power has no carbon of its own: its factor is that of the grid in the year, where a confirmed one is printed.
+-- Power has no carbon of its own: its factor is that of the grid in the year, where one is confirmed.
 grid_factor as (
 
     select

@@ -102,11 +102,8 @@ productive as (
         measured.obs_status_all,
         measured.imputed_share,
     from {{ ref('green_tfp') }} as measured
-    inner join indicator
-        on indicator.indicator_id in (
-            'green_tfp_efficiency', 'green_tfp_index', 'green_tfp_cumulative', 'green_tfp_cumulative_log'
-        )
-    where measured.is_default
+    cross join indicator
+    where measured.is_default and indicator.indicator_id like 'green\_tfp\_%' escape '\'
 
 ),
 

@@ -9,9 +9,6 @@ import duckdb
 import pandas as pd
 import pytest
 
-from tests.conftest import SHARED, run_cbec
-
-REAL = SHARED / "real"
 # Rank correlation with planted productivity, at least: of the level within a year and of the gain since the first
 # year. Set 2026-11 about 0.05 below what the default draw gives; a gain is small against its noise.
 FLOORS = {
@@ -153,35 +150,3 @@ def test_the_panels_show_the_default_definition(demo: duckdb.DuckDBPyConnection)
 
 def test_simulated_rows_say_so(demo: duckdb.DuckDBPyConnection) -> None:
     assert demo.sql("select bool_and(is_simulated) from marts.green_tfp").fetchone() == (True,)
-
-
-@pytest.mark.skipif(not REAL.is_dir(), reason="../shared/real is not here")
-def test_real_files_run_the_definitions_on_gridded_co2(tmp_path: Path) -> None:
-    env = {"CBEC_LANDING": str(tmp_path / "landing")}
-    done = run_cbec("import", str(REAL), warehouse=tmp_path / "warehouse", env=env)
-    assert done.returncode in (0, 2), done.stderr
-    done = run_cbec("build", warehouse=tmp_path / "warehouse", env=env)
-    assert done.returncode == 0, done.stderr
-    with duckdb.connect(str(tmp_path / "warehouse/cbec.duckdb"), read_only=True) as connection:
-        rows = connection.sql(
-            "select technology, count(efficiency), count(index), max(imputed_share), bool_or(is_simulated)"
-            " from marts.green_tfp group by 1 order by 1"
-        ).fetchall()
-        assert [row[0] for row in rows] == [
-            "ddf_global_crs_co2_gridded_population",
-            "nddf_global_crs_co2_gridded_population",
-            "sbm_global_crs_co2_gridded_population",
-            "sbm_global_crs_co2_population",
-        ]
-        assert all(levels > 2000 and changes > 1700 for _, levels, changes, _, _ in rows)
-        # Gridded CO2 is modelled (E) in every cell, and the share says so.
-        assert connection.sql(
-            "select min(imputed_share) from marts.green_tfp"
-            " where technology like '%gridded%' and efficiency is not null"
-        ).fetchone() == (0.25,)
-        assert not any(simulated for *_, simulated in rows)
-        # Employment is in none of the files, so the default waits.
-        assert connection.sql(
-            "select missing_indicators from quality.technology_readiness"
-            " where technology = 'sbm_global_crs_co2_gridded' limit 1"
-        ).fetchone() == ("employment",)
