@@ -47,8 +47,8 @@ def db(warehouse: Path) -> duckdb.DuckDBPyConnection:
 
 @pytest.fixture(scope="session")
 def demo_warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder of a published demo: demo.duckdb and the truth it was drawn with, demo_truth/."""
-    folder = tmp_path_factory.mktemp("demo_warehouse")
+    """Folder of a published demo warehouse: demo.duckdb and the truth beside it, demo_truth/."""
+    folder = tmp_path_factory.mktemp("demo")
     done = run_cbec("demo", warehouse=folder)
     assert done.returncode == 0, done.stderr
     return folder

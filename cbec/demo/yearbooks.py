@@ -98,7 +98,7 @@ PRODUCED = (
     Indicator("gdp", "地区生产总值", "100m_yuan", "亿元", 2, 0.78, 0.35, TECHNICAL_PROGRESS, 0.02, PRODUCTIVITY_EFFECT),
     Indicator("gdp_primary", "第一产业增加值", "100m_yuan", "亿元", 2, -2.3, 0.5, -0.03, 0.03),
     Indicator("gdp_secondary", "第二产业增加值", "100m_yuan", "亿元", 2, 0, 0, 0, 0),
-    Indicator("gdp_tertiary", "第三产业增加值", "100m_yuan", "亿元", 2, -0.1, 0.2, 0.03, 0.03, 0.04),
+    Indicator("gdp_tertiary", "第三产业增加值", "100m_yuan", "亿元", 2, -0.1, 0.42, 0.03, 0.03, 0.04),
     Indicator("industrial_so2", "工业二氧化硫排放量", "t", "吨", 0, 9.9, 0.5, -0.10, 0.15, -1.5),
     Indicator("industrial_dust", "工业烟（粉）尘排放量", "t", "吨", 0, 9.6, 0.5, -0.06, 0.15, -1.5),
     Indicator("industrial_wastewater", "工业废水排放量", "10k_t", "万吨", 0, 8.3, 0.5, -0.03, 0.1, -1.0),
@@ -583,30 +583,6 @@ def _cells(
             )
         )
     return pd.concat(frames, ignore_index=True)
-
-
-def write_parquet(books: Yearbooks, folder: Path) -> None:
-    """The long table in the shape of a landing file, as cells.parquet, and the truth beside it."""
-    import duckdb
-
-    folder.mkdir(parents=True, exist_ok=True)
-    with duckdb.connect() as connection:
-        connection.register("cells", books.cells)
-        connection.execute(
-            f"""
-            copy (
-                select region_level, region_code, year, indicator_id, vintage, value_printed,
-                    cast(value_printed as decimal(38, 10)) as value_in_printed_unit, unit_printed, obs_status_all,
-                    cast(null as varchar) as impute_method, cast(null as varchar) as impute_by,
-                    cast(null as integer[]) as anchor_years, cast(null as varchar) as suspect_codes,
-                    'simulation' as source_id, 'simulated' as obs_comment, 'simulated yearbooks' as source_file,
-                    sha256('simulated yearbooks') as source_file_sha256,
-                    indicator_id || '!' || region_code || ':' || year as source_locator, true as is_simulated
-                from cells order by region_level, indicator_id, region_code, year
-            ) to '{folder / "cells.parquet"}' (format parquet)
-            """
-        )
-    write_truth(books, folder)
 
 
 def write_truth(books: Yearbooks, folder: Path) -> None:

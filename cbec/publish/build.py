@@ -290,6 +290,11 @@ def _write_metadata(
         connection.execute("create table meta.seed_file (path varchar, sha256 varchar)")
         connection.executemany("insert into meta.seed_file values (?, ?)", hashes)
         connection.execute(
+            "create table meta.landed_file as select source_file, any_value(source_file_sha256) as sha256,"
+            " any_value(source_id) as source_id, any_value(vintage) as vintage, count(*) as n_cells"
+            " from staging.stg_landing__observation group by source_file, source_file_sha256 order by all"
+        )
+        connection.execute(
             "create table meta.test_result (test varchar, status varchar, failures bigint, message varchar)"
         )
         connection.executemany(

@@ -90,7 +90,8 @@ vintage_gap as (
             and newer.vintage = grid.vintage
     where grid.is_panel_vintage
         and older.vintage <> newer.vintage
-        and abs(older.value / newer.value - 1) > {{ var('vintage_gap_share') }}
+        -- What somebody printed: a filled value beside a print is no second vintage.
+        and abs(older.value_reported / newer.value_reported - 1) > {{ var('vintage_gap_share') }}
 
 ),
 

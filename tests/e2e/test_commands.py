@@ -145,3 +145,27 @@ def test_readmes_and_makefile_agree() -> None:
 def test_telemetry_is_off() -> None:
     project = yaml.safe_load((ROOT / "dbt_project.yml").read_text(encoding="utf-8"))
     assert project["flags"]["send_anonymous_usage_stats"] is False
+
+
+def test_a_fill_policy_builds_whole_and_fills_only_blanks(
+    project_copy: Path, tmp_path: Path, db: duckdb.DuckDBPyConnection
+) -> None:
+    """With the linear policy every model and test still passes; printed values stay, fills say so."""
+    settings = project_copy / "dbt_project.yml"
+    settings.write_text(settings.read_text().replace("fill_policy: none", "fill_policy: linear"))
+    done = run_cbec("build", warehouse=tmp_path / "filled", root=project_copy)
+    assert done.returncode == 0, done.stderr
+    with duckdb.connect(str(tmp_path / "filled/cbec.duckdb"), read_only=True) as filled:
+        query = (
+            "select region_code, year, indicator_id, vintage, value from marts.observation"
+            " where value_reported is not null order by all"
+        )
+        assert filled.sql(query).fetchall() == db.sql(query).fetchall()
+        fills = filled.sql(
+            "select obs_status, impute_method, impute_by, count(*), bool_and(value_reported is null)"
+            " from marts.observation where value is not null and value_reported is null group by all"
+        ).fetchall()
+        share = filled.sql("select max(imputed_share) from estimates.regression").fetchone()
+    assert [fill[:3] for fill in fills] == [("I", "linear", "project")]
+    assert fills[0][3] >= 10
+    assert share is not None and share[0] > 0

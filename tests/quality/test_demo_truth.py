@@ -11,12 +11,11 @@ import pandas as pd
 import pytest
 
 from cbec.demo.yearbooks import (
-    INDICATORS,
+    DEFINITIONS,
     Yearbooks,
     demo_cities,
     effect,
     simulate_yearbooks,
-    write_parquet,
     write_yearbooks,
 )
 from cbec.quality.detectors import load_seeds, run_detectors
@@ -88,7 +87,7 @@ def test_moments_are_near_the_papers(books: Yearbooks) -> None:
         (np.log(wide.university_students_enrolled), 10.66, 1.326),
         (np.log(wide.loans_year_end), 16.62, 1.210),
         (np.log(wide.gdp_per_capita_printed), 10.70, 0.608),
-        (wide.secondary_industry_gdp / 100, 0.449, 0.109),
+        (wide.gdp_secondary_share / 100, 0.449, 0.109),
         (wide.urban_population_share / 100, 0.567, 0.150),
     ):
         middle = values[values.between(*values.quantile([0.01, 0.99]))]
@@ -138,22 +137,10 @@ def test_files_are_messy_and_say_that_they_are_simulated(tmp_path: Path) -> None
     assert any(mark in path.read_bytes().decode("gb18030") for path in paths[2::2] for mark in ("—", "…"))
     sheet = pd.read_excel(paths[1], header=None, engine="openpyxl")
     assert "模拟数据" in sheet.iat[0, 0]
-    assert sheet.shape == (3 + 285 + 1, len(INDICATORS) + 5 + 1)
+    assert sheet.shape == (3 + 285 + 1, len(DEFINITIONS) + 1)
     later = "".join(pd.read_excel(paths[3], header=None, engine="openpyxl")[0].dropna()).replace(" ", "")
     assert "襄阳" in later
     assert "襄樊" not in later
     again = write_yearbooks(books, SEEDS, tmp_path / "b")
     digest = [hashlib.sha256(path.read_bytes()).hexdigest() for path in (paths[0], again[0])]
     assert digest[0] == digest[1]
-
-
-def test_parquet_has_the_shape_of_a_landing_file(tmp_path: Path) -> None:
-    write_parquet(simulate_yearbooks(SEEDS, units=40, n_years=10), tmp_path)
-    described = duckdb.sql(f"describe from '{tmp_path / 'cells.parquet'}'").fetchall()
-    types = {name: kind for name, kind, *_ in described}
-    assert types["value_in_printed_unit"] == "DECIMAL(38,10)"
-    assert types["anchor_years"] == "INTEGER[]"
-    assert {"value_printed", "obs_status_all", "source_file", "source_locator", "is_simulated"} <= set(types)
-    assert duckdb.sql(f"select bool_and(is_simulated) from '{tmp_path / 'cells.parquet'}'").fetchone() == (
-        True,
-    )
