@@ -34,6 +34,7 @@ from scipy.optimize import linprog  # type: ignore[import-untyped]
 from cbec.efficiency.frontier import evaluate
 from cbec.efficiency.index import malmquist, sbm_malmquist_luenberger
 from cbec.efficiency.panel import EfficiencyWarning, Panel, cube_panel
+from cbec.efficiency.progress import progress_bar
 from cbec.efficiency.technology import Technology
 
 Float = NDArray[np.float64]
@@ -293,8 +294,9 @@ def main() -> None:
     if not options.quick:
         for n in (500, 1000, 3000):
             panel = panel_of(n)
-            run = partial(sbm_malmquist_luenberger, panel, workers=2)
-            seconds, result = timed(run, repeat=1)
+            with progress_bar(f"{n} units") as report_progress:
+                run = partial(sbm_malmquist_luenberger, panel, workers=2, progress=report_progress)
+                seconds, result = timed(run, repeat=1)
             memory = {k: round(v) for k, v in peak_megabytes().items()}
             show(f"global SBM-ML {n} x 14, workers=2", seconds, 2 * n * YEARS, peak_mb=memory)
             assert result.counts() == {"optimal": n * (YEARS - 1)}

@@ -110,3 +110,14 @@
 {% macro spark__key_number(columns) -%}
     xxhash64({{ columns | join(", ") }})
 {%- endmacro %}
+
+{# One row for each part of a list that a seed writes as 'a + b'. #}
+{% macro listed(expression) -%}
+    {{ return(adapter.dispatch('listed')(expression)) }}
+{%- endmacro %}
+{% macro default__listed(expression) -%}
+    unnest(string_split({{ expression }}, ' + '))
+{%- endmacro %}
+{% macro spark__listed(expression) -%}
+    explode(split({{ expression }}, ' [+] '))
+{%- endmacro %}

@@ -118,6 +118,18 @@ paired as (
         letters,
         suspect_codes,
     from {{ ref('int_capital__accumulated') }}
+    union all
+    select
+        region_level,
+        region_code,
+        year,
+        indicator_id,
+        'identity' as transform,
+        value as quotient,
+        value is not null as has_inputs,
+        letters,
+        suspect_codes,
+    from {{ ref('int_emissions__computed') }}
 
 ),
 

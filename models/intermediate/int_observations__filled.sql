@@ -19,9 +19,224 @@ with reported as (
 
     )
 {%- else -%}
-{% if var('fill_policy') not in ['linear', 'geometric', 'ratio_to_province'] -%}
-    {{ exceptions.raise_compiler_error("fill_policy is " ~ var('fill_policy') ~ "; allowed: none, linear, geometric, ratio_to_province") }}
+{% if var('fill_policy') not in ['linear', 'geometric', 'ratio_to_province', 'gm11'] -%}
+    {{ exceptions.raise_compiler_error("fill_policy is " ~ var('fill_policy') ~ "; allowed: none, linear, geometric, ratio_to_province, gm11") }}
 {%- endif -%}
+approval as (
+
+    select
+        'prefecture' as region_level,
+        prefecture_code as region_code,
+        first_treated_year,
+    from {{ ref('int_prefectures__timed') }}
+    where rule_id = 'default' and first_treated_year is not null
+    union all
+    select
+        'province' as region_level,
+        province_code as region_code,
+        min(start_year) as first_treated_year,
+    from {{ ref('int_zones__timed') }}
+    where rule_id = 'default' and not is_late
+    group by province_code
+
+),
+
+{% if var('fill_policy') == 'gm11' -%}
+-- GM(1,1) on the unbroken run of printed years before the gap (Deng 1982): x(k) + a z(k) = b by least squares,
+-- x1 the cumulated series, z(k) = (x1(k) + x1(k-1)) / 2; then
+-- xhat(k) = (1 - e^a) (x(1) - b / a) e^(-a (k - 1)). Refused as in cbec.efficiency.grey: fewer than four
+-- years, a value that is not positive, a class ratio outside (e^(-2/(n+1)), e^(2/(n+1))), an unqualified fit.
+printed as (
+
+    select
+        *,
+        -- Years of one run lie at one distance from their place.
+        year - row_number() over (
+            partition by region_level, region_code, indicator_id, vintage order by year
+        ) as run,
+        cast(value_reported as double) as x,
+    from reported
+    where value_reported is not null
+
+),
+
+cumulated as (
+
+    select
+        region_level,
+        region_code,
+        indicator_id,
+        vintage,
+        run,
+        year,
+        x,
+        row_number() over years_so_far as k,
+        count(*) over whole_run as n,
+        sum(x) over years_so_far - x / 2 as z,
+        lag(x) over years_so_far / nullif(x, 0) as class_ratio,
+    from printed
+    window
+        whole_run as (partition by region_level, region_code, indicator_id, vintage, run),
+        years_so_far as (
+            partition by region_level, region_code, indicator_id, vintage, run
+            order by year rows between unbounded preceding and current row
+        )
+
+),
+
+fitted as (
+
+    select
+        region_level,
+        region_code,
+        indicator_id,
+        vintage,
+        run,
+        n,
+        min(year) as first_year,
+        max(year) as last_year,
+        min_by(x, year) as x_first,
+        -regr_slope(x, z) filter (where k > 1) as a,
+        regr_intercept(x, z) filter (where k > 1) as b,
+    from cumulated
+    group by region_level, region_code, indicator_id, vintage, run, n
+    having n >= 4
+        and min(x) > 0
+        and min(class_ratio) > exp(-2.0 / (n + 1))
+        and max(class_ratio) < exp(2.0 / (n + 1))
+
+),
+
+-- The fitted curve on the years of the run and on every later row of the series.
+curve as (
+
+    select
+        fitted.*,
+        reported.year,
+        case
+            when reported.year = fitted.first_year then fitted.x_first
+            -- The limit for a without growth.
+            when abs(fitted.a) < 1e-12 then fitted.b
+            else
+                (1 - exp(fitted.a)) * (fitted.x_first - fitted.b / fitted.a)
+                * exp(-fitted.a * (reported.year - fitted.first_year))
+        end as x_hat,
+    from fitted
+    inner join reported
+        on fitted.region_level = reported.region_level
+            and fitted.region_code = reported.region_code
+            and fitted.indicator_id = reported.indicator_id
+            and fitted.vintage = reported.vintage
+            and fitted.first_year <= reported.year
+
+),
+
+residual as (
+
+    select
+        curve.*,
+        cumulated.x,
+        cumulated.x - curve.x_hat as q,
+    from cumulated
+    inner join curve
+        on cumulated.region_level = curve.region_level
+            and cumulated.region_code = curve.region_code
+            and cumulated.indicator_id = curve.indicator_id
+            and cumulated.vintage = curve.vintage
+            and cumulated.run = curve.run
+            and cumulated.year = curve.year
+
+),
+
+-- Posterior check: P, the share of small residuals, above 0.70 and C = S2 / S1 below 0.65.
+qualified as (
+
+    select
+        region_level,
+        region_code,
+        indicator_id,
+        vintage,
+        run,
+    from (
+        select
+            *,
+            avg(q) over whole_run as q_mean,
+            stddev_pop(x) over whole_run as s1,
+            stddev_pop(q) over whole_run as s2,
+        from residual
+        window whole_run as (partition by region_level, region_code, indicator_id, vintage, run)
+    ) as spread
+    group by region_level, region_code, indicator_id, vintage, run
+    having max(s2) <= 1e-12 * avg(x)
+        or (
+            avg(case when abs(q - q_mean) < 0.6745 * s1 then 1.0 else 0.0 end) > 0.70
+            and max(s2) < 0.65 * max(s1)
+        )
+
+),
+
+blank as (
+
+    select
+        reported.region_level,
+        reported.region_code,
+        reported.indicator_id,
+        reported.vintage,
+        reported.year,
+        max(printed.year) filter (where printed.year < reported.year) as last_year,
+        count(*) filter (where printed.year > reported.year) = 0 as is_beyond,
+    from reported
+    inner join printed
+        on reported.region_level = printed.region_level
+            and reported.region_code = printed.region_code
+            and reported.indicator_id = printed.indicator_id
+            and reported.vintage = printed.vintage
+    -- Only a figure that exists and was not printed (O, L) may be filled.
+    where reported.value_reported is null and reported.obs_status in ('O', 'L')
+    group by
+        reported.region_level, reported.region_code, reported.indicator_id, reported.vintage, reported.year
+
+),
+
+valued as (
+
+    select
+        blank.region_level,
+        blank.region_code,
+        blank.indicator_id,
+        blank.vintage,
+        blank.year,
+        blank.is_beyond,
+        generate_series(curve.first_year, curve.last_year) as anchor_years,
+        cast(curve.x_hat as decimal(38, 10)) as value_filled,
+    from blank
+    inner join curve
+        on blank.region_level = curve.region_level
+            and blank.region_code = curve.region_code
+            and blank.indicator_id = curve.indicator_id
+            and blank.vintage = curve.vintage
+            and blank.last_year = curve.last_year
+            and blank.year = curve.year
+    inner join qualified
+        on curve.region_level = qualified.region_level
+            and curve.region_code = qualified.region_code
+            and curve.indicator_id = qualified.indicator_id
+            and curve.vintage = qualified.vintage
+            and curve.run = qualified.run
+    left join approval
+        on blank.region_level = approval.region_level
+            and blank.region_code = approval.region_code
+    where (not blank.is_beyond or {{ var('fill_extrapolate') }})
+        -- Anchors and cell on one side of the approval year.
+        and (
+            approval.first_treated_year is null
+            or blank.year < approval.first_treated_year
+            or curve.first_year >= approval.first_treated_year
+        )
+
+),
+
+{% else -%}
 province_total as (
 
     select
@@ -42,25 +257,6 @@ region as (
         region_code,
         province_code,
     from {{ ref('region') }}
-
-),
-
-approval as (
-
-    select
-        'prefecture' as region_level,
-        prefecture_code as region_code,
-        first_treated_year,
-    from {{ ref('int_prefectures__timed') }}
-    where rule_id = 'default' and first_treated_year is not null
-    union all
-    select
-        'province' as region_level,
-        province_code as region_code,
-        min(start_year) as first_treated_year,
-    from {{ ref('int_zones__timed') }}
-    where rule_id = 'default' and not is_late
-    group by province_code
 
 ),
 
@@ -192,6 +388,7 @@ valued as (
 
 ),
 
+{% endif -%}
 final as (
 
     select

@@ -82,11 +82,59 @@ scored as (
 
 ),
 
+-- Level, yearly change and change since the base year stand side by side: papers print one under the name
+-- of another.
+productive as (
+
+    select
+        measured.region_level,
+        measured.region_code,
+        measured.year,
+        indicator.indicator_id,
+        case indicator.indicator_id
+            when 'green_tfp_efficiency' then measured.efficiency
+            when 'green_tfp_index' then measured.index
+            when 'green_tfp_cumulative' then measured.cumulative_index
+            when 'green_tfp_cumulative_log' then ln(nullif(greatest(measured.cumulative_index, 0), 0))
+        end as value,
+        indicator.unit,
+        measured.obs_status,
+        measured.obs_status_all,
+        measured.imputed_share,
+    from {{ ref('green_tfp') }} as measured
+    cross join indicator
+    where measured.is_default and indicator.indicator_id like 'green\_tfp\_%' escape '\'
+
+),
+
+-- A number that does not exist although its inputs do (the change in the first year) is missing, not normal.
+productivity as (
+
+    select
+        region_level,
+        region_code,
+        year,
+        indicator_id as panel_column,
+        indicator_id,
+        value,
+        unit,
+        case when value is null then 'O' else obs_status end as obs_status,
+        case when value is null and obs_status_all not like '%O%' then 'O' else obs_status_all end
+            as obs_status_all,
+        imputed_share,
+        cast(null as varchar) as suspect_codes,
+        true as is_derived,
+    from productive
+
+),
+
 final as (
 
     select * from measured
     union all
     select * from scored
+    union all
+    select * from productivity
 
 )
 

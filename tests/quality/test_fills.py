@@ -6,6 +6,7 @@ import duckdb
 import pandas as pd
 import pytest
 
+from cbec.efficiency.grey import GreyRefusal, gm11
 from cbec.quality.detectors import render_model
 from tests.conftest import ROOT
 
@@ -185,7 +186,71 @@ def test_the_leak_test_fires_on_a_straddling_fill_and_only_there() -> None:
     assert straddling(2016, 2018, 2017) == []
 
 
-@pytest.mark.parametrize("policy", ["linear", "geometric", "ratio_to_province"])
+RUN = {2010: 100.0, 2011: 108.0, 2012: 118.0, 2013: 127.0, 2014: 139.0}
+
+
+def test_gm11_forecasts_a_gap_from_the_run_before_it() -> None:
+    years = RUN | {2015: None, 2016: None, 2017: 175.0, 2018: None}
+    frame = fill("gm11", years=years, start=2020)
+    expected = gm11(list(RUN.values())).forecast(2)
+    for year, value in zip((2015, 2016), expected, strict=True):
+        cell = at(frame, CONTROL, year)
+        assert float(cell.value) == pytest.approx(value, rel=1e-9)
+        assert (cell.obs_status, cell.obs_status_all, cell.impute_method, cell.impute_by) == (
+            "I",
+            "I",
+            "gm11",
+            "project",
+        )
+        assert list(cell.anchor_years) == list(RUN)
+        assert pd.isna(cell.value_reported)
+    # One printed year before the last gap is no run of four.
+    assert pd.isna(at(frame, CONTROL, 2018).value)
+
+
+def test_gm11_beyond_the_last_print_is_a_forecast_and_only_if_asked() -> None:
+    years = RUN | {2015: None}
+    assert pd.isna(at(fill("gm11", years=years, start=2020), CONTROL, 2015).value)
+    cell = at(fill("gm11", years=years, start=2020, extrapolate=True), CONTROL, 2015)
+    assert float(cell.value) == pytest.approx(gm11(list(RUN.values())).forecast(1)[0], rel=1e-9)
+    assert cell.obs_status == "F"
+
+
+def test_gm11_never_crosses_the_approval_year() -> None:
+    years = RUN | {2015: None, 2016: 160.0}
+    assert at(fill("gm11", years=years, start=2015), TREATED, 2015).obs_status == "O"
+    assert pd.isna(at(fill("gm11", years=years, start=2012), TREATED, 2015).value)
+    for start in (2016, 2010):
+        assert at(fill("gm11", years=years, start=start), TREATED, 2015).obs_status == "I"
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        {2010: 100.0, 2011: 108.0, 2012: 118.0},
+        {2010: 100.0, 2011: 200.0, 2012: 210.0, 2013: 220.0},
+        {2010: 100.0, 2011: 0.0, 2012: 110.0, 2013: 120.0},
+        # Class ratios are allowed, the fit is not: up and down around one level.
+        {2010: 100.0, 2011: 120.0, 2012: 95.0, 2013: 122.0, 2014: 97.0},
+    ],
+)
+def test_gm11_refuses_what_the_grey_model_refuses(run: dict[int, float]) -> None:
+    frame = fill("gm11", years=run | {max(run) + 1: None, max(run) + 2: 130.0}, start=2020)
+    assert pd.isna(at(frame, CONTROL, max(run) + 1).value)
+    try:
+        refused = gm11(list(run.values())).grade == "unqualified"
+    except GreyRefusal:
+        refused = True
+    assert refused
+
+
+def test_gm11_of_a_constant_is_the_constant() -> None:
+    run: dict[int, float | None] = {2010 + k: 50.0 for k in range(5)}
+    frame = fill("gm11", years=run | {2015: None, 2016: 50.0}, start=2020)
+    assert float(at(frame, CONTROL, 2015).value) == pytest.approx(50.0)
+
+
+@pytest.mark.parametrize("policy", ["linear", "geometric", "ratio_to_province", "gm11"])
 def test_a_declared_fill_keeps_its_method(policy: str) -> None:
     for city in (TREATED, CONTROL):
         assert at(fill(policy), city, 2012).impute_by == "vendor"

@@ -171,3 +171,30 @@ def test_a_dry_run_shows_and_loads_nothing(tmp_path: Path) -> None:
     ):
         assert word in done.stdout, word
     assert next((tmp_path / "imports").rglob("data_docs/index.html")).is_file()
+
+
+def test_green_productivity_runs_on_the_co2_that_is_there(built: duckdb.DuckDBPyConnection) -> None:
+    rows = built.sql(
+        "select technology, count(efficiency), count(index), bool_or(is_simulated)"
+        " from marts.green_tfp group by 1 order by 1"
+    ).fetchall()
+    assert [row[0] for row in rows] == [
+        "ddf_global_crs_co2_gridded_population",
+        "nddf_global_crs_co2_gridded_population",
+        "sbm_global_crs_co2_gridded_population",
+        "sbm_global_crs_co2_population",
+    ]
+    assert all(levels > 2000 and changes > 1700 for _, levels, changes, _ in rows)
+    assert not any(simulated for *_, simulated in rows)
+    # Gridded CO2 is modelled (E) in every cell, one of four variables, and the share says so.
+    lowest = built.sql(
+        "select min(imputed_share) from marts.green_tfp"
+        " where technology like '%gridded%' and efficiency is not null"
+    ).fetchone()
+    assert lowest == (0.25,)
+    # Employment is in none of the files, so the definitions that ask for it wait.
+    waiting = built.sql(
+        "select missing_indicators from quality.technology_readiness"
+        " where technology = 'sbm_global_crs_co2_gridded' limit 1"
+    ).fetchone()
+    assert waiting == ("employment",)

@@ -1,0 +1,15 @@
+from cbec.efficiency.study import TechnologyData, green_tfp_table, variables
+
+
+def model(dbt, session):
+    technology = dbt.ref("technology").df()
+    names = ", ".join(f"'{name}'" for name in variables(technology))
+    return green_tfp_table(
+        TechnologyData(
+            technology=technology,
+            cell=dbt.ref("int_cells__unioned").filter(f"indicator_id in ({names})").df(),
+            sample=dbt.ref("int_samples__gridded").df(),
+            obs_status=dbt.ref("obs_status").df(),
+            is_simulated=bool(dbt.config.meta_get("is_simulated", False)),
+        )
+    )
