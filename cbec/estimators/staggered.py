@@ -1,18 +1,38 @@
-"""Estimators for staggered adoption through diff-diff."""
+"""Estimators for staggered adoption: one sample, one result shape, the libraries' own numbers.
+
+`fit_staggered` runs any estimator of `ESTIMATORS` on the sample of `prepare_sample`. The point
+estimates and covariances come from pyfixest (two-way fixed effects, event study, Sun and Abraham) or
+diff-diff (the others). Own code: the averages that diff-diff does not offer, checked against R did
+(calendar time) or against the library's own averages; the standard error of the overall effect of de
+Chaisemartin and D'Haultfoeuille, for which diff-diff treats event times as independent; and
+synthetic difference in differences by cohort. docs/METHODS.md names the reference of each.
+"""
 
 from __future__ import annotations
 
 import math
 import warnings
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from importlib.metadata import version
+from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy import stats
 
 from cbec.estimators.regression import Fit, Term
 from cbec.estimators.specification import Specification
+from cbec.estimators.staggered_sample import Sample, prepare_sample
+
+FloatArray = NDArray[np.float64]
+Cell = tuple[int, int]
+
+CONTROL_GROUPS = ("not_yet_treated", "never_treated")
+METHODS = ("reg", "ipw", "dr")
+BASE_PERIODS = ("universal", "varying")
 
 
 @dataclass(frozen=True)
@@ -25,6 +45,998 @@ class EventTime:
     ci_low: float
     ci_high: float
     n_cohorts: int
+
+
+@dataclass(frozen=True)
+class Effect:
+    """An average of effects on the treated.
+
+    aggregation is "overall" (each treated unit-year counts once), "dynamic" (by event year), "group"
+    (by cohort) or "calendar" (by year); group is that event year, cohort or year, or None for the
+    whole: then "dynamic" and "calendar" are plain means over their parts and "group" the mean weighted
+    by cohort size (Callaway and Sant'Anna 2021, section 3). n_units counts treated units, n_cells the
+    cohort-years averaged.
+    """
+
+    aggregation: str
+    group: int | None
+    estimate: float
+    std_error: float
+    p_value: float
+    ci_low: float
+    ci_high: float
+    n_units: int
+    n_cells: int
+
+
+@dataclass(frozen=True)
+class StaggeredFit:
+    """What one estimator says about one sample.
+
+    p values and intervals use t(G - 1), G the clusters. events leaves the base period out;
+    event_vcov, where the estimator has one, is the covariance of events in their order, shape
+    (len(events), len(events)), and None where events come from separate regressions.
+    """
+
+    estimator: str
+    effects: tuple[Effect, ...]
+    events: tuple[EventTime, ...]
+    n_obs: int
+    n_units: int
+    n_clusters: int
+    n_dropped: int
+    drop_reason: str
+    base_period: str
+    formula: str
+    engine: str
+    note: str | None
+    event_vcov: FloatArray | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def overall(self) -> Effect:
+        return next(effect for effect in self.effects if effect.aggregation == "overall")
+
+
+@dataclass(frozen=True)
+class _Options:
+    control_group: str
+    method: str
+    anticipation: int
+    first_event: int
+    last_event: int
+    base: int
+    base_calendar_year: int | None
+    base_period: str
+    gaps: str
+
+
+@dataclass(frozen=True)
+class _Estimates:
+    """Averages before inference: effects as (aggregation, group, estimate, error, cells)."""
+
+    effects: Sequence[tuple[str, int | None, float, float, Sequence[Cell]]]
+    events: Sequence[tuple[int, float, float, int]]
+    formula: str
+    engine: str
+    base_period: str
+    vcov: FloatArray | None = None
+    notes: tuple[str, ...] = ()
+    n_obs: int | None = None
+
+
+@dataclass(frozen=True)
+class _Average:
+    """A row of weights over cells, and its derivative to each cohort's share. Shapes (m,), (G, m)."""
+
+    aggregation: str
+    group: int | None
+    weights: FloatArray
+    slope: FloatArray
+
+
+def fit_staggered(
+    frame: pd.DataFrame,
+    *,
+    estimator: str,
+    outcome: str,
+    unit: str,
+    time: str = "year",
+    cohort: str = "first_treated_year",
+    controls: Sequence[str] = (),
+    cluster: str | None = None,
+    control_group: str = "not_yet_treated",
+    method: str = "reg",
+    anticipation: int = 0,
+    first_event: int = -5,
+    last_event: int = 7,
+    base: int = -1,
+    base_calendar_year: int | None = None,
+    base_period: str = "universal",
+    gaps: str = "drop",
+    treatment: str | None = None,
+) -> StaggeredFit:
+    """Effects of a permanent treatment that units adopt at different times.
+
+    frame has one row per unit and time; cohort holds the first treated time, missing for never
+    treated. The sample rules, and what raises, are those of `prepare_sample`. cluster defaults to the
+    unit, and units must lie inside clusters.
+
+    estimator is a key of `ESTIMATORS`. control_group and method (outcome regression, inverse
+    probability weighting, doubly robust) concern callaway_santanna, control_group extended_twfe and
+    lp_did too; the others define their own comparison. first_event and last_event bound the event
+    study; twfe_event_study bins what lies outside into its ends. base is the omitted event year;
+    anticipation moves it further back. base_calendar_year makes twfe_event_study compare ever treated
+    with never treated units year by year against that year: event_year is then a calendar year.
+    base_period "varying" gives callaway_santanna's short differences before treatment.
+
+    Controls enter as the estimator's authors propose: linearly (two-way fixed effects, Sun and
+    Abraham, local projections), in the model of the untreated outcome (imputation, two-stage), at the
+    base period (Callaway and Sant'Anna), demeaned within cohort-years and interacted (extended TWFE),
+    residualised (de Chaisemartin and D'Haultfoeuille) or removed with coefficients of untreated rows
+    (synthetic). stacked takes none.
+
+    Raises ValueError as `prepare_sample` does, for an unknown or unsupported choice (with those
+    allowed), and when an estimator cannot identify the overall effect.
+    """
+    if estimator not in ESTIMATORS:
+        raise ValueError(f"estimator {estimator!r}; allowed: {', '.join(ESTIMATORS)}")
+    _choice("control_group", control_group, CONTROL_GROUPS)
+    _choice("method", method, METHODS)
+    _choice("base_period", base_period, BASE_PERIODS)
+    if not first_event <= base < 0 <= last_event:
+        raise ValueError(
+            f"events {first_event} to {last_event} with base {base}; allowed: first <= base < 0 <= last"
+        )
+    if base_calendar_year is not None and estimator != "twfe_event_study":
+        raise ValueError("base_calendar_year is an option of twfe_event_study only")
+    naive = estimator in ("twfe", "twfe_event_study")
+    if control_group == "never_treated" and not naive and not _has_never_treated(frame, time, cohort):
+        raise ValueError("no never-treated unit in the window; use control_group='not_yet_treated'")
+    sample = prepare_sample(
+        frame,
+        outcome=outcome,
+        unit=unit,
+        time=time,
+        cohort=cohort,
+        controls=controls,
+        cluster=cluster,
+        treatment=treatment,
+        anticipation=anticipation,
+        gaps=gaps,
+        keep_always_treated=naive,
+        needs_controls=not naive,
+    )
+    options = _Options(
+        control_group,
+        method,
+        anticipation,
+        first_event,
+        last_event,
+        base,
+        base_calendar_year,
+        base_period,
+        gaps,
+    )
+    with warnings.catch_warnings():
+        # What a library drops is counted or raised below.
+        warnings.simplefilter("ignore")
+        try:
+            found = ESTIMATORS[estimator](sample, options)
+        except (ValueError, NotImplementedError, np.linalg.LinAlgError) as error:
+            with_controls = f" with controls {', '.join(sample.controls)}" if sample.controls else ""
+            raise ValueError(f"{estimator} of {outcome!r}{with_controls}: {error}") from error
+    n_clusters = sample.n_clusters
+    sizes = sample.cohort_sizes
+    effects = tuple(
+        Effect(
+            aggregation,
+            group,
+            float(estimate),
+            float(error),
+            _p_value(estimate, error, n_clusters),
+            *_interval(estimate, error, n_clusters),
+            n_units=sum(sizes[g] for g in {g for g, _ in cells}),
+            n_cells=len(cells),
+        )
+        for aggregation, group, estimate, error, cells in found.effects
+        if math.isfinite(estimate) and math.isfinite(error) and error > 0
+    )
+    if not effects or effects[0].aggregation != "overall":
+        raise ValueError(f"{estimator} of {outcome!r}: the overall effect has no standard error")
+    events = tuple(
+        EventTime(int(e), float(b), float(s), *_interval(b, s, n_clusters), n_cohorts=int(n))
+        for e, b, s, n in found.events
+    )
+    n_obs = len(sample.data) if found.n_obs is None else found.n_obs
+    dropped = [f"{n} rows: {reason}" for reason, n in sample.dropped]
+    if n_obs < len(sample.data):
+        dropped.append(f"{len(sample.data) - n_obs} rows: alone in a fixed effect")
+    return StaggeredFit(
+        estimator=estimator,
+        effects=effects,
+        events=events,
+        n_obs=n_obs,
+        n_units=sample.n_units,
+        n_clusters=n_clusters,
+        n_dropped=sample.n_offered - n_obs,
+        drop_reason="; ".join(dropped) or "none",
+        base_period=found.base_period,
+        formula=_readable(found.formula, sample, outcome),
+        engine=found.engine,
+        note="; ".join([*sample.notes, *found.notes]) or None,
+        event_vcov=found.vcov,
+    )
+
+
+# --- averages over cohort-years -----------------------------------------------------------
+
+
+def averages(cells: Sequence[Cell], share: Mapping[int, float]) -> list[_Average]:
+    """The four averages of ATT(g,t) (Callaway and Sant'Anna 2021, table 1) as weights over cells.
+
+    cells are (cohort, time); those before treatment enter only the dynamic averages of their event
+    time. share is each cohort's share of the units (any scale).
+    """
+    cohorts = sorted({g for g, _ in cells})
+    g = np.array([cell[0] for cell in cells])
+    t = np.array([cell[1] for cell in cells])
+    p = np.array([share[cohort] for cohort in g], dtype=float)
+    is_cohort = g[None, :] == np.array(cohorts)[:, None]
+    post = t >= g
+
+    def ratio(aggregation: str, group: int | None, chosen: NDArray[np.bool_]) -> _Average:
+        total = p[chosen].sum()
+        weights = np.where(chosen, p, 0.0) / total
+        mine = is_cohort & chosen[None, :]
+        slope = (mine - mine.sum(axis=1, keepdims=True) * weights[None, :]) / total
+        return _Average(aggregation, group, weights, slope)
+
+    def mean(aggregation: str, parts: list[_Average]) -> _Average:
+        return _Average(
+            aggregation,
+            None,
+            np.mean([part.weights for part in parts], axis=0),
+            np.mean([part.slope for part in parts], axis=0),
+        )
+
+    dynamic = [ratio("dynamic", int(e), (t - g) == e) for e in sorted(set(t - g))]
+    calendar = [ratio("calendar", int(s), post & (t == s)) for s in sorted(set(t[post]))]
+    by_group = [
+        _Average("group", c, (g == c) * post / (post & (g == c)).sum(), np.zeros((len(cohorts), len(g))))
+        for c in cohorts
+        if (post & (g == c)).any()
+    ]
+    scale = np.array([share[part.group] for part in by_group if part.group is not None], dtype=float)
+    rows = np.array([part.weights for part in by_group])
+    whole = scale @ rows / scale.sum()
+    slope = np.zeros((len(cohorts), len(g)))
+    for part in by_group:
+        slope[cohorts.index(part.group)] = (part.weights - whole) / scale.sum()  # type: ignore[arg-type]
+    return [
+        ratio("overall", None, post),
+        mean("dynamic", [part for part in dynamic if part.group is not None and part.group >= 0]),
+        *dynamic,
+        _Average("group", None, whole, slope),
+        *by_group,
+        mean("calendar", calendar),
+        *calendar,
+    ]
+
+
+def _members(average: _Average, cells: Sequence[Cell]) -> list[Cell]:
+    return [cell for cell, weight in zip(cells, average.weights, strict=True) if weight != 0]
+
+
+def _split(
+    rows: Sequence[_Average],
+    estimates: FloatArray,
+    covariance: FloatArray,
+    cells: Sequence[Cell],
+    options: _Options,
+    omitted: int | None = None,
+) -> tuple[
+    list[tuple[str, int | None, float, float, list[Cell]]], list[tuple[int, float, float, int]], FloatArray
+]:
+    """Effects, events in the window and the events' covariance, from all averages."""
+    errors = np.sqrt(np.maximum(np.diag(covariance), 0))
+    effects = [
+        (row.aggregation, row.group, float(b), float(s), _members(row, cells))
+        for row, b, s in zip(rows, estimates, errors, strict=True)
+        if not (row.aggregation == "dynamic" and row.group is not None and row.group < 0)
+    ]
+    inside = [
+        i
+        for i, row in enumerate(rows)
+        if row.aggregation == "dynamic"
+        and row.group is not None
+        and options.first_event <= row.group <= options.last_event
+        and row.group != omitted
+        and errors[i] > 0
+    ]
+    events = [
+        (int(rows[i].group or 0), float(estimates[i]), float(errors[i]), len(_members(rows[i], cells)))
+        for i in inside
+    ]
+    return effects, events, covariance[np.ix_(inside, inside)]
+
+
+def _cells(sample: Sample) -> list[Cell]:
+    """Treated cohort-years of the sample."""
+    data = sample.data[sample.data["cohort"] > 0]
+    pairs = data[["cohort", "time"]].drop_duplicates().sort_values(["cohort", "time"])
+    return [(int(g), int(t)) for g, t in pairs.itertuples(index=False)]
+
+
+def _post(sample: Sample) -> list[Cell]:
+    return [(g, t) for g, t in _cells(sample) if t >= g]
+
+
+# --- pyfixest -----------------------------------------------------------------------------
+
+
+def _regress(
+    sample: Sample, columns: Mapping[str, NDArray[Any]]
+) -> tuple[FloatArray, FloatArray, int, tuple[str, ...]]:
+    """Two-way fixed effects of y on columns and controls: coefficients and covariance of columns.
+
+    Gives also the rows used and notes. Raises ValueError when a column is collinear.
+    """
+    import pyfixest
+
+    data = pd.concat([sample.data, pd.DataFrame(dict(columns), index=sample.data.index)], axis=1)
+    right = " + ".join([*columns, *sample.control_columns])
+    model = pyfixest.feols(
+        f"y ~ {right} | unit + time",
+        data=data,
+        vcov={"CRV1": "cluster"},
+        fixef_rm="singleton",
+        # The default backend compiles for 20 seconds in every process.
+        demeaner_backend="rust",
+    )
+    names = [str(name) for name in model._coefnames]
+    missing = [name for name in columns if name not in names]
+    if missing:
+        raise ValueError(
+            f"{', '.join(missing)} cannot be told from the fixed effects"
+            f"{' and the controls ' + ', '.join(sample.controls) if sample.controls else ''}"
+        )
+    absorbed = [
+        name for name, x in zip(sample.controls, sample.control_columns, strict=True) if x not in names
+    ]
+    notes = tuple(f"control absorbed by the fixed effects: {name}" for name in absorbed)
+    order = [names.index(name) for name in columns]
+    return model._beta_hat[order], model._vcov[np.ix_(order, order)], int(model._N), notes
+
+
+def _pyfixest() -> str:
+    return f"pyfixest {version('pyfixest')}"
+
+
+def _twfe(sample: Sample, options: _Options) -> _Estimates:
+    data = sample.data
+    treated = (data["cohort"].gt(0) & data["time"].ge(data["cohort"])).to_numpy(dtype=float)
+    b, v, n_obs, notes = _regress(sample, {"treated": treated})
+    return _Estimates(
+        effects=[("overall", None, b[0], math.sqrt(v[0, 0]), _post(sample))],
+        events=[],
+        formula="{y} ~ treated{controls} | {unit} + {time}",
+        engine=_pyfixest(),
+        base_period="all untreated years, weighted by the regression",
+        notes=notes,
+        n_obs=n_obs,
+    )
+
+
+def _twfe_event_study(sample: Sample, options: _Options) -> _Estimates:
+    """Event years before first_event and after last_event share the dummies of the ends."""
+    data = sample.data
+    ever = data["cohort"].to_numpy() > 0
+    since = np.where(ever, data["time"] - data["cohort"], 0)
+    calendar = options.base_calendar_year is not None
+    if calendar:
+        base = int(options.base_calendar_year or 0)
+        key = data["time"].to_numpy()
+        if base not in sample.years:
+            raise ValueError(f"base_calendar_year {base}; allowed: {sample.years[0]} to {sample.years[-1]}")
+        if not (~ever).any():
+            raise ValueError("a calendar base needs never-treated units")
+    else:
+        base = options.base - options.anticipation
+        if base < options.first_event:
+            raise ValueError(f"base {base} lies before first_event {options.first_event}")
+        key = np.clip(since, options.first_event, options.last_event)
+    labels = sorted({int(k) for k in key[ever]} - {base})
+    if base not in {int(k) for k in key[ever]}:
+        raise ValueError(f"no treated unit is observed in the base event year {base}")
+    columns = {f"e{k}".replace("-", "m"): (ever & (key == k)).astype(float) for k in labels}
+    b, v, n_obs, notes = _regress(sample, columns)
+    cells = _cells(sample)
+    position = {k: {c for c in cells if _bin(c, options, calendar) == k} for k in labels}
+    treated = np.array([(ever & (key == k) & (since >= 0)).sum() for k in labels], dtype=float)
+    if treated.sum() == 0:
+        raise ValueError("no treated year is estimated")
+    weights = treated / treated.sum()
+    errors = np.sqrt(np.diag(v))
+    return _Estimates(
+        effects=[
+            ("overall", None, weights @ b, math.sqrt(weights @ v @ weights), _post(sample)),
+            *(
+                ("calendar" if calendar else "dynamic", k, b[i], errors[i], sorted(position[k]))
+                for i, k in enumerate(labels)
+                if treated[i] > 0
+            ),
+        ],
+        events=[(k, b[i], errors[i], len({g for g, _ in position[k]})) for i, k in enumerate(labels)],
+        formula=(
+            "{y} ~ sum over years of ever treated x year{controls} | {unit} + {time}"
+            if calendar
+            else f"{{y}} ~ sum of event-year dummies binned at {options.first_event} and {options.last_event}"
+            "{controls} | {unit} + {time}"
+        ),
+        engine=_pyfixest(),
+        base_period=f"calendar year {base}" if calendar else f"event year {base}",
+        vcov=v,
+        notes=(*notes, "overall: mean of post-treatment coefficients weighted by treated unit-years"),
+        n_obs=n_obs,
+    )
+
+
+def _bin(cell: Cell, options: _Options, calendar: bool) -> int:
+    g, t = cell
+    return t if calendar else int(np.clip(t - g, options.first_event, options.last_event))
+
+
+def _sun_abraham(sample: Sample, options: _Options) -> _Estimates:
+    """A dummy for every cohort and year but the base, averaged with cohort sizes held fixed."""
+    data = sample.data
+    base = options.base - options.anticipation
+    every = _cells(sample)
+    without = sorted({g for g, _ in every} - {g for g, t in every if t - g == base})
+    if without:
+        raise ValueError(f"cohort(s) {', '.join(map(str, without))} have no year at the base {base}")
+    cells = [(g, t) for g, t in every if t - g != base]
+    g_of, t_of = data["cohort"].to_numpy(), data["time"].to_numpy()
+    columns = {f"g{g}t{t}": ((g_of == g) & (t_of == t)).astype(float) for g, t in cells}
+    b, v, n_obs, notes = _regress(sample, columns)
+    rows = averages(cells, sample.cohort_sizes)
+    weights = np.array([row.weights for row in rows])
+    effects, events, vcov = _split(rows, weights @ b, weights @ v @ weights.T, cells, options)
+    return _Estimates(
+        effects=effects,
+        events=events,
+        formula="{y} ~ sum of cohort x year dummies{controls} | {unit} + {time}, averaged by cohort size",
+        engine=_pyfixest(),
+        base_period=f"event year {base}",
+        vcov=vcov,
+        notes=notes,
+        n_obs=n_obs,
+    )
+
+
+# --- diff-diff ----------------------------------------------------------------------------
+
+
+def _diff_diff() -> str:
+    return f"diff-diff {version('diff-diff')}"
+
+
+def _names(sample: Sample) -> dict[str, str]:
+    return {"outcome": "y", "unit": "unit", "time": "time", "first_treat": "cohort"}
+
+
+def _cluster(sample: Sample) -> str | None:
+    """diff-diff clusters by unit when told nothing, and treats that case as exact."""
+    return None if sample.is_clustered_by_unit else "cluster"
+
+
+def _unit_clusters_only(sample: Sample, name: str) -> None:
+    if not sample.is_clustered_by_unit:
+        raise ValueError(f"{name} clusters by unit only; leave cluster out")
+
+
+def _influence(sample: Sample, options: _Options) -> tuple[list[Cell], FloatArray, FloatArray, Any]:
+    """ATT(g,t), their influence functions on units (n, m) and diff-diff's result, balanced panel.
+
+    The influence functions are scaled so that a sum of squares is a variance.
+    """
+    from diff_diff import CallawaySantAnna
+
+    result = CallawaySantAnna(
+        control_group=options.control_group,
+        estimation_method=options.method,
+        anticipation=options.anticipation,
+        base_period=options.base_period,
+        allow_unbalanced_panel=options.gaps == "keep",
+        cluster=_cluster(sample) if options.gaps == "keep" else None,
+    ).fit(sample.data, covariates=sample.control_columns or None, **_names(sample))
+    lost = sorted(
+        {int(g) for (g, t), cell in result.group_time_effects.items() if not math.isfinite(cell["effect"])}
+    )
+    cells = sorted(
+        (int(g), int(t))
+        for (g, t), cell in result.group_time_effects.items()
+        if math.isfinite(cell["effect"])
+    )
+    if lost and sample.controls:
+        raise ValueError(f"no estimate for some years of cohort(s) {', '.join(map(str, lost))}")
+    estimates = np.array([result.group_time_effects[cell]["effect"] for cell in cells])
+    if options.gaps == "keep":
+        return cells, estimates, np.empty((0, len(cells))), result
+    kit = result._aggregation_kit
+    if list(kit.bookkeeping["all_units"]) != sorted(sample.data["unit"].unique()):
+        raise ValueError("diff-diff dropped units")
+    psi = np.zeros((sample.n_units, len(cells)))
+    for i, cell in enumerate(cells):
+        part = kit.influence[cell]
+        np.add.at(psi[:, i], part["treated_idx"], part["treated_inf"])
+        np.add.at(psi[:, i], part["control_idx"], part["control_inf"])
+    return cells, estimates, psi, result
+
+
+def _callaway_santanna(sample: Sample, options: _Options) -> _Estimates:
+    cells, b, psi, result = _influence(sample, options)
+    data = sample.data
+    rule = "varying" if options.base_period == "varying" else "universal"
+    base = -1 - options.anticipation
+    groups = {"not_yet_treated": "not yet treated", "never_treated": "never treated"}
+    formula = (
+        f"ATT(g,t) of {{y}}, controls {groups[options.control_group]}, {options.method}"
+        "{controls}, averaged by cohort size"
+    )
+    about: dict[str, Any] = {
+        "formula": formula,
+        "engine": _diff_diff(),
+        "base_period": f"event year {base}"
+        if rule == "universal"
+        else f"before treatment: the year before each; after: event year {base}",
+    }
+    every = _post(sample)
+    n_post = sum(t >= g for g, t in cells)
+    notes = (f"{n_post} of {len(every)} ATT(g,t) after treatment have controls",)
+    if options.gaps == "keep":
+        return _of_aggregates(sample, options, result, calendar=None, notes=notes, **about)
+    size = data.drop_duplicates("unit")["cohort"].to_numpy()
+    rows = averages(cells, {g: n / sample.n_units for g, n in sample.cohort_sizes.items()})
+    weights = np.array([row.weights for row in rows])
+    cohorts = sorted({g for g, _ in cells})
+    member = (size[:, None] == np.array(cohorts)[None, :]).astype(float)
+    # Cohort shares are estimated too (Callaway and Sant'Anna 2021, theorem 2 and corollary 2).
+    slope = np.array([row.slope @ b for row in rows])
+    total = psi @ weights.T + (member - member.mean(axis=0)) @ slope.T / sample.n_units
+    if not sample.is_clustered_by_unit:
+        codes = data.drop_duplicates("unit")["cluster"].astype(int).to_numpy()
+        n = sample.n_clusters
+        total = np.array([total[codes == code].sum(axis=0) for code in np.unique(codes)])
+        total = (total - total.mean(axis=0)) * math.sqrt(n / (n - 1))
+    omitted = base if rule == "universal" else None
+    effects, events, vcov = _split(rows, weights @ b, total.T @ total, cells, options, omitted)
+    return _Estimates(effects=effects, events=events, vcov=vcov, notes=notes, **about)
+
+
+def _of_aggregates(
+    sample: Sample,
+    options: _Options,
+    result: Any,
+    *,
+    calendar: Callable[[int], tuple[float, float]] | None,
+    notes: tuple[str, ...],
+    formula: str,
+    engine: str,
+    base_period: str,
+) -> _Estimates:
+    """Overall, dynamic and group effects as the library averages them; calendar ones if it can."""
+    post = _post(sample)
+    by_event, by_group = result.aggregate("event_study"), result.aggregate("group")
+    effects: list[tuple[str, int | None, float, float, Sequence[Cell]]] = [
+        ("overall", None, float(result.overall_att), float(result.overall_se), post)
+    ]
+    events = []
+    kept: list[int] = []
+    for i, (e, b, s) in enumerate(zip(by_event.event_time, by_event.att, by_event.se, strict=True)):
+        at = [(g, t) for g, t in _cells(sample) if t - g == int(e)]
+        if e >= 0:
+            effects.append(("dynamic", int(e), float(b), float(s), at))
+        if options.first_event <= e <= options.last_event and math.isfinite(s) and s > 0:
+            events.append((int(e), float(b), float(s), len(at)))
+            kept.append(i)
+    for g, b, s in zip(by_group.label, by_group.att, by_group.se, strict=True):
+        effects.append(("group", int(g), float(b), float(s), [c for c in post if c[0] == int(g)]))
+    if calendar is not None:
+        for year in sorted({t for _, t in post}):
+            effects.append(("calendar", year, *calendar(year), [c for c in post if c[1] == year]))
+    vcov = None
+    if by_event.vcov is not None:
+        index = [list(by_event.vcov_index).index(by_event.event_time[i]) for i in kept]
+        vcov = np.asarray(by_event.vcov, dtype=float)[np.ix_(index, index)]
+    return _Estimates(effects, events, formula, engine, base_period, vcov, notes)
+
+
+def _imputed(
+    sample: Sample, options: _Options, build: Callable[..., Any], formula: str, base: str
+) -> _Estimates:
+    """Estimators with a first stage on untreated rows, which treated rows of other years do not touch.
+
+    Hence the effect of one calendar year is the overall effect without treated rows of other years.
+    """
+    data = sample.data
+    covariates = sample.control_columns or None
+
+    def fit(rows: pd.DataFrame, pretrends: bool) -> Any:
+        model = build(
+            anticipation=options.anticipation,
+            cluster=_cluster(sample),
+            rank_deficient_action="silent",
+            pretrends=pretrends,
+        )
+        return model.fit(rows, covariates=covariates, **_names(sample))
+
+    untreated = data["cohort"].eq(0) | data["time"].lt(data["cohort"] - options.anticipation)
+
+    def calendar(year: int) -> tuple[float, float]:
+        alone = fit(data[untreated | (data["time"].eq(year) & data["time"].ge(data["cohort"]))], False)
+        return float(alone.overall_att), float(alone.overall_se)
+
+    return _of_aggregates(
+        sample,
+        options,
+        fit(data, True),
+        calendar=calendar,
+        notes=(),
+        formula=formula,
+        engine=_diff_diff(),
+        base_period=base,
+    )
+
+
+def _imputation(sample: Sample, options: _Options) -> _Estimates:
+    from diff_diff import ImputationDiD
+
+    base = "before treatment: all years before the leads shown; after: all untreated years"
+    formula = "{y} imputed from untreated rows{controls} | {unit} + {time}"
+    return _imputed(sample, options, ImputationDiD, formula, base)
+
+
+def _two_stage(sample: Sample, options: _Options) -> _Estimates:
+    from diff_diff import TwoStageDiD
+
+    formula = "{y} less untreated rows' fit{controls} | {unit} + {time}, on treatment dummies"
+    return _imputed(sample, options, TwoStageDiD, formula, "all untreated years")
+
+
+def _stacked(sample: Sample, options: _Options) -> _Estimates:
+    """Windows that every cohort can fill, so that no event year changes its cohorts."""
+    from diff_diff import StackedDiD
+
+    if sample.controls:
+        raise ValueError("stacked takes no controls")
+    _unit_clusters_only(sample, "stacked")
+    cohorts, years = sorted(sample.cohort_sizes), sample.years
+    after = min(options.last_event, years[-1] - cohorts[-1])
+    before = min(-options.first_event, cohorts[0] - years[0] - options.anticipation)
+    result = StackedDiD(kappa_pre=before, kappa_post=after, anticipation=options.anticipation).fit(
+        sample.data, **_names(sample)
+    )
+    inside = [(g, t) for g, t in _cells(sample) if -before <= t - g <= after]
+    post = [c for c in inside if c[1] >= c[0]]
+    table = result.aggregate("event_study")
+    rows = [
+        (int(e), float(b), float(s), len(cohorts), i)
+        for i, (e, b, s) in enumerate(zip(table.event_time, table.att, table.se, strict=True))
+        if math.isfinite(s) and s > 0
+    ]
+    index = [list(table.vcov_index).index(table.event_time[row[4]]) for row in rows]
+    lost = (
+        [f"cohort(s) {', '.join(map(str, result.trimmed_groups))} trimmed"] if result.trimmed_groups else []
+    )
+    return _Estimates(
+        effects=[
+            ("overall", None, float(result.overall_att), float(result.overall_se), post),
+            *(
+                ("dynamic", e, b, s, [c for c in post if c[1] - c[0] == e])
+                for e, b, s, _, _ in rows
+                if e >= 0
+            ),
+        ],
+        events=[row[:4] for row in rows],
+        formula="{y} ~ event-year dummies | stacked by cohort, corrective weights, controls not yet treated",
+        engine=_diff_diff(),
+        base_period=f"event year {-1 - options.anticipation}",
+        vcov=np.asarray(table.vcov, dtype=float)[np.ix_(index, index)],
+        notes=(
+            f"windows from {-before} to {after}, which every cohort fills; "
+            "overall: plain mean of the event years after treatment",
+            *lost,
+        ),
+    )
+
+
+def _lp_did(sample: Sample, options: _Options) -> _Estimates:
+    from diff_diff import LPDiD
+
+    data = sample.data
+    cohorts, years = sorted(sample.cohort_sizes), sample.years
+    if options.anticipation:
+        raise ValueError("lp_did has no anticipation; allowed: 0")
+    longest = min(options.last_event, years[-1] - cohorts[0])
+    earliest = min(-options.first_event, cohorts[-1] - years[0])
+    pooled = min(longest, years[-1] - cohorts[-1])
+    status = (data["cohort"].gt(0) & data["time"].ge(data["cohort"])).astype(int)
+    result = LPDiD(
+        pre_window=max(earliest, 2),
+        post_window=longest,
+        control_group="clean" if options.control_group == "not_yet_treated" else "never_treated",
+        cluster=_cluster(sample),
+        rank_deficient_action="silent",
+    ).fit(
+        data.assign(d=status),
+        outcome="y",
+        unit="unit",
+        time="time",
+        treatment="d",
+        covariates=sample.control_columns or None,
+        post_pooled=(0, pooled),
+    )
+    cells = _cells(sample)
+    post = [(g, t) for g, t in cells if 0 <= t - g <= pooled]
+    whole = result.pooled.set_index("window").loc["post"]
+    rows = [
+        (int(r.horizon), float(r.coefficient), float(r.se), sum(t - g == r.horizon for g, t in cells))
+        for r in result.event_study.itertuples()
+        if math.isfinite(r.se) and r.se > 0
+    ]
+    return _Estimates(
+        effects=[
+            ("overall", None, float(whole["coefficient"]), float(whole["se"]), post),
+            *(("dynamic", e, b, s, [c for c in cells if c[1] - c[0] == e]) for e, b, s, _ in rows if e >= 0),
+        ],
+        events=rows,
+        formula="{y}(t+h) - {y}(t-1) ~ treated at t{controls} | {time}, controls "
+        + ("not yet treated" if options.control_group == "not_yet_treated" else "never treated"),
+        engine=_diff_diff(),
+        base_period="event year -1",
+        notes=(
+            f"weighted by the regression; overall: mean of event years 0 to {pooled}, which every cohort has",
+        ),
+    )
+
+
+def _extended_twfe(sample: Sample, options: _Options) -> _Estimates:
+    from diff_diff import WooldridgeDiD
+
+    if sample.controls and options.gaps == "keep":
+        raise ValueError("extended_twfe with controls needs a balanced panel; use gaps='drop'")
+    result = WooldridgeDiD(
+        control_group=options.control_group,
+        anticipation=options.anticipation,
+        cluster=_cluster(sample),
+        rank_deficient_action="silent",
+        unsupported_period_action="error",
+    ).fit(sample.data, xtvar=sample.control_columns or None, **_names(sample))
+    for kind in ("group", "calendar", "event_study"):
+        result.aggregate(kind)
+    cells, post = _cells(sample), _post(sample)
+    tables: list[tuple[str, Any, int]] = [
+        ("dynamic", result.event_study_effects, -1),
+        ("group", result.group_effects, 0),
+        ("calendar", result.calendar_effects, 1),
+    ]
+    effects: list[tuple[str, int | None, float, float, Sequence[Cell]]] = [
+        ("overall", None, float(result.overall_att), float(result.overall_se), post)
+    ]
+    events = []
+    for name, table, side in tables:
+        for key, row in sorted(table.items()):
+            at = [c for c in cells if (c[1] - c[0] if side < 0 else c[side]) == key]
+            if name == "dynamic" and options.first_event <= key <= options.last_event and row["se"] > 0:
+                events.append((int(key), float(row["att"]), float(row["se"]), len(at)))
+            if name != "dynamic" or key >= 0:
+                at = [c for c in at if c in post]
+                effects.append((name, int(key), float(row["att"]), float(row["se"]), at))
+    return _Estimates(
+        effects=effects,
+        events=events,
+        formula="{y} ~ sum of cohort x year dummies after treatment{controls} | {unit} + {time}",
+        engine=_diff_diff(),
+        base_period="all untreated years"
+        if options.control_group == "not_yet_treated"
+        else f"event year {-1 - options.anticipation}",
+    )
+
+
+def _de_chaisemartin_dhaultfoeuille(sample: Sample, options: _Options) -> _Estimates:
+    from diff_diff import ChaisemartinDHaultfoeuille
+
+    _unit_clusters_only(sample, "de_chaisemartin_dhaultfoeuille")
+    if options.anticipation:
+        raise ValueError("de_chaisemartin_dhaultfoeuille has no anticipation; allowed: 0")
+    if options.gaps == "keep":
+        raise ValueError("de_chaisemartin_dhaultfoeuille needs a balanced panel; use gaps='drop'")
+    data, cells = sample.data, _cells(sample)
+    longest = min(options.last_event, sample.years[-1] - min(sample.cohort_sizes))
+    status = (data["cohort"].gt(0) & data["time"].ge(data["cohort"])).astype(int)
+    result = ChaisemartinDHaultfoeuille(twfe_diagnostic=False).fit(
+        data.assign(d=status),
+        outcome="y",
+        unit="unit",
+        time="time",
+        treatment="d",
+        covariates=sample.control_columns or None,
+        L_max=longest + 1,
+    )
+    after = {int(h) - 1: row for h, row in result.event_study_effects.items()}
+    # Placebo -l compares event year -1-l with -1.
+    before = {int(h) - 1: row for h, row in (result.placebo_event_study or {}).items()}
+    rows = [
+        (e, float(row["effect"]), float(row["se"]), sum(t - g == e for g, t in cells))
+        for e, row in sorted((before | after).items())
+        if options.first_event <= e and math.isfinite(row["se"]) and row["se"] > 0
+    ]
+    post = [(g, t) for g, t in cells if 0 <= t - g <= longest]
+    counts = np.array([float(after[e]["n_obs"]) for e in sorted(after)])
+    weights = counts / counts.sum()
+    b = np.array([float(after[e]["effect"]) for e in sorted(after)])
+    s = np.array([float(after[e]["se"]) for e in sorted(after)])
+    # diff-diff adds the variances of event years as if they were independent; they share units and
+    # base years. Their correlation is that of the same averages of ATT(g,t), whose influence
+    # functions it gives.
+    plain = Sample(
+        **{**vars(sample), "controls": (), "data": data[["unit", "time", "cohort", "y", "cluster"]]}
+    )
+    universal = _Options(
+        **{**vars(options), "base_period": "universal", "control_group": "not_yet_treated", "method": "reg"}
+    )
+    pairs, _, psi, _ = _influence(plain, universal)
+    share = {g: float(n) for g, n in sample.cohort_sizes.items()}
+    path = {row.group: psi @ row.weights for row in averages(pairs, share) if row.aggregation == "dynamic"}
+    correlation = (
+        np.corrcoef(np.array([path[e] for e in sorted(after)])) if len(after) > 1 else np.ones((1, 1))
+    )
+    error = math.sqrt(float((weights * s) @ correlation @ (weights * s)))
+    return _Estimates(
+        effects=[
+            ("overall", None, float(weights @ b), error, post),
+            *(("dynamic", e, x, y, [c for c in post if c[1] - c[0] == e]) for e, x, y, _ in rows if e >= 0),
+        ],
+        events=rows,
+        formula="DID of switchers and not yet switched{controls}, weighted by switchers",
+        engine=_diff_diff(),
+        base_period="event year -1",
+    )
+
+
+# --- synthetic difference in differences --------------------------------------------------
+
+
+def _synthetic_did(sample: Sample, options: _Options) -> _Estimates:
+    """Cohort by cohort against never-treated units, averaged by treated unit-years.
+
+    Arkhangelsky and others (2021) for one cohort, their appendix for several. Unit and time weights
+    come from diff-diff; the jackknife over all units keeps them (their algorithm 3), so that the
+    control units that cohorts share are counted once. A cohort of one unit leaves with its unit.
+    """
+    from diff_diff import SyntheticDiD
+
+    _unit_clusters_only(sample, "synthetic_did")
+    if options.anticipation:
+        raise ValueError("synthetic_did has no anticipation; allowed: 0")
+    if options.gaps == "keep":
+        raise ValueError("synthetic_did needs a balanced panel; use gaps='drop'")
+    data, notes = sample.data, []
+    y = _without_controls(sample)
+    wide = data.assign(y=y).pivot(index="unit", columns="time", values="y")
+    cohort_of = data.drop_duplicates("unit").set_index("unit")["cohort"]
+    never = wide[cohort_of == 0].to_numpy()
+    years = np.array(sample.years)
+    paths: dict[int, tuple[FloatArray, FloatArray, FloatArray]] = {}
+    for g in sorted(sample.cohort_sizes):
+        if (years < g).sum() < 2:
+            notes.append(f"the cohort of {g} has one year before treatment and is left out")
+            continue
+        two = data[data["cohort"].isin([0, g])]
+        two = two.assign(y=y[two.index], d=two["cohort"].eq(g).astype(int))
+        result = SyntheticDiD(variance_method="jackknife").fit(
+            two,
+            outcome="y",
+            treatment="d",
+            unit="unit",
+            time="time",
+            post_periods=[int(t) for t in years[years >= g]],
+        )
+        omega = np.array([float(result.unit_weights.get(u, 0.0)) for u in wide.index[cohort_of == 0]])
+        omega[omega < 0] = 0.0
+        lam = np.array([float(result.time_weights.get(int(t), 0.0)) for t in years[years < g]])
+        paths[g] = (wide[cohort_of == g].to_numpy(), omega / omega.sum(), lam / lam.sum())
+    if not paths:
+        raise ValueError("no cohort has two years before treatment")
+    cells = [(g, int(t)) for g in paths for t in years]
+
+    def gaps(treated: Mapping[int, FloatArray], keep: NDArray[np.bool_]) -> FloatArray:
+        """Effect of each cell of the cohorts in `treated`."""
+        out = []
+        for g, own in treated.items():
+            _, omega, lam = paths[g]
+            weight = omega[keep]
+            gap = own.mean(axis=0) - weight @ never[keep] / weight.sum()
+            out.append(gap - lam @ gap[years < g])
+        return np.concatenate(out)
+
+    everyone = np.ones(len(never), dtype=bool)
+    own = {g: path[0] for g, path in paths.items()}
+    rows = averages(cells, {g: len(units) for g, units in own.items()})
+    labels = [(row.aggregation, row.group) for row in rows]
+    weights = np.array([row.weights for row in rows])
+    estimate = weights @ gaps(own, everyone)
+    replicates = []
+    for i in range(len(never)):
+        if any(path[1][everyone & (np.arange(len(never)) != i)].sum() <= 1e-12 for path in paths.values()):
+            raise ValueError("one control unit carries all the weight; the jackknife is undefined")
+        replicates.append(weights @ gaps(own, np.arange(len(never)) != i))
+    single = [g for g, units in own.items() if len(units) == 1]
+    if len(own) == 1 and single:
+        raise ValueError("one treated unit: the jackknife is undefined; use another estimator")
+    for g, units in own.items():
+        for i in range(len(units)):
+            rest = {c: np.delete(u, i, axis=0) if c == g else u for c, u in own.items()}
+            rest = {c: u for c, u in rest.items() if len(u)}
+            some = averages([(c, int(t)) for c in rest for t in years], {c: len(u) for c, u in rest.items()})
+            table = {(row.aggregation, row.group): row.weights for row in some}
+            values = gaps(rest, everyone)
+            replicates.append(np.array([table[k] @ values if k in table else np.nan for k in labels]))
+    spread = np.array(replicates) - estimate
+    n = len(replicates)
+    # An average that a unit alone identifies has no jackknife error.
+    covariance = (n - 1) / n * spread.T @ spread
+    covariance = np.where(np.isfinite(covariance), covariance, 0.0)
+    if single:
+        notes.append("no standard error for what one unit alone identifies")
+    effects, events, vcov = _split(rows, estimate, covariance, cells, options)
+    return _Estimates(
+        effects=effects,
+        events=events,
+        formula="{y} ~ treated{controls} | {unit} + {time}, unit and time weights by cohort, "
+        "controls never treated",
+        engine=_diff_diff(),
+        base_period="years before treatment, weighted",
+        vcov=vcov if np.linalg.matrix_rank(vcov) == len(vcov) else None,
+        notes=tuple(notes),
+    )
+
+
+def _without_controls(sample: Sample) -> FloatArray:
+    """y less the controls, with coefficients of two-way fixed effects on untreated rows."""
+    data = sample.data
+    y = data["y"].to_numpy(dtype=float)
+    if not sample.controls:
+        return y
+    import pyfixest
+
+    untreated = data[data["cohort"].eq(0) | data["time"].lt(data["cohort"])]
+    columns = sample.control_columns
+    model = pyfixest.feols(
+        f"y ~ {' + '.join(columns)} | unit + time", data=untreated, vcov="iid", demeaner_backend="rust"
+    )
+    slopes = dict(zip(model._coefnames, model._beta_hat, strict=True))
+    fitted = sum(slopes.get(x, 0.0) * data[x].to_numpy(dtype=float) for x in columns)
+    rest: FloatArray = y - np.asarray(fitted, dtype=float)
+    return rest
+
+
+ESTIMATORS: dict[str, Callable[[Sample, _Options], _Estimates]] = {
+    "twfe": _twfe,
+    "twfe_event_study": _twfe_event_study,
+    "callaway_santanna": _callaway_santanna,
+    "sun_abraham": _sun_abraham,
+    "imputation": _imputation,
+    "two_stage": _two_stage,
+    "stacked": _stacked,
+    "lp_did": _lp_did,
+    "extended_twfe": _extended_twfe,
+    "de_chaisemartin_dhaultfoeuille": _de_chaisemartin_dhaultfoeuille,
+    "synthetic_did": _synthetic_did,
+}
+
+
+# --- the older entry ----------------------------------------------------------------------
 
 
 def fit_callaway_santanna(
@@ -146,3 +1158,28 @@ def _interval(estimate: float, std_error: float, n_units: int) -> tuple[float, f
     """95 % interval with t(G - 1)."""
     half = float(stats.t.ppf(0.975, n_units - 1) * std_error)
     return float(estimate) - half, float(estimate) + half
+
+
+def _p_value(estimate: float, std_error: float, n_clusters: int) -> float:
+    return float(2 * stats.t.sf(abs(estimate / std_error), n_clusters - 1))
+
+
+def _choice(name: str, value: str, allowed: Sequence[str]) -> None:
+    if value not in allowed:
+        raise ValueError(f"{name} {value!r}; allowed: {', '.join(allowed)}")
+
+
+def _has_never_treated(frame: pd.DataFrame, time: str, cohort: str) -> bool:
+    if cohort not in frame or time not in frame:
+        return True  # prepare_sample says which column is missing
+    first = pd.to_numeric(frame[cohort], errors="coerce")
+    return bool((first.isna() | first.gt(pd.to_numeric(frame[time], errors="coerce").max())).any())
+
+
+def _readable(formula: str, sample: Sample, outcome: str) -> str:
+    """Names in place of the sample's codes."""
+    controls = "".join(f" + {name}" for name in sample.controls)
+    names = {"{y}": outcome, "{controls}": controls, "{unit}": "unit", "{time}": "time"}
+    for code, name in names.items():
+        formula = formula.replace(code, name)
+    return formula
