@@ -42,8 +42,8 @@ class Sample:
     def cohort_sizes(self) -> dict[int, int]:
         """Units of each treated cohort."""
         units = self.data.drop_duplicates("unit")
-        counts = units.loc[units["cohort"] > 0, "cohort"].value_counts().sort_index()
-        return {int(g): int(n) for g, n in counts.items()}
+        cohorts, counts = np.unique(units.loc[units["cohort"] > 0, "cohort"], return_counts=True)
+        return {int(g): int(n) for g, n in zip(cohorts, counts, strict=True)}
 
     @property
     def n_units(self) -> int:
