@@ -311,7 +311,7 @@ def averages(cells: Sequence[Cell], share: Mapping[int, float]) -> list[_Average
     whole = scale @ rows / scale.sum()
     slope = np.zeros((len(cohorts), len(g)))
     for part in by_group:
-        slope[cohorts.index(part.group)] = (part.weights - whole) / scale.sum()  # type: ignore[arg-type]
+        slope[cohorts.index(int(part.group or 0))] = (part.weights - whole) / scale.sum()
     return [
         ratio("overall", None, post),
         mean("dynamic", [part for part in dynamic if part.group is not None and part.group >= 0]),
@@ -573,8 +573,94 @@ def _influence(sample: Sample, options: _Options) -> tuple[list[Cell], FloatArra
     return cells, estimates, psi, result
 
 
+def _doubly_robust(sample: Sample, options: _Options) -> tuple[list[Cell], FloatArray, FloatArray]:
+    """ATT(g,t) and influence functions as `_influence`, doubly robust with normalised weights.
+
+    Sant'Anna and Zhao (2020, equation 2.5), as R's DRDID. diff-diff divides the weights of controls by
+    the number of treated units instead of by their sum, which moves mpdta's ATT(g,t) by up to 7e-6
+    and those of a cohort of five units visibly. Controls are read at the base period.
+    """
+    data = sample.data
+    wide = data.pivot(index="unit", columns="time", values="y")
+    x_of = {t: rows[sample.control_columns].to_numpy(dtype=float) for t, rows in data.groupby("time")}
+    cohort = data.drop_duplicates("unit")["cohort"].to_numpy()
+    years, n = sample.years, len(wide)
+    cells, estimates, columns = [], [], []
+    for g in sorted(sample.cohort_sizes):
+        last_untreated = max(t for t in years if t < g - options.anticipation)
+        for t in years:
+            base = last_untreated
+            if options.base_period == "varying" and t < g - options.anticipation:
+                base = max((s for s in years if s < t), default=t)
+            if t == base:
+                continue
+            later = cohort > max(t, base) + options.anticipation
+            is_control = (cohort == 0) | (later if options.control_group == "not_yet_treated" else False)
+            chosen = np.flatnonzero((cohort == g) | (is_control & (cohort != g)))
+            design = np.column_stack([np.ones(len(chosen)), x_of[base][chosen]])
+            change = (wide[t] - wide[base]).to_numpy(dtype=float)[chosen]
+            try:
+                effect, influence = _doubly_robust_cell(cohort[chosen] == g, design, change)
+            except (ValueError, np.linalg.LinAlgError) as error:
+                raise ValueError(f"cohort of {g}, year {t}: {error}") from error
+            psi = np.zeros(n)
+            psi[chosen] = influence / len(chosen)
+            cells.append((g, t))
+            estimates.append(effect)
+            columns.append(psi)
+    return cells, np.array(estimates), np.column_stack(columns)
+
+
+def _doubly_robust_cell(
+    is_treated: NDArray[np.bool_], x: FloatArray, change: FloatArray
+) -> tuple[float, FloatArray]:
+    """One ATT(g,t) and its influence function (n,), scaled so that its variance over n is the error's."""
+    d, n = is_treated.astype(float), len(change)
+    score = _logit(d, x)
+    # Newton's Hessian at the solution, and the outcome model on controls.
+    ps = (d - score)[:, None] * x @ np.linalg.inv((x * (score * (1 - score))[:, None]).T @ x / n)
+    c = 1 - d
+    gram = (x * c[:, None]).T @ x / n
+    if np.linalg.cond(gram) > 1e15:
+        raise ValueError("the controls are collinear among the comparison units")
+    slope = np.linalg.solve(gram, x.T @ (c * change) / n)
+    rest = change - x @ slope
+    ols = (c * rest)[:, None] * x @ np.linalg.inv(gram)
+    odds = score * c / (1 - score)
+    treated, control = d @ rest / d.sum(), odds @ rest / odds.sum()
+    of_treated = (d * (rest - treated) - ols @ (d @ x / n)) / d.mean()
+    of_control = (
+        odds * (rest - control) + ps @ ((odds * (rest - control)) @ x / n) - ols @ (odds @ x / n)
+    ) / odds.mean()
+    return float(treated - control), of_treated - of_control
+
+
+def _logit(d: FloatArray, x: FloatArray) -> FloatArray:
+    """Fitted probabilities of a logit by Newton's method. Raises ValueError when they are not unique."""
+    # Scaled, so that whether it converges does not depend on units.
+    scale = np.abs(x).max(axis=0)
+    z = x / np.where(scale > 0, scale, 1.0)
+    b = np.zeros(z.shape[1])
+    for _ in range(60):
+        p = 1 / (1 + np.exp(-np.clip(z @ b, -500, 500)))
+        step = np.linalg.solve((z * (p * (1 - p))[:, None]).T @ z, z.T @ (d - p))
+        b = b + step
+        if np.abs(step).max() < 1e-10 * max(1.0, np.abs(b).max()):
+            probabilities: FloatArray = np.minimum(1 / (1 + np.exp(-np.clip(z @ b, -500, 500))), 1 - 1e-6)
+            return probabilities
+    raise ValueError("the controls predict treatment perfectly; use method='reg' or fewer controls")
+
+
 def _callaway_santanna(sample: Sample, options: _Options) -> _Estimates:
-    cells, b, psi, result = _influence(sample, options)
+    engine = _diff_diff()
+    result: Any = None
+    if options.method == "dr" and sample.controls:
+        if options.gaps == "keep":
+            raise ValueError("method 'dr' with controls needs a balanced panel; use gaps='drop'")
+        cells, b, psi = _doubly_robust(sample, options)
+        engine = "own code"
+    else:
+        cells, b, psi, result = _influence(sample, options)
     data = sample.data
     rule = "varying" if options.base_period == "varying" else "universal"
     base = -1 - options.anticipation
@@ -585,7 +671,7 @@ def _callaway_santanna(sample: Sample, options: _Options) -> _Estimates:
     )
     about: dict[str, Any] = {
         "formula": formula,
-        "engine": _diff_diff(),
+        "engine": engine,
         "base_period": f"event year {base}"
         if rule == "universal"
         else f"before treatment: the year before each; after: event year {base}",
