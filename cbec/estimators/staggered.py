@@ -33,6 +33,7 @@ Cell = tuple[int, int]
 CONTROL_GROUPS = ("not_yet_treated", "never_treated")
 METHODS = ("reg", "ipw", "dr")
 BASE_PERIODS = ("universal", "varying")
+AGGREGATIONS = ("overall", "dynamic", "group", "calendar")
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,7 @@ class _Options:
     base_calendar_year: int | None
     base_period: str
     gaps: str
+    aggregations: tuple[str, ...] = AGGREGATIONS
 
 
 @dataclass(frozen=True)
@@ -154,6 +156,7 @@ def fit_staggered(
     base_period: str = "universal",
     gaps: str = "drop",
     treatment: str | None = None,
+    aggregations: Sequence[str] = AGGREGATIONS,
 ) -> StaggeredFit:
     """Effects of a permanent treatment that units adopt at different times.
 
@@ -167,7 +170,9 @@ def fit_staggered(
     study; twfe_event_study bins what lies outside into its ends. base is the omitted event year;
     anticipation moves it further back. base_calendar_year makes twfe_event_study compare ever treated
     with never treated units year by year against that year: event_year is then a calendar year.
-    base_period "varying" gives callaway_santanna's short differences before treatment.
+    base_period "varying" gives callaway_santanna's short differences before treatment. aggregations
+    leaves averages out that nobody asks for ("calendar" costs imputation and two_stage one fit a year);
+    "overall" is always there. An estimator gives those of its averages that it defines.
 
     Controls enter as the estimator's authors propose: linearly (two-way fixed effects, Sun and
     Abraham, local projections), in the model of the untreated outcome (imputation, two-stage), at the
@@ -183,6 +188,8 @@ def fit_staggered(
     _choice("control_group", control_group, CONTROL_GROUPS)
     _choice("method", method, METHODS)
     _choice("base_period", base_period, BASE_PERIODS)
+    for aggregation in aggregations:
+        _choice("aggregations", aggregation, AGGREGATIONS)
     if not first_event <= base < 0 <= last_event:
         raise ValueError(
             f"events {first_event} to {last_event} with base {base}; allowed: first <= base < 0 <= last"
@@ -216,6 +223,7 @@ def fit_staggered(
         base_calendar_year,
         base_period,
         gaps,
+        ("overall", *(name for name in AGGREGATIONS[1:] if name in aggregations)),
     )
     with warnings.catch_warnings():
         # What a library drops is counted or raised below.
@@ -239,7 +247,10 @@ def fit_staggered(
             n_cells=len(cells),
         )
         for aggregation, group, estimate, error, cells in found.effects
-        if math.isfinite(estimate) and math.isfinite(error) and error > 0
+        if aggregation in options.aggregations
+        and math.isfinite(estimate)
+        and math.isfinite(error)
+        and error > 0
     )
     if not effects or effects[0].aggregation != "overall":
         raise ValueError(f"{estimator} of {outcome!r}: the overall effect has no standard error")
@@ -711,23 +722,25 @@ def _of_aggregates(
     base_period: str,
 ) -> _Estimates:
     """Overall, dynamic and group effects as the library averages them; calendar ones if it can."""
-    post = _post(sample)
-    by_event, by_group = result.aggregate("event_study"), result.aggregate("group")
+    cells, post = _cells(sample), _post(sample)
+    by_event = result.aggregate("event_study")
     effects: list[tuple[str, int | None, float, float, Sequence[Cell]]] = [
         ("overall", None, float(result.overall_att), float(result.overall_se), post)
     ]
     events = []
     kept: list[int] = []
     for i, (e, b, s) in enumerate(zip(by_event.event_time, by_event.att, by_event.se, strict=True)):
-        at = [(g, t) for g, t in _cells(sample) if t - g == int(e)]
+        at = [(g, t) for g, t in cells if t - g == int(e)]
         if e >= 0:
             effects.append(("dynamic", int(e), float(b), float(s), at))
         if options.first_event <= e <= options.last_event and math.isfinite(s) and s > 0:
             events.append((int(e), float(b), float(s), len(at)))
             kept.append(i)
-    for g, b, s in zip(by_group.label, by_group.att, by_group.se, strict=True):
-        effects.append(("group", int(g), float(b), float(s), [c for c in post if c[0] == int(g)]))
-    if calendar is not None:
+    if "group" in options.aggregations:
+        by_group = result.aggregate("group")
+        for g, b, s in zip(by_group.label, by_group.att, by_group.se, strict=True):
+            effects.append(("group", int(g), float(b), float(s), [c for c in post if c[0] == int(g)]))
+    if calendar is not None and "calendar" in options.aggregations:
         for year in sorted({t for _, t in post}):
             effects.append(("calendar", year, *calendar(year), [c for c in post if c[1] == year]))
     vcov = None
@@ -938,7 +951,7 @@ def _de_chaisemartin_dhaultfoeuille(sample: Sample, options: _Options) -> _Estim
     if options.gaps == "keep":
         raise ValueError("de_chaisemartin_dhaultfoeuille needs a balanced panel; use gaps='drop'")
     data, cells = sample.data, _cells(sample)
-    longest = min(options.last_event, sample.years[-1] - min(sample.cohort_sizes))
+    longest = sample.years[-1] - min(sample.cohort_sizes)
     status = (data["cohort"].gt(0) & data["time"].ge(data["cohort"])).astype(int)
     result = ChaisemartinDHaultfoeuille(twfe_diagnostic=False).fit(
         data.assign(d=status),
@@ -955,9 +968,9 @@ def _de_chaisemartin_dhaultfoeuille(sample: Sample, options: _Options) -> _Estim
     rows = [
         (e, float(row["effect"]), float(row["se"]), sum(t - g == e for g, t in cells))
         for e, row in sorted((before | after).items())
-        if options.first_event <= e and math.isfinite(row["se"]) and row["se"] > 0
+        if math.isfinite(row["se"]) and row["se"] > 0
     ]
-    post = [(g, t) for g, t in cells if 0 <= t - g <= longest]
+    post = _post(sample)
     counts = np.array([float(after[e]["n_obs"]) for e in sorted(after)])
     weights = counts / counts.sum()
     b = np.array([float(after[e]["effect"]) for e in sorted(after)])
@@ -983,7 +996,7 @@ def _de_chaisemartin_dhaultfoeuille(sample: Sample, options: _Options) -> _Estim
             ("overall", None, float(weights @ b), error, post),
             *(("dynamic", e, x, y, [c for c in post if c[1] - c[0] == e]) for e, x, y, _ in rows if e >= 0),
         ],
-        events=rows,
+        events=[row for row in rows if options.first_event <= row[0] <= options.last_event],
         formula="DID of switchers and not yet switched{controls}, weighted by switchers",
         engine=_diff_diff(),
         base_period="event year -1",
