@@ -578,10 +578,11 @@ class _Smoothness:
     ) -> None:
         from diff_diff.results import MultiPeriodDiDResults, PeriodEffect
 
-        years = [*before, *after]
+        # In standard errors of the target: the library's search for the best weights depends on scale.
+        years, scaled = [*before, *after], covariance / error**2
         effects = {
-            year: PeriodEffect(year, float(b), math.sqrt(float(v)), 0.0, 0.0, (0.0, 0.0))
-            for year, b, v in zip(years, estimates, np.diag(covariance), strict=True)
+            year: PeriodEffect(year, float(b) / error, math.sqrt(float(v)), 0.0, 0.0, (0.0, 0.0))
+            for year, b, v in zip(years, estimates, np.diag(scaled), strict=True)
         }
         # Its event-study container, of which only effects and covariance are read.
         self.results = MultiPeriodDiDResults(
@@ -596,7 +597,7 @@ class _Smoothness:
             n_control=0,
             pre_periods=list(before),
             post_periods=list(after),
-            vcov=covariance,
+            vcov=scaled,
             interaction_indices={year: i for i, year in enumerate(years)},
         )
         self.weights, self.level, self.estimate, self.error = weights, level, estimate, error
@@ -605,9 +606,12 @@ class _Smoothness:
         from diff_diff import HonestDiD
 
         with warnings.catch_warnings():
+            # An empty identified set does not touch the interval.
             warnings.simplefilter("ignore")
-            found = HonestDiD("smoothness", M=bound, alpha=self.level, l_vec=self.weights).fit(self.results)
-        return float(found.ci_lb), float(found.ci_ub)
+            found = HonestDiD("smoothness", M=bound / self.error, alpha=self.level, l_vec=self.weights).fit(
+                self.results
+            )
+        return float(found.ci_lb) * self.error, float(found.ci_ub) * self.error
 
     def breakdown(self) -> float | None:
         """Where the end of the interval nearer to zero reaches it, to one per cent."""

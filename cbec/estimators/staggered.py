@@ -574,8 +574,9 @@ def _influence(sample: Sample, options: _Options) -> tuple[list[Cell], FloatArra
     if options.gaps == "keep":
         return cells, estimates, np.empty((0, len(cells))), result
     kit = result._aggregation_kit
-    if list(kit.bookkeeping["all_units"]) != sorted(sample.data["unit"].unique()):
-        raise ValueError("diff-diff dropped units")
+    cohort = sample.data.drop_duplicates("unit")["cohort"].to_numpy()
+    if not np.array_equal(kit.bookkeeping["unit_cohorts"], cohort):
+        raise ValueError("diff-diff dropped or reordered units")
     psi = np.zeros((sample.n_units, len(cells)))
     for i, cell in enumerate(cells):
         part = kit.influence[cell]

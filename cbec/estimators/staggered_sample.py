@@ -222,15 +222,16 @@ def _coded(
         if frame[name].isna().any():
             raise ValueError(f"{int(frame[name].isna().sum())} rows without {name!r}")
     if frame.duplicated([unit, time]).any():
-        row = frame[frame.duplicated([unit, time])].iloc[0]
-        raise ValueError(f"unit {row[unit]!r} has two rows for {time} {row[time]!r}")
+        twice = frame.duplicated([unit, time])
+        label, period = frame.loc[twice, unit].tolist()[0], frame.loc[twice, time].tolist()[0]
+        raise ValueError(f"unit {label!r} has two rows for {time} {period!r}")
     codes, labels = _codes(frame[unit])
     data = pd.DataFrame({"unit": codes, "time": _whole(frame[time], time)})
     first = pd.to_numeric(frame[cohort], errors="coerce").astype(float)
     unreadable = first.isna() & frame[cohort].notna()
     if unreadable.any():
         raise ValueError(
-            f"cohort {cohort!r} holds {frame.loc[unreadable, cohort].iloc[0]!r}; years or missing"
+            f"cohort {cohort!r} holds {frame.loc[unreadable, cohort].tolist()[0]!r}; years or missing"
         )
     data["cohort"] = _whole(first.replace([np.inf, -np.inf], np.nan).fillna(0), cohort)
     if (data["cohort"] < 0).any():
@@ -309,8 +310,8 @@ def _independent(data: pd.DataFrame, columns: Sequence[str]) -> list[int]:
 
 def _codes(labels: pd.Series) -> tuple[np.ndarray, tuple[object, ...]]:
     """Integer codes in the order of the labels, whatever the order of the rows."""
-    values = labels.to_numpy()
-    distinct = sorted(pd.unique(labels.dropna()), key=lambda label: (str(type(label)), label))
+    values = labels.tolist()
+    distinct = sorted(set(labels.dropna().tolist()), key=lambda label: (str(type(label)), label))
     index = {label: code for code, label in enumerate(distinct)}
     return np.array([index.get(value, -1) for value in values]), tuple(distinct)
 

@@ -118,7 +118,7 @@ def imputed(frame: pd.DataFrame) -> pd.Series:
 
 @pytest.mark.parametrize("estimator", ["imputation", "two_stage", "extended_twfe"])
 def test_three_estimators_average_the_same_imputed_effects(panel: pd.DataFrame, estimator: str) -> None:
-    found = fit(panel, estimator, first_event=0, last_event=20)
+    found = fit(panel, estimator, last_event=20)
     data = panel.assign(effect=imputed(panel), e=panel.year - panel.first_treated_year)
     data = data[data.e >= 0]
     assert abs(found.overall.estimate - data.effect.mean()) < 1e-6
@@ -283,18 +283,39 @@ def test_two_way_fixed_effects_is_biased_under_the_same_conditions() -> None:
     assert found.overall.estimate < 0.6 * bench.target(frame, "twfe")
 
 
-@pytest.mark.parametrize("estimator", [name for name in ESTIMATORS if name not in NO_CONTROLS])
+#: Controls that vary over time take their part; Callaway and Sant'Anna read them at the base period only.
+TIME_VARYING = tuple(name for name in ESTIMATORS if name not in (*NO_CONTROLS, "callaway_santanna"))
+
+
+@pytest.mark.parametrize("estimator", TIME_VARYING)
 def test_a_control_takes_its_part(estimator: str) -> None:
     """With a control that moves the outcome the estimate comes nearer to the one without its noise."""
     frame = bench.simulate_panel(seed=11)
-    if estimator == "callaway_santanna":
-        pytest.skip("controls are read at the base period only, and x is not constant over time")
     clean = fit(frame, estimator)
     found = fit_staggered(frame, estimator=estimator, **CONTROLLED)
     ignoring = fit(frame, estimator, outcome="y_x")
     assert abs(found.overall.estimate - clean.overall.estimate) < 0.15
     assert found.overall.std_error < 1.05 * ignoring.overall.std_error
     assert "x" in found.formula
+
+
+@pytest.mark.parametrize("method", ["reg", "ipw", "dr"])
+def test_callaway_santanna_adjusts_for_trends_that_go_with_a_control(method: str) -> None:
+    """A control that decides both adoption and the trend: ignored it biases, adjusted for it does not."""
+    raw, adjusted = [], []
+    for seed in range(12):
+        frame = bench.simulate_panel(seed=seed, n_each=40)
+        rng = np.random.default_rng(100 + seed)
+        order = frame.drop_duplicates("city").first_treated_year.fillna(12).rsub(8).to_numpy() / 4
+        size = order + rng.normal(size=len(order))
+        frame["size"] = size[frame.city]
+        frame["y"] += 0.2 * frame["size"] * frame.year
+        want = bench.target(frame, "callaway_santanna")
+        raw.append(fit(frame, "callaway_santanna").overall.estimate - want)
+        found = fit(frame, "callaway_santanna", controls=("size",), method=method)
+        adjusted.append(found.overall.estimate - want)
+    assert abs(np.mean(raw)) > 0.5
+    assert abs(np.mean(adjusted)) < 0.15
 
 
 # --- invariances --------------------------------------------------------------------------
@@ -477,7 +498,7 @@ def test_collinear_controls_are_recorded(panel: pd.DataFrame) -> None:
 
 
 def test_perfect_separation_names_cohort_and_controls(panel: pd.DataFrame) -> None:
-    frame = panel.assign(x=np.where(panel.first_treated_year == 6, 1.0, 0.0) + 0.01 * panel.city)
+    frame = panel.assign(x=10.0 * (panel.first_treated_year == 6) + panel.x)
     with pytest.raises(ValueError, match=r"with controls x: cohort of 6.*perfectly"):
         fit_staggered(frame, estimator="callaway_santanna", method="dr", **(MODEL | {"controls": ("x",)}))
 
