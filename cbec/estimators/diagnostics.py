@@ -319,8 +319,7 @@ def pretrend_power(
     v = covariance[:k, :k]
     error = np.sqrt(np.diag(v))
     correlation = v / np.outer(error, error)
-    values, vectors = np.linalg.eigh(correlation)
-    root = vectors * np.sqrt(np.maximum(values, 0))
+    root = _root(correlation)
     sampler = stats.qmc.Sobol(k, scramble=True, rng=np.random.default_rng(0))
     uniform = np.clip(sampler.random_base2(LOG2_POINTS), 1e-12, 1 - 1e-12)
     noise = stats.norm.ppf(uniform) @ root.T
@@ -348,6 +347,15 @@ def pretrend_power(
         slope = optimize.brentq(lambda s, p=wanted: rejected(s) - p, 0.0, high, xtol=1e-7 * high)
         out.append(PretrendPower(wanted, float(slope), 1 - size))
     return tuple(out)
+
+
+def _root(covariance: FloatArray) -> FloatArray:
+    """R with RR' = covariance; triangular and hence unique unless it is singular."""
+    try:
+        return np.asarray(np.linalg.cholesky(covariance))
+    except np.linalg.LinAlgError:
+        values, vectors = np.linalg.eigh(covariance)
+        return np.asarray(vectors * np.sqrt(np.maximum(values, 0)))
 
 
 # --- sensitivity --------------------------------------------------------------------------
@@ -446,10 +454,8 @@ class _RelativeMagnitudes:
         self.covariance = covariance
         self.centre = float(weights @ estimates[n_before:])
         self.error = math.sqrt(float(weights @ covariance[n_before:, n_before:] @ weights))
-        values, vectors = np.linalg.eigh(covariance)
-        root = vectors * np.sqrt(np.maximum(values, 0))
         noise = np.random.default_rng(0).standard_normal((LEAST_FAVOURABLE_DRAWS, n))
-        self.noise = noise @ root.T
+        self.noise = noise @ _root(covariance).T
 
     def _vertices(self, moments: FloatArray, is_after: NDArray[np.bool_]) -> FloatArray:
         """Dual vertices on the rows after treatment, scaled to a unit sum of standard deviations."""

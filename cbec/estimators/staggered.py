@@ -716,6 +716,7 @@ def _of_aggregates(
     options: _Options,
     result: Any,
     *,
+    by_event: Any = None,
     calendar: Callable[[int], tuple[float, float]] | None,
     notes: tuple[str, ...],
     formula: str,
@@ -724,7 +725,8 @@ def _of_aggregates(
 ) -> _Estimates:
     """Overall, dynamic and group effects as the library averages them; calendar ones if it can."""
     cells, post = _cells(sample), _post(sample)
-    by_event = result.aggregate("event_study")
+    if by_event is None:
+        by_event = result.aggregate("event_study")
     effects: list[tuple[str, int | None, float, float, Sequence[Cell]]] = [
         ("overall", None, float(result.overall_att), float(result.overall_se), post)
     ]
@@ -776,10 +778,14 @@ def _imputed(
         alone = fit(data[untreated | (data["time"].eq(year) & data["time"].ge(data["cohort"]))], False)
         return float(alone.overall_att), float(alone.overall_se)
 
+    full = fit(data, True)
+    # The library counts anticipated effects into its averages; without their rows it cannot.
+    proper = fit(data[untreated | data["time"].ge(data["cohort"])], False) if options.anticipation else full
     return _of_aggregates(
         sample,
         options,
-        fit(data, True),
+        proper,
+        by_event=full.aggregate("event_study"),
         calendar=calendar,
         notes=(),
         formula=formula,
@@ -825,12 +831,17 @@ def _stacked(sample: Sample, options: _Options) -> _Estimates:
         if math.isfinite(s) and s > 0
     ]
     index = [list(table.vcov_index).index(table.event_time[row[4]]) for row in rows]
+    vcov = np.asarray(table.vcov, dtype=float)[np.ix_(index, index)]
+    # The library's own mean would count anticipated effects.
+    weights = np.array([float(e >= 0) for e, *_ in rows])
+    weights /= weights.sum()
+    overall = float(weights @ np.array([b for _, b, *_ in rows]))
     lost = (
         [f"cohort(s) {', '.join(map(str, result.trimmed_groups))} trimmed"] if result.trimmed_groups else []
     )
     return _Estimates(
         effects=[
-            ("overall", None, float(result.overall_att), float(result.overall_se), post),
+            ("overall", None, overall, math.sqrt(weights @ vcov @ weights), post),
             *(
                 ("dynamic", e, b, s, [c for c in post if c[1] - c[0] == e])
                 for e, b, s, _, _ in rows
@@ -841,7 +852,7 @@ def _stacked(sample: Sample, options: _Options) -> _Estimates:
         formula="{y} ~ event-year dummies | stacked by cohort, corrective weights, controls not yet treated",
         engine=_diff_diff(),
         base_period=f"event year {-1 - options.anticipation}",
-        vcov=np.asarray(table.vcov, dtype=float)[np.ix_(index, index)],
+        vcov=vcov,
         notes=(
             f"windows from {-before} to {after}, which every cohort fills; "
             "overall: plain mean of the event years after treatment",
@@ -905,6 +916,13 @@ def _extended_twfe(sample: Sample, options: _Options) -> _Estimates:
 
     if sample.controls and options.gaps == "keep":
         raise ValueError("extended_twfe with controls needs a balanced panel; use gaps='drop'")
+    # Each control gets a slope of its own in each cohort.
+    small = [g for g, n in sample.cohort_sizes.items() if n <= len(sample.controls) and sample.controls]
+    if small:
+        raise ValueError(
+            f"cohort(s) of {', '.join(map(str, small))} have too few units for a slope of every control; "
+            "use fewer controls or another estimator"
+        )
     result = WooldridgeDiD(
         control_group=options.control_group,
         anticipation=options.anticipation,

@@ -219,6 +219,14 @@ def test_stacked_equals_its_comparisons_one_by_one(panel: pd.DataFrame) -> None:
             clean = cohort.isna() | (cohort > g + 2)
             single.append(change[cohort == g].mean() - change[clean].mean())
         assert abs(estimate - np.mean(single)) < 1e-8
+    from diff_diff import StackedDiD
+
+    theirs = StackedDiD(kappa_pre=3, kappa_post=2).fit(
+        panel.assign(g=panel.first_treated_year.fillna(0).astype(int)),
+        outcome="y", unit="city", time="year", first_treat="g",
+    )  # fmt: skip
+    ours = [found.overall.estimate, found.overall.std_error]
+    np.testing.assert_allclose(ours, [theirs.overall_att, theirs.overall_se], rtol=1e-9)
 
 
 def test_local_projection_equals_its_regression(panel: pd.DataFrame) -> None:
@@ -273,6 +281,34 @@ def test_effects_are_recovered_where_nothing_else_moves(estimator: str) -> None:
     for event, estimate in path(found).items():
         want = effects.effect[since == event].mean() if event >= 0 else 0.0
         assert abs(estimate - want) < 1e-4, event
+
+
+@pytest.mark.parametrize(
+    ("estimator", "options"),
+    [
+        ("callaway_santanna", {}),
+        ("callaway_santanna", {"controls": ("size",), "method": "dr"}),
+        ("callaway_santanna", {"controls": ("size",), "method": "ipw"}),
+        ("callaway_santanna", {"base_period": "varying", "control_group": "never_treated"}),
+        ("sun_abraham", {}),
+        ("imputation", {}),
+        ("two_stage", {}),
+        ("extended_twfe", {}),
+        ("stacked", {}),
+    ],
+)
+def test_anticipation_moves_the_base_back(estimator: str, options: dict[str, Any]) -> None:
+    """An effect one year early spoils the year before treatment as a base; with anticipation it does not."""
+    frame = bench.simulate_panel(seed=3)
+    early = (frame.first_treated_year - frame.year == 1) * 1.0
+    rng = np.random.default_rng(1)
+    frame["size"] = rng.normal(size=60)[frame.city]
+    frame["y"] = frame.city * 0.1 + frame.year * 0.3 + frame.effect + early + rng.normal(size=720) * 1e-6
+    want = bench.target(frame, estimator)
+    ignoring = fit(frame, estimator, last_event=8, **options)
+    allowing = fit(frame, estimator, last_event=8, anticipation=1, **options)
+    assert abs(ignoring.overall.estimate - want) > 0.1
+    assert abs(allowing.overall.estimate - want) < 1e-4
 
 
 def test_two_way_fixed_effects_is_biased_under_the_same_conditions() -> None:
@@ -551,6 +587,11 @@ UNSUPPORTED = [
     ("synthetic_did", {"cluster": "province"}, "clusters by unit only"),
     ("de_chaisemartin_dhaultfoeuille", {"cluster": "province"}, "clusters by unit only"),
     ("lp_did", {"anticipation": 1}, "no anticipation"),
+    (
+        "extended_twfe",
+        {"controls": tuple(f"x{i}" for i in range(13))},
+        "too few units for a slope of every control",
+    ),
     ("synthetic_did", {"anticipation": 1}, "no anticipation"),
     ("callaway_santanna", {"gaps": "keep", "method": "dr", "controls": ("x",)}, "balanced"),
 ]
@@ -561,7 +602,8 @@ def test_what_an_estimator_cannot_do_is_said(
     panel: pd.DataFrame, estimator: str, options: dict[str, Any], words: str
 ) -> None:
     with pytest.raises(ValueError, match=words):
-        fit(panel.assign(province=panel.city // 3), estimator, **options)
+        many = {f"x{i}": panel.x**i * panel.city for i in range(13)}
+        fit(panel.assign(province=panel.city // 3, **many), estimator, **options)
 
 
 def test_results_say_what_they_are(panel: pd.DataFrame) -> None:
