@@ -217,6 +217,8 @@ def _sigma_opposite(estimate: float, relative: FloatArray, share: FloatArray) ->
     second = np.cumsum((n * w**2)[::-1])[::-1]
     with np.errstate(divide="ignore", invalid="ignore"):
         small = w < -first / (1 - below)
+    # All effects together have weight one; there 1 - below is zero but for rounding.
+    small[0] = False
     start = int(np.argmax(small))
     return abs(estimate) / math.sqrt(second[start] + first[start] ** 2 / (1 - below[start]))
 
@@ -262,7 +264,7 @@ def _sides(
 ) -> tuple[list[int], list[int], FloatArray, FloatArray]:
     """Event years before and after the base, their estimates and covariance, in order."""
     if vcov is None:
-        raise ValueError("no joint covariance: this estimator's event years come from separate regressions")
+        raise ValueError("no joint covariance: this estimator does not measure its event years from one base")
     years = [event.event_year for event in events]
     covariance = np.asarray(vcov, dtype=float)
     if covariance.shape != (len(years), len(years)):

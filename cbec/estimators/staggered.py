@@ -75,8 +75,11 @@ class StaggeredFit:
     """What one estimator says about one sample.
 
     p values and intervals use t(G - 1), G the clusters. events leaves the base period out;
-    event_vcov, where the estimator has one, is the covariance of events in their order, shape
-    (len(events), len(events)), and None where events come from separate regressions.
+    event_vcov is the covariance of events in their order, shape (len(events), len(events)); None where
+    they are not measured from one base period by one estimator, so that no joint test or sensitivity
+    analysis of them means anything: imputation and two_stage (leads are residuals of years that the first
+    stage fits), lp_did and de_chaisemartin_dhaultfoeuille (one regression each), extended_twfe without
+    leads, synthetic_did (a weighted base), callaway_santanna with a varying base.
     """
 
     estimator: str
@@ -253,7 +256,10 @@ def fit_staggered(
         and error > 0
     )
     if not effects or effects[0].aggregation != "overall":
-        raise ValueError(f"{estimator} of {outcome!r}: the overall effect has no standard error")
+        raise ValueError(
+            f"{estimator} of {outcome!r}: the overall effect has no standard error; "
+            "too few units to compare with"
+        )
     events = tuple(
         EventTime(int(e), float(b), float(s), *_interval(b, s, n_clusters), n_cohorts=int(n))
         for e, b, s, n in found.events
@@ -708,7 +714,9 @@ def _callaway_santanna(sample: Sample, options: _Options) -> _Estimates:
         total = (total - total.mean(axis=0)) * math.sqrt(n / (n - 1))
     omitted = base if rule == "universal" else None
     effects, events, vcov = _split(rows, weights @ b, total.T @ total, cells, options, omitted)
-    return _Estimates(effects=effects, events=events, vcov=vcov, notes=notes, **about)
+    return _Estimates(
+        effects=effects, events=events, vcov=vcov if rule == "universal" else None, notes=notes, **about
+    )
 
 
 def _of_aggregates(
@@ -731,14 +739,12 @@ def _of_aggregates(
         ("overall", None, float(result.overall_att), float(result.overall_se), post)
     ]
     events = []
-    kept: list[int] = []
-    for i, (e, b, s) in enumerate(zip(by_event.event_time, by_event.att, by_event.se, strict=True)):
+    for e, b, s in zip(by_event.event_time, by_event.att, by_event.se, strict=True):
         at = [(g, t) for g, t in cells if t - g == int(e)]
         if e >= 0:
             effects.append(("dynamic", int(e), float(b), float(s), at))
         if options.first_event <= e <= options.last_event and math.isfinite(s) and s > 0:
             events.append((int(e), float(b), float(s), len(at)))
-            kept.append(i)
     if "group" in options.aggregations:
         by_group = result.aggregate("group")
         for g, b, s in zip(by_group.label, by_group.att, by_group.se, strict=True):
@@ -746,11 +752,7 @@ def _of_aggregates(
     if calendar is not None and "calendar" in options.aggregations:
         for year in sorted({t for _, t in post}):
             effects.append(("calendar", year, *calendar(year), [c for c in post if c[1] == year]))
-    vcov = None
-    if by_event.vcov is not None:
-        index = [list(by_event.vcov_index).index(by_event.event_time[i]) for i in kept]
-        vcov = np.asarray(by_event.vcov, dtype=float)[np.ix_(index, index)]
-    return _Estimates(effects, events, formula, engine, base_period, vcov, notes)
+    return _Estimates(effects, events, formula, engine, base_period, notes=notes)
 
 
 def _imputed(
@@ -1107,7 +1109,7 @@ def _synthetic_did(sample: Sample, options: _Options) -> _Estimates:
     covariance = np.where(np.isfinite(covariance), covariance, 0.0)
     if single:
         notes.append("no standard error for what one unit alone identifies")
-    effects, events, vcov = _split(rows, estimate, covariance, cells, options)
+    effects, events, _ = _split(rows, estimate, covariance, cells, options)
     return _Estimates(
         effects=effects,
         events=events,
@@ -1115,7 +1117,6 @@ def _synthetic_did(sample: Sample, options: _Options) -> _Estimates:
         "controls never treated",
         engine=_diff_diff(),
         base_period="years before treatment, weighted",
-        vcov=vcov if np.linalg.matrix_rank(vcov) == len(vcov) else None,
         notes=tuple(notes),
     )
 

@@ -14,6 +14,8 @@ import numpy as np
 import pandas as pd
 
 GAPS = ("drop", "keep")
+#: A control group smaller than this is named in the notes.
+FEW_UNITS = 5
 
 
 @dataclass(frozen=True)
@@ -182,6 +184,11 @@ def prepare_sample(
     if single:
         years = ", ".join(map(str, single))
         notes.append(f"one unit only in the cohort(s) of {years}: their standard errors are too small")
+    n_never = int(sizes.get(0, 0))
+    if needs_controls and n_never < FEW_UNITS:
+        notes.append(
+            f"{n_never} unit(s) untreated throughout: late effects and every standard error rest on them"
+        )
     n_units, n_cohorts = int(data["unit"].nunique()), len(set(data["cohort"]) - {0})
     notes.append(
         f"{n_units} of {len(labels)} units and {n_cohorts} of {len(offered - {0})} cohorts offered are used"

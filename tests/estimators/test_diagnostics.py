@@ -125,6 +125,16 @@ def test_the_sigmas_are_the_smallest_that_allow_another_sign(panel: pd.DataFrame
     assert abs(smallest([], bounds, start) / found.sigma_opposite - 1) < 1e-3
 
 
+@pytest.mark.parametrize("n_each", [1, 3, 7])
+def test_the_sigmas_exist_whatever_the_sizes(n_each: int) -> None:
+    """Shares add up to one but for rounding, which must not count as a negative remainder."""
+    for seed in range(5):
+        for never in (True, False):
+            found = twfe_weights(bench.simulate_panel(seed=seed, n_each=n_each, never=never), **MODEL)
+            assert found.sigma_opposite is not None
+            assert found.sigma_opposite > found.sigma_zero > 0
+
+
 def test_one_cohort_has_no_negative_weight(panel: pd.DataFrame) -> None:
     frame = panel[panel.first_treated_year.isna() | (panel.first_treated_year == 8)]
     found = twfe_weights(frame, **MODEL)
@@ -262,7 +272,7 @@ def test_what_cannot_be_asked_is_refused() -> None:
     vcov = correlated(4)
     rows, _ = event_study([0.05, -0.02, 0.04, 0.9], vcov, 2)
     for call, words in (
-        (lambda: honest_did(rows, None), "separate regressions"),
+        (lambda: honest_did(rows, None), "no joint covariance"),
         (lambda: honest_did(rows, vcov, restriction="linear"), "restriction 'linear'; allowed"),
         (lambda: honest_did(rows, vcov, bounds=(-1,)), "bound -1"),
         (lambda: honest_did(rows, vcov, target=5), "target 5; allowed: 0, 1"),

@@ -479,6 +479,22 @@ def test_a_cohort_of_one_city_is_kept_and_named(panel: pd.DataFrame) -> None:
         assert "4 of 4 cohorts" in (found.note or "")
 
 
+def test_a_small_control_group_is_named(panel: pd.DataFrame) -> None:
+    never = panel.first_treated_year.isna()
+    few = panel[~never | panel.city.isin(panel.city[never].unique()[:2])]
+    assert "2 unit(s) untreated throughout" in (fit(few, "callaway_santanna").note or "")
+    assert "untreated throughout" not in (fit(panel, "callaway_santanna").note or "")
+    alone = panel[~never | (panel.city == panel.city[never].min())]
+    with pytest.raises(ValueError, match="one control unit carries all the weight"):
+        fit(alone, "synthetic_did")
+
+
+def test_only_paths_measured_from_one_base_have_a_joint_covariance(panel: pd.DataFrame) -> None:
+    with_base = {name for name in ESTIMATORS if fit(panel, name, aggregations=()).event_vcov is not None}
+    assert with_base == {"twfe_event_study", "callaway_santanna", "sun_abraham", "stacked"}
+    assert fit(panel, "callaway_santanna", base_period="varying").event_vcov is None
+
+
 def test_cities_treated_throughout_leave_and_are_counted(panel: pd.DataFrame) -> None:
     frame = panel.assign(first_treated_year=panel.first_treated_year.replace({4.0: 1.0}))
     for estimator in ROBUST:
