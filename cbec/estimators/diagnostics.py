@@ -25,7 +25,7 @@ from cbec.estimators.within import build_projector, factor_codes, residualise
 FloatArray = NDArray[np.float64]
 
 RESTRICTIONS = ("relative_magnitudes", "smoothness")
-#: First-stage size of the hybrid test, as a share of its level (Rambachan and Roth 2023, section 5.3).
+#: First-stage size of the hybrid test, as a share of its level (Rambachan and Roth 2023).
 FIRST_STAGE_SHARE = 0.1
 #: Draws behind least-favourable critical values, and their seed.
 LEAST_FAVOURABLE_DRAWS = 20_000
@@ -378,7 +378,7 @@ def honest_did(
 
     restriction "relative_magnitudes": between two years after treatment the difference in trends is
     at most `bound` times its largest value between two years before. The interval is the hybrid of
-    conditional and least-favourable tests (Rambachan and Roth 2023, section 3; Andrews, Roth and Pakes
+    conditional and least-favourable tests (Rambachan and Roth 2023; Andrews, Roth and Pakes
     2023), own code, because diff-diff 3.13.0 extends the identified set by 1.96 standard errors, which
     ignores that the largest difference is estimated and misses the reference.
     restriction "smoothness": the slope of the difference in trends changes by at most `bound` a year.

@@ -95,13 +95,13 @@ def test_callaway_santanna_and_its_four_averages_equal_r_did(
 def test_the_error_of_the_mean_over_groups_differs_from_r_by_its_indexing(mpdta: pd.DataFrame) -> None:
     """The first three of R's (g,t) pairs are all of cohort 2004; with them in place of the three cohorts
     our influence functions give R's number to the last digit."""
-    from cbec.estimators.staggered import _influence, _Options, averages
+    from cbec.estimators.staggered_engines import Options, averages, influence
     from cbec.estimators.staggered_sample import prepare_sample
 
     expected = case("did.cs_mpdta_nocov_never_varying")["expected"]["group"]
     sample = prepare_sample(mpdta, outcome="lemp", unit="countyreal")
-    options = _Options("never_treated", "reg", 0, -5, 7, -1, None, "varying", "drop")
-    cells, b, psi, _ = _influence(sample, options)
+    options = Options("never_treated", "reg", 0, -5, 7, -1, None, "varying", "drop")
+    cells, b, psi, _ = influence(sample, options)
     sizes = sample.cohort_sizes
     rows = [row for row in averages(cells, sizes) if row.aggregation == "group" and row.group is not None]
     theta = np.array([row.weights @ b for row in rows])
