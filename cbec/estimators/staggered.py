@@ -1,7 +1,7 @@
 """Estimators for staggered adoption: one sample, one result shape, the libraries' own numbers.
 
-`fit_staggered` runs any estimator of `staggered_engines.ESTIMATORS` on the sample of `prepare_sample` and adds inference.
-`fit_callaway_santanna` is the older entry, one estimator from a `Specification`.
+`fit_staggered` runs any estimator of `staggered_engines.ESTIMATORS` on the sample of `prepare_sample`
+and adds inference. `fit_callaway_santanna` is the older entry, from a `Specification`.
 """
 
 from __future__ import annotations
@@ -124,8 +124,8 @@ def fit_staggered(
     treated. The sample rules, and what raises, are those of `prepare_sample`. cluster defaults to the
     unit, and units must lie inside clusters.
 
-    estimator is a key of `staggered_engines.ESTIMATORS`. control_group and method (outcome regression, inverse
-    probability weighting, doubly robust) concern callaway_santanna, control_group extended_twfe and
+    estimator is a key of `staggered_engines.ESTIMATORS`. control_group and method (outcome regression,
+    inverse probability weighting, doubly robust) concern callaway_santanna, control_group extended_twfe and
     lp_did too; the others define their own comparison. first_event and last_event bound the event
     study; twfe_event_study bins what lies outside into its ends. base is the omitted event year;
     anticipation moves it further back. base_calendar_year makes twfe_event_study compare ever treated
