@@ -259,10 +259,11 @@ def _twfe_event_study(sample: Sample, options: Options) -> Estimates:
     return Estimates(
         effects=[
             ("overall", None, weights @ b, math.sqrt(weights @ v @ weights), _post(sample)),
+            # A gap in a calendar year mixes units not treated yet: an event, but no effect on the treated.
             *(
-                ("calendar" if calendar else "dynamic", k, b[i], errors[i], sorted(position[k]))
+                ("dynamic", k, b[i], errors[i], sorted(position[k]))
                 for i, k in enumerate(labels)
-                if treated[i] > 0
+                if treated[i] > 0 and not calendar
             ),
         ],
         events=[(k, b[i], errors[i], len({g for g, _ in position[k]})) for i, k in enumerate(labels)],
@@ -275,7 +276,13 @@ def _twfe_event_study(sample: Sample, options: Options) -> Estimates:
         engine=_pyfixest(),
         base_period=f"calendar year {base}" if calendar else f"event year {base}",
         vcov=v,
-        notes=(*notes, "overall: mean of post-treatment coefficients weighted by treated unit-years"),
+        notes=(
+            *notes,
+            "overall: mean of the years' coefficients weighted by treated unit-years; "
+            "ever treated against never treated, also before a unit's own treatment"
+            if calendar
+            else "overall: mean of post-treatment coefficients weighted by treated unit-years",
+        ),
         n_obs=n_obs,
     )
 

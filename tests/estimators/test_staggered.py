@@ -91,6 +91,11 @@ def test_event_study_on_a_calendar_base_equals_dense_least_squares(panel: pd.Dat
     np.testing.assert_allclose(list(path(found).values()), b[:11], atol=1e-8)
     np.testing.assert_allclose([e.std_error for e in found.events], np.sqrt(np.diag(v)[:11]), rtol=1e-6)
     assert found.base_period == "calendar year 3"
+    assert [effect.aggregation for effect in found.effects] == ["overall"]
+    with pytest.raises(ValueError, match="base_calendar_year 99; allowed: 1 to 12"):
+        fit(panel, "twfe_event_study", base_calendar_year=99)
+    with pytest.raises(ValueError, match="needs never-treated"):
+        fit(panel[panel.first_treated_year.notna()], "twfe_event_study", base_calendar_year=3)
 
 
 def test_sun_abraham_equals_diff_diff(panel: pd.DataFrame) -> None:
@@ -391,7 +396,7 @@ panel = bench.simulate_panel(seed=2)
 panel["city"] = ["city " + str(c) for c in panel["city"]]
 out = []
 for name in ESTIMATORS:
-    fit = fit_staggered(panel, estimator=name, **bench.MODEL)
+    fit = fit_staggered(panel, estimator=name, **bench.MODEL, aggregations=("dynamic", "group"))
     out.append([(e.estimate, e.std_error) for e in (*fit.effects, *fit.events)])
     if name == "sun_abraham":
         out.append([p.slope for p in pretrend_power(fit.events, fit.event_vcov)])
@@ -642,6 +647,24 @@ def test_results_say_what_they_are(panel: pd.DataFrame) -> None:
             )
     overall = fit(panel, "callaway_santanna").overall
     assert (overall.n_units, overall.n_cells) == (48, 9 + 7 + 5 + 3)
+
+
+def test_column_types_of_the_warehouse_are_read(panel: pd.DataFrame) -> None:
+    """Nullable integers, decimals and strings, as DuckDB and Arrow give them."""
+    from decimal import Decimal
+
+    base = fit(panel, "callaway_santanna").overall
+    typed = panel.assign(
+        first_treated_year=panel.first_treated_year.astype("Int64"),
+        year=panel.year.astype("Int32"),
+        city=panel.city.map("{:06d}".format).astype("string"),
+        y=panel.y.astype("Float64"),
+    )
+    assert fit(typed, "callaway_santanna").overall == base
+    decimals = panel.assign(y=[Decimal(str(round(y, 6))) for y in panel.y])
+    assert abs(fit(decimals, "callaway_santanna").overall.estimate - base.estimate) < 1e-5
+    missing = typed.assign(y=typed.y.where(typed.index != 5))
+    assert "1 rows: outcome y missing" in fit(missing, "callaway_santanna").drop_reason
 
 
 def test_averages_nobody_asked_for_are_left_out(panel: pd.DataFrame) -> None:
