@@ -610,9 +610,12 @@ def _stacked(sample: Sample, options: Options) -> Estimates:
     cohorts, years = sorted(sample.cohort_sizes), sample.years
     after = min(options.last_event, years[-1] - cohorts[-1])
     before = min(-options.first_event, cohorts[0] - years[0] - options.anticipation)
-    result = StackedDiD(kappa_pre=before, kappa_post=after, anticipation=options.anticipation).fit(
-        sample.data, **_names(sample)
-    )
+    result = StackedDiD(
+        kappa_pre=before,
+        kappa_post=after,
+        anticipation=options.anticipation,
+        control_group=options.control_group,
+    ).fit(sample.data, **_names(sample))
     inside = [(g, t) for g, t in _cells(sample) if -before <= t - g <= after]
     post = [c for c in inside if c[1] >= c[0]]
     table = result.aggregate("event_study")
@@ -640,7 +643,8 @@ def _stacked(sample: Sample, options: Options) -> Estimates:
             ),
         ],
         events=[row[:4] for row in rows],
-        formula="{y} ~ event-year dummies | stacked by cohort, corrective weights, controls not yet treated",
+        formula="{y} ~ event-year dummies | stacked by cohort, corrective weights, controls "
+        + ("not yet treated" if options.control_group == "not_yet_treated" else "never treated"),
         engine=_diff_diff(),
         base_period=f"event year {-1 - options.anticipation}",
         vcov=vcov,
@@ -657,8 +661,6 @@ def _lp_did(sample: Sample, options: Options) -> Estimates:
 
     data = sample.data
     cohorts, years = sorted(sample.cohort_sizes), sample.years
-    if options.anticipation:
-        raise ValueError("lp_did has no anticipation; allowed: 0")
     longest = min(options.last_event, years[-1] - cohorts[0])
     earliest = min(-options.first_event, cohorts[-1] - years[0])
     pooled = min(longest, years[-1] - cohorts[-1])
@@ -756,8 +758,6 @@ def _de_chaisemartin_dhaultfoeuille(sample: Sample, options: Options) -> Estimat
     from diff_diff import ChaisemartinDHaultfoeuille
 
     _unit_clusters_only(sample, "de_chaisemartin_dhaultfoeuille")
-    if options.anticipation:
-        raise ValueError("de_chaisemartin_dhaultfoeuille has no anticipation; allowed: 0")
     if options.gaps == "keep":
         raise ValueError("de_chaisemartin_dhaultfoeuille needs a balanced panel; use gaps='drop'")
     data, cells = sample.data, _cells(sample)
@@ -822,8 +822,6 @@ def _synthetic_did(sample: Sample, options: Options) -> Estimates:
     from diff_diff import SyntheticDiD
 
     _unit_clusters_only(sample, "synthetic_did")
-    if options.anticipation:
-        raise ValueError("synthetic_did has no anticipation; allowed: 0")
     if options.gaps == "keep":
         raise ValueError("synthetic_did needs a balanced panel; use gaps='drop'")
     data, notes = sample.data, []

@@ -573,7 +573,7 @@ BAD = [
     ({"gaps": "fill"}, None, "gaps 'fill'; allowed: drop, keep"),
     ({"anticipation": -1}, None, "anticipation -1"),
     ({"first_event": 2}, None, "events 2 to 7 with base -1"),
-    ({"base_calendar_year": 3}, None, "option of twfe_event_study"),
+    ({"base_calendar_year": 3}, None, "base_calendar_year is no option of callaway_santanna; it is one of twfe_event_study"),
     ({"aggregations": ("cohort",)}, None, "aggregations 'cohort'; allowed"),
     ({"outcome": "yy"}, None, r"no column 'yy'; nearest: .*y"),
     ({"cohort": "first_treated"}, None, "no column 'first_treated'; nearest: first_treated_year"),
@@ -609,15 +609,39 @@ UNSUPPORTED = [
     ("stacked", {"cluster": "province"}, "clusters by unit only"),
     ("synthetic_did", {"cluster": "province"}, "clusters by unit only"),
     ("de_chaisemartin_dhaultfoeuille", {"cluster": "province"}, "clusters by unit only"),
-    ("lp_did", {"anticipation": 1}, "no anticipation"),
+    ("lp_did", {"anticipation": 1}, "anticipation is no option of lp_did; it is one of twfe_event_study"),
+    ("twfe", {"anticipation": 1}, "anticipation is no option of twfe;"),
+    ("imputation", {"control_group": "never_treated"}, "control_group is no option of imputation"),
+    ("imputation", {"method": "dr"}, "method is no option of imputation; it is one of callaway_santanna"),
+    (
+        "imputation",
+        {"base": -2},
+        "base is no option of imputation; it is one of twfe_event_study, sun_abraham",
+    ),
+    ("sun_abraham", {"base_period": "varying"}, "base_period is no option of sun_abraham"),
     (
         "extended_twfe",
         {"controls": tuple(f"x{i}" for i in range(13))},
         "too few units for a slope of every control",
     ),
-    ("synthetic_did", {"anticipation": 1}, "no anticipation"),
     ("callaway_santanna", {"gaps": "keep", "method": "dr", "controls": ("x",)}, "balanced"),
 ]
+
+
+@pytest.mark.parametrize("estimator", ["callaway_santanna", "stacked", "lp_did", "extended_twfe"])
+def test_never_treated_controls_change_the_comparison(panel: pd.DataFrame, estimator: str) -> None:
+    theirs = fit(panel, estimator)
+    ours = fit(panel, estimator, control_group="never_treated")
+    assert abs(ours.overall.estimate - theirs.overall.estimate) > 1e-4
+    assert abs(ours.overall.estimate - bench.target(panel, estimator)) < 1
+
+
+@pytest.mark.parametrize("base", [-2, -3])
+@pytest.mark.parametrize("estimator", ["twfe_event_study", "sun_abraham"])
+def test_the_base_is_left_out_and_may_be_moved(panel: pd.DataFrame, estimator: str, base: int) -> None:
+    found = fit(panel, estimator, base=base)
+    assert base not in path(found) and -1 in path(found)
+    assert found.base_period == f"event year {base}"
 
 
 @pytest.mark.parametrize(("estimator", "options", "words"), UNSUPPORTED)
