@@ -385,7 +385,7 @@ def _doubly_robust(sample: Sample, options: Options) -> tuple[list[Cell], FloatA
 
     Sant'Anna and Zhao (2020), as R's DRDID. diff-diff divides the weights of controls by
     the number of treated units instead of by their sum, which moves mpdta's ATT(g,t) by up to 7e-6
-    and those of a cohort of five units visibly. Controls are read at the base period.
+    and overall effects with cohorts of twelve by 3 % of their error. Controls are read at the base.
     """
     data = sample.data
     wide = data.pivot(index="unit", columns="time", values="y")
