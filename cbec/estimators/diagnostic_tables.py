@@ -31,7 +31,7 @@ from cbec.estimators.mediation import mediate
 from cbec.estimators.panel_tests import f_test_of_effects, hausman, variance_inflation
 from cbec.estimators.placebo import leave_one_out, placebo_frame, placebo_test
 from cbec.estimators.regression import fit_least_squares
-from cbec.estimators.sample import AwaitingDataError, EstimationSample, StudyData, assemble
+from cbec.estimators.sample import AwaitingDataError, EmptiedError, EstimationSample, StudyData, assemble
 from cbec.estimators.specification import Specification, source
 from cbec.estimators.staggered import StaggeredFit, fit_staggered
 from cbec.estimators.study import identity, small_heap
@@ -47,6 +47,7 @@ DIAGNOSTICS: dict[str, dict[str, str]] = {
     "pretrend": {},
     "bacon": {},
     "panel_tests": {},
+    "data_integrity": {},
 }
 MEDIATION_DRAWS = 1000
 SEED = 20150307
@@ -89,6 +90,10 @@ DESCRIPTIVE = _schema(
     "variable:s n_obs:i mean:f sd:f minimum:f maximum:f vif:f imputed_share:f sample:s",
     key="study_id:s",
     end="",
+)
+DATA_INTEGRITY = _schema(
+    "outcome:s variant:s estimate:f std_error:f p_value:f n_obs:i n_filled_here:i imputed_share_treated:f"
+    " imputed_share_control:f"
 )
 PANEL_TEST = _schema("outcome:s test:s statistic:f df1:i df2:i p_value:f convention:s")
 
@@ -137,7 +142,7 @@ def _asked(data: StudyData, diagnostic: pd.DataFrame, name: str) -> Iterator[_As
             options[option] = value
         try:
             sample = assemble(data, specs[key])
-        except AwaitingDataError:
+        except (AwaitingDataError, EmptiedError):
             continue
         yield _Asked(specs[key], sample, options)
 
@@ -502,6 +507,55 @@ def descriptive_table(data: StudyData) -> pa.Table:
                 rows[study, name]["vif"] = vif if math.isfinite(vif) else None
     ordered = [rows[key] for key in sorted(rows)]
     return pa.Table.from_pylist(ordered, schema=DESCRIPTIVE)
+
+
+def data_integrity_table(data: StudyData, diagnostic: pd.DataFrame) -> pa.Table:
+    """The same column on other readings of the cells, in the columns of estimates.data_integrity.
+
+    all: as it is; observed: without filled and convicted cells; linear and geometric: blank cells between two
+    printed years of one side of the approval filled in; with the share of filled cells by treatment arm.
+    """
+
+    def rows(asked: _Asked) -> list[dict[str, Any]]:
+        spec = asked.specification
+        variants = [("all", asked.sample)]
+        variants.append(("observed", assemble(data, spec, observed_only=True)))
+        variants += [(name, assemble(data, spec, fill=name)) for name in ("linear", "geometric")]
+        found = []
+        for name, sample in variants:
+            try:
+                fit = fit_least_squares(sample.rows, spec, unit=sample.unit)
+            except ValueError as error:
+                found.append({"variant": name, "note": f"refused: {error}"})
+                continue
+            term = next(term for term in fit.terms if term.term == spec.treatment)
+            shares = _shares_by_arm(sample)
+            found.append(
+                {
+                    "variant": name,
+                    "estimate": term.estimate,
+                    "std_error": term.std_error,
+                    "p_value": term.p_value,
+                    "n_obs": fit.n_obs,
+                    "n_filled_here": sample.n_filled_here,
+                    "imputed_share_treated": shares.get(True),
+                    "imputed_share_control": shares.get(False),
+                    "note": "; ".join(sample.reasons) or None,
+                }
+            )
+        return found
+
+    return _table(data, diagnostic, "data_integrity", DATA_INTEGRITY, rows)
+
+
+def _shares_by_arm(sample: EstimationSample) -> dict[bool, float]:
+    """Share of filled cells among units that are ever treated in the window, and among the others."""
+    if "first_treated_year" not in sample.rows:
+        return {}
+    start = sample.rows.groupby(sample.unit)["first_treated_year"].first()
+    ever = start.le(sample.rows["year"].max())
+    by_cell = sample.cells[sample.unit].map(ever)
+    return {bool(arm): float(cells.mean()) for arm, cells in sample.cells["imputed_share"].groupby(by_cell)}
 
 
 def panel_test_table(data: StudyData, diagnostic: pd.DataFrame) -> pa.Table:

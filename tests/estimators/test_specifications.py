@@ -64,6 +64,10 @@ def warehouse(**changes: Any) -> StudyData:
         "panel_cell": cells,
         "treatment_province_year": rule.head(0),
         "treatment_city_year": rule,
+        "doubted_cell": pd.DataFrame(
+            [("prefecture", CITIES[7], 2014, "x")],
+            columns=["region_level", "region_code", "year", "panel_column"],
+        ),
     }
     return StudyData(**tables)
 
@@ -81,8 +85,8 @@ def test_rows_are_kept_dropped_and_counted() -> None:
     assert sample.worst_status == "I"
     assert sample.imputed_share == pytest.approx(2 / (2 * 119))
     twin = assemble(data, one(), observed_only=True)
-    assert len(twin.rows) == 117
-    assert twin.reasons[-1] == "2 rows: a cell was filled"
+    assert len(twin.rows) == 116
+    assert twin.reasons[-2:] == ("2 rows: a cell was filled", "1 rows: detectors convict a cell")
     assert twin.imputed_share == 0
 
 
@@ -152,6 +156,20 @@ def test_what_is_not_loaded_awaits_data_and_what_is_unknown_is_an_error() -> Non
         assemble(data, one(sample="none"))
     with pytest.raises(ValueError, match="rule 'no'; known: \\['rule'\\]"):
         assemble(data, one(treatment_rule="no"))
+
+
+def test_a_covariate_that_empties_a_cohort_is_named() -> None:
+    data = warehouse()
+    panel = data.panel_city_year.copy()
+    panel.loc[panel["prefecture_code"].isin(CITIES[::2]), "x"] = np.nan
+    spoilt = StudyData(**{**vars(data), "panel_city_year": panel})
+    with pytest.raises(ValueError, match="x is missing in every row of the cohort of 2015"):
+        assemble(spoilt, one())
+    table = fit_table(spoilt).to_pandas()
+    assert set(table["status"]) == {"refused"}
+    assert table["reason"].str.contains("the cohort of 2015").all()
+    # An outcome that is missing is no covariate's fault.
+    assert len(assemble(spoilt, one(outcome="x", controls=None)).rows) == 59
 
 
 def test_status_of_every_specification_and_both_twins() -> None:
