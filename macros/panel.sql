@@ -28,6 +28,8 @@ final as (
         grid.is_city,
         grid.is_major_city,
         grid.is_resource_based,
+        grid.longitude,
+        grid.latitude,
         {%- endif %}
         grid.region3,
         grid.region4,

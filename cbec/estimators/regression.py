@@ -1,4 +1,4 @@
-"""Pooled and fixed-effects least squares through pyfixest."""
+"""Pooled, fixed-effects, random-effects and unit-by-unit least squares."""
 
 from __future__ import annotations
 
@@ -6,15 +6,24 @@ import math
 import warnings
 from dataclasses import dataclass
 from importlib.metadata import version
+from typing import Any
 
+import numpy as np
 import pandas as pd
+from scipy import stats
 
 from cbec.estimators.specification import Specification
+from cbec.estimators.within import factor_codes, rows_in_pairs
+
+EARTH_RADIUS_KM = 6371.0088
+Vector = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
+Matrix = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 
 
 @dataclass(frozen=True)
 class Term:
-    """One coefficient. p_value and interval use t(G - 1) when clustered, t(N - K) otherwise."""
+    """One coefficient. p_value and interval use t(G - 1) when clustered (G the smaller number of two), the
+    normal for random effects and Conley errors, t(N - K) otherwise."""
 
     term: str
     estimate: float
@@ -41,12 +50,15 @@ class Fit:
     note: str | None = None
 
 
-def fit_least_squares(frame: pd.DataFrame, specification: Specification) -> Fit:
-    """Estimate y = D b + X c + fixed effects + e on complete rows.
+def fit_least_squares(frame: pd.DataFrame, specification: Specification, *, unit: str = "unit") -> Fit:
+    """Estimate y = D b + M d + X c + fixed effects + e on complete rows.
 
     frame has one row per region and year, without missing values in the columns used; the
     treatment may be boolean. Standard errors follow fixest's small-sample convention (Berge 2018):
-    with clusters G/(G-1) * (N-1)/(N-K), K without the fixed effects nested in the cluster.
+    with clusters G/(G-1) * (N-1)/(N-K), K without the fixed effects nested in the cluster; with two
+    cluster columns their errors added less that of the intersection (Cameron, Gelbach, Miller 2011).
+    `conley:<km>` allows correlation between units up to a great-circle distance within a year, and
+    within a unit over all years (Conley 1999); the frame then has longitude and latitude.
 
     Raises ValueError when there are no rows, one cluster, a constant outcome, or a treatment that
     the fixed effects or controls absorb.
@@ -59,23 +71,27 @@ def fit_least_squares(frame: pd.DataFrame, specification: Specification) -> Fit:
     names = list(specification.variables)
     data[names] = data[names].astype(float)
     _check(data, specification)
-    right = " + ".join([specification.treatment, *specification.controls])
-    formula = f"{specification.outcome} ~ {right}"
-    if specification.fixed_effects:
-        formula += " | " + " + ".join(specification.fixed_effects)
-    cluster = specification.cluster
+    formula = formula_of(specification)
+    # A name with a dot would be read as an expression.
+    safe = {name: name.replace(".", "_") for name in names if "." in name}
+    data = data.rename(columns=safe)
+    clusters = specification.clusters
+    conley = specification.vcov.startswith("conley:")
     with warnings.catch_warnings():
         # Collinear columns and singletons are recorded in the result instead.
         warnings.simplefilter("ignore")
         model = pyfixest.feols(
-            formula,
+            formula_of(specification, safe),
             data=data,
-            vcov={"CRV1": cluster} if cluster else specification.vcov,
+            vcov={"CRV1": " + ".join(clusters)} if clusters else "iid" if conley else specification.vcov,
             fixef_rm="singleton",
             # The default backend compiles for 20 seconds in every process.
             demeaner_backend="rust",
         )
         table = model.tidy()
+    table = table.rename(index={new: old for old, new in safe.items()})
+    if conley:
+        table = _with_conley(table, model, data, float(specification.vcov.split(":")[1]), unit)
     if specification.treatment not in table.index:
         raise ValueError(
             f"{specification.label}: {specification.treatment!r} does not vary beyond "
@@ -98,13 +114,168 @@ def fit_least_squares(frame: pd.DataFrame, specification: Specification) -> Fit:
     return Fit(
         terms=terms,
         n_obs=n_obs,
-        n_clusters=int(model._G[0]) if cluster else None,
+        n_clusters=int(min(model._G)) if clusters else None,
         n_singletons=len(data) - n_obs,
         r2=_finite(model._r2),
         r2_within=_finite(model._r2_within) if specification.fixed_effects else None,
         formula=formula,
         engine=f"pyfixest {version('pyfixest')}",
-        dropped_terms=tuple(c for c in specification.controls if c not in found),
+        dropped_terms=tuple(c for c in specification.regressors[1:] if c not in found),
+    )
+
+
+def formula_of(specification: Specification, names: dict[str, str] | None = None) -> str:
+    """The equation as pyfixest and fixest read it; names: columns that are called otherwise in the data."""
+    used = names or {}
+    right = " + ".join(used.get(name, name) for name in specification.regressors)
+    formula = f"{used.get(specification.outcome, specification.outcome)} ~ {right}"
+    if specification.fixed_effects:
+        formula += " | " + " + ".join(specification.fixed_effects)
+    return formula
+
+
+def _with_conley(
+    table: pd.DataFrame, model: Any, data: pd.DataFrame, cutoff_km: float, unit: str
+) -> pd.DataFrame:
+    """Exchange standard errors, t, p (normal) and intervals of a fitted model's table."""
+    design = np.asarray(model._X, dtype=float)
+    scores = design * np.asarray(model._u_hat, dtype=float).reshape(-1, 1)
+    kept = data if len(data) == len(design) else data.drop(index=data.index[model._na_index])
+    bread = np.linalg.inv(design.T @ design)
+    vcov = bread @ conley_meat(scores, kept, cutoff_km, unit) @ bread
+    errors = np.sqrt(np.diag(vcov))
+    out = table.copy()
+    out["Std. Error"] = errors
+    out["t value"] = out["Estimate"] / errors
+    out["Pr(>|t|)"] = 2 * stats.norm.sf(out["t value"].abs())
+    half = stats.norm.ppf(0.975) * errors
+    out["2.5%"], out["97.5%"] = out["Estimate"] - half, out["Estimate"] + half
+    return out
+
+
+def great_circle_km(longitude: Vector, latitude: Vector) -> Matrix:
+    """Distances between points, shape (n, n), from degrees, shape (n,), on a sphere (haversine)."""
+    lon, lat = np.radians(longitude), np.radians(latitude)
+    half = (
+        np.sin((lat[:, None] - lat[None, :]) / 2) ** 2
+        + np.cos(lat)[:, None] * np.cos(lat)[None, :] * np.sin((lon[:, None] - lon[None, :]) / 2) ** 2
+    )
+    return np.asarray(2 * EARTH_RADIUS_KM * np.arcsin(np.sqrt(np.clip(half, 0, 1))))
+
+
+def conley_meat(scores: Matrix, data: pd.DataFrame, cutoff_km: float, unit: str) -> Matrix:
+    """Sum of s_i s_j' over pairs of rows of one year within the distance and of one unit in any year.
+
+    scores: shape (n, k); data: the same rows with the unit column, year, longitude and latitude.
+    Uniform kernel (Conley 1999); the pairs within a unit are those of clustering by unit.
+    Raises ValueError when a unit has no coordinates.
+    """
+    places = data.groupby(unit)[["longitude", "latitude"]].first().astype(float)
+    if places.isna().any().any():
+        missing = ", ".join(map(str, places.index[places.isna().any(axis=1)][:5]))
+        raise ValueError(f"no coordinates of {missing}: Conley errors need longitude and latitude")
+    near = great_circle_km(places["longitude"].to_numpy(), places["latitude"].to_numpy()) <= cutoff_km
+    position = pd.Index(places.index).get_indexer(data[unit])
+    k = scores.shape[1]
+    total = np.zeros((k, k))
+    by_unit = np.zeros((len(places), k))
+    np.add.at(by_unit, position, scores)
+    total += by_unit.T @ by_unit
+    for _, rows in data.reset_index(drop=True).groupby("year").indices.items():
+        of_year = np.zeros((len(places), k))
+        np.add.at(of_year, position[rows], scores[rows])
+        # The unit with itself is counted above already.
+        total += of_year.T @ (near @ of_year) - of_year.T @ of_year
+    return total
+
+
+def fit_unit_slopes(frame: pd.DataFrame, specification: Specification, *, unit: str) -> Fit:
+    """Estimate y_it = a_i + b_i D_it + e_it in each unit alone: one term a unit.
+
+    The reading of a "variable-coefficient model" by province; classical standard errors and t(T - 2).
+    The first term is the mean of the slopes with the standard error of a mean (Pesaran and Smith 1995).
+    Units with fewer than three rows or a constant treatment are named in dropped_terms.
+    """
+    terms, dropped = [], []
+    slopes = []
+    for name, rows in frame.groupby(unit):
+        x = rows[specification.treatment].to_numpy(float)
+        y = rows[specification.outcome].to_numpy(float)
+        if len(rows) < 3 or np.ptp(x) == 0:
+            dropped.append(str(name))
+            continue
+        fit = stats.linregress(x, y)
+        terms.append(_term(f"{specification.treatment}:{name}", fit.slope, fit.stderr, len(rows) - 2))
+        slopes.append(fit.slope)
+    if len(slopes) < 2:
+        raise ValueError(f"{specification.label}: no two units with three rows and a varying treatment")
+    error = float(np.std(slopes, ddof=1) / np.sqrt(len(slopes)))
+    mean = _term(specification.treatment, float(np.mean(slopes)), error, len(slopes) - 1)
+    return Fit(
+        terms=(mean, *terms),
+        n_obs=int(frame[~frame[unit].astype(str).isin(dropped)].shape[0]),
+        n_clusters=None,
+        n_singletons=0,
+        r2=None,
+        r2_within=None,
+        formula=f"{specification.outcome} ~ {specification.treatment}, in each {unit} alone",
+        engine="scipy",
+        dropped_terms=tuple(dropped),
+        note="the first term is the mean of the slopes (mean group)",
+    )
+
+
+def fit_random_effects(frame: pd.DataFrame, specification: Specification, *, unit: str) -> Fit:
+    """Estimate y_it = c + X_it b + u_i + e_it by feasible GLS (Swamy and Arora 1972) with linearmodels.
+
+    vcov iid or CRV1:<the unit>. p values and intervals use the normal, as plm and Stata do.
+    """
+    from linearmodels.panel import RandomEffects
+
+    _check(frame, specification)
+    data = frame.set_index([unit, "year"])
+    design = data[list(specification.regressors)].astype(float).assign(_cons=1.0)
+    clustered = bool(specification.clusters)
+    if clustered and specification.clusters != (unit,):
+        raise ValueError(f"{specification.label}: random effects cluster by {unit} only")
+    if specification.vcov not in ("iid", f"CRV1:{unit}"):
+        raise ValueError(f"{specification.label}: random effects take vcov iid or CRV1:{unit}")
+    model = RandomEffects(data[specification.outcome].astype(float), design, check_rank=False)
+    if clustered:
+        fit = model.fit(cov_type="clustered", cluster_entity=True)
+    else:
+        fit = model.fit(cov_type="unadjusted")
+    return Fit(
+        terms=tuple(
+            _term(str(name), float(fit.params[name]), float(fit.std_errors[name]), math.inf)
+            for name in fit.params.index
+        ),
+        n_obs=int(fit.nobs),
+        n_clusters=int(data.index.get_level_values(0).nunique()) if clustered else None,
+        n_singletons=0,
+        r2=float(fit.rsquared),
+        r2_within=float(fit.rsquared_within),
+        formula=f"{formula_of(specification)}, random effects of {unit}",
+        engine=f"linearmodels {version('linearmodels')}",
+        note=f"share of the unit effect in the variance: {_unit_share(fit.variance_decomposition):.3f}",
+    )
+
+
+def _unit_share(variance: pd.Series) -> float:
+    return float(variance["Effects"] / (variance["Effects"] + variance["Residual"]))
+
+
+def _term(name: str, estimate: float, std_error: float, df: float) -> Term:
+    t = estimate / std_error if std_error > 0 else math.nan
+    half = float(stats.t.ppf(0.975, df)) * std_error
+    return Term(
+        term=name,
+        estimate=float(estimate),
+        std_error=_finite(std_error),
+        t_value=_finite(t),
+        p_value=_finite(2 * stats.t.sf(abs(t), df)),
+        ci_low=_finite(estimate - half),
+        ci_high=_finite(estimate + half),
     )
 
 
@@ -113,9 +284,17 @@ def _check(data: pd.DataFrame, specification: Specification) -> None:
         raise ValueError(f"{specification.label}: no complete row is left")
     if data[specification.outcome].nunique() < 2:
         raise ValueError(f"{specification.label}: outcome {specification.outcome!r} is constant")
-    cluster = specification.cluster
-    if cluster and data[cluster].nunique() < 2:
-        raise ValueError(f"{specification.label}: one cluster of {cluster!r}; at least two needed")
+    if specification.fixed_effects:
+        codes = [
+            factor_codes(data.groupby(effect.split("^"), sort=False).ngroup().to_numpy())
+            for effect in specification.fixed_effects
+        ]
+        # The engine crashes on a sample without a row.
+        if not rows_in_pairs(codes, len(data)).any():
+            raise ValueError(f"{specification.label}: every row is alone in one of the fixed effects")
+    for cluster in specification.clusters:
+        if data[cluster].nunique() < 2:
+            raise ValueError(f"{specification.label}: one cluster of {cluster!r}; at least two needed")
 
 
 def _finite(value: float) -> float | None:

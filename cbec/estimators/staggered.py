@@ -1,18 +1,34 @@
-"""Estimators for staggered adoption through diff-diff."""
+"""Estimators for staggered adoption: one sample, one result shape, the libraries' own numbers.
+
+`fit_staggered` runs any estimator of `staggered_engines.ESTIMATORS` on the sample of `prepare_sample`
+and adds inference. `fit_callaway_santanna` is the older entry, from a `Specification`.
+"""
 
 from __future__ import annotations
 
 import math
 import warnings
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from importlib.metadata import version
 
+import numpy as np
 import pandas as pd
 from scipy import stats
 
 from cbec.estimators.regression import Fit, Term
 from cbec.estimators.specification import Specification
+from cbec.estimators.staggered_engines import (
+    AGGREGATIONS,
+    BASE_PERIODS,
+    CONTROL_GROUPS,
+    ESTIMATORS,
+    METHODS,
+    FloatArray,
+    Options,
+)
+from cbec.estimators.staggered_sample import Sample, prepare_sample
 
 
 @dataclass(frozen=True)
@@ -25,6 +41,208 @@ class EventTime:
     ci_low: float
     ci_high: float
     n_cohorts: int
+
+
+@dataclass(frozen=True)
+class Effect:
+    """An average of effects on the treated.
+
+    aggregation is "overall" (each treated unit-year counts once), "dynamic" (by event year), "group"
+    (by cohort) or "calendar" (by year); group is that event year, cohort or year, or None for the
+    whole: then "dynamic" and "calendar" are plain means over their parts and "group" the mean weighted
+    by cohort size (Callaway and Sant'Anna 2021). n_units counts treated units, n_cells the
+    cohort-years averaged.
+    """
+
+    aggregation: str
+    group: int | None
+    estimate: float
+    std_error: float
+    p_value: float
+    ci_low: float
+    ci_high: float
+    n_units: int
+    n_cells: int
+
+
+@dataclass(frozen=True)
+class StaggeredFit:
+    """What one estimator says about one sample.
+
+    p values and intervals use t(G - 1), G the clusters. events leaves the base period out;
+    event_vcov is the covariance of events in their order, shape (len(events), len(events)); None where
+    they are not measured from one base period by one estimator, so that no joint test or sensitivity
+    analysis of them means anything: imputation and two_stage (leads are residuals of years that the first
+    stage fits), lp_did and de_chaisemartin_dhaultfoeuille (one regression each), extended_twfe without
+    leads, synthetic_did (a weighted base), callaway_santanna with a varying base.
+    """
+
+    estimator: str
+    effects: tuple[Effect, ...]
+    events: tuple[EventTime, ...]
+    n_obs: int
+    n_units: int
+    n_clusters: int
+    n_dropped: int
+    drop_reason: str
+    base_period: str
+    formula: str
+    engine: str
+    note: str | None
+    event_vcov: FloatArray | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def overall(self) -> Effect:
+        return next(effect for effect in self.effects if effect.aggregation == "overall")
+
+
+def fit_staggered(
+    frame: pd.DataFrame,
+    *,
+    estimator: str,
+    outcome: str,
+    unit: str,
+    time: str = "year",
+    cohort: str = "first_treated_year",
+    controls: Sequence[str] = (),
+    cluster: str | None = None,
+    control_group: str = "not_yet_treated",
+    method: str = "reg",
+    anticipation: int = 0,
+    first_event: int = -5,
+    last_event: int = 7,
+    base: int = -1,
+    base_calendar_year: int | None = None,
+    base_period: str = "universal",
+    gaps: str = "drop",
+    treatment: str | None = None,
+    aggregations: Sequence[str] = AGGREGATIONS,
+) -> StaggeredFit:
+    """Effects of a permanent treatment that units adopt at different times.
+
+    frame has one row per unit and time; cohort holds the first treated time, missing for never
+    treated. The sample rules, and what raises, are those of `prepare_sample`. cluster defaults to the
+    unit, and units must lie inside clusters.
+
+    estimator is a key of `staggered_engines.ESTIMATORS`. control_group and method (outcome regression,
+    inverse probability weighting, doubly robust) concern callaway_santanna, control_group extended_twfe and
+    lp_did too; the others define their own comparison. first_event and last_event bound the event
+    study; twfe_event_study bins what lies outside into its ends. base is the omitted event year;
+    anticipation moves it further back. base_calendar_year makes twfe_event_study compare ever treated
+    with never treated units year by year against that year: event_year is then a calendar year.
+    base_period "varying" gives callaway_santanna's short differences before treatment. aggregations
+    leaves averages out that nobody asks for ("calendar" costs imputation and two_stage one fit a year);
+    "overall" is always there. An estimator gives those of its averages that it defines.
+
+    Controls enter as the estimator's authors propose: linearly (two-way fixed effects, Sun and
+    Abraham, local projections), in the model of the untreated outcome (imputation, two-stage), at the
+    base period (Callaway and Sant'Anna), demeaned within cohort-years and interacted (extended TWFE),
+    residualised (de Chaisemartin and D'Haultfoeuille) or removed with coefficients of untreated rows
+    (synthetic). stacked takes none.
+
+    Raises ValueError as `prepare_sample` does, for an unknown or unsupported choice (with those
+    allowed), and when an estimator cannot identify the overall effect.
+    """
+    if estimator not in ESTIMATORS:
+        raise ValueError(f"estimator {estimator!r}; allowed: {', '.join(ESTIMATORS)}")
+    _choice("control_group", control_group, CONTROL_GROUPS)
+    _choice("method", method, METHODS)
+    _choice("base_period", base_period, BASE_PERIODS)
+    for aggregation in aggregations:
+        _choice("aggregations", aggregation, AGGREGATIONS)
+    if not first_event <= base < 0 <= last_event:
+        raise ValueError(
+            f"events {first_event} to {last_event} with base {base}; allowed: first <= base < 0 <= last"
+        )
+    if base_calendar_year is not None and estimator != "twfe_event_study":
+        raise ValueError("base_calendar_year is an option of twfe_event_study only")
+    naive = estimator in ("twfe", "twfe_event_study")
+    if control_group == "never_treated" and not naive and not _has_never_treated(frame, time, cohort):
+        raise ValueError("no never-treated unit in the window; use control_group='not_yet_treated'")
+    sample = prepare_sample(
+        frame,
+        outcome=outcome,
+        unit=unit,
+        time=time,
+        cohort=cohort,
+        controls=controls,
+        cluster=cluster,
+        treatment=treatment,
+        anticipation=anticipation,
+        gaps=gaps,
+        keep_always_treated=naive,
+        needs_controls=not naive,
+    )
+    options = Options(
+        control_group,
+        method,
+        anticipation,
+        first_event,
+        last_event,
+        base,
+        base_calendar_year,
+        base_period,
+        gaps,
+        ("overall", *(name for name in AGGREGATIONS[1:] if name in aggregations)),
+    )
+    with warnings.catch_warnings():
+        # What a library drops is counted or raised below.
+        warnings.simplefilter("ignore")
+        try:
+            found = ESTIMATORS[estimator](sample, options)
+        except (ValueError, NotImplementedError, np.linalg.LinAlgError) as error:
+            with_controls = f" with controls {', '.join(sample.controls)}" if sample.controls else ""
+            raise ValueError(f"{estimator} of {outcome!r}{with_controls}: {error}") from error
+    n_clusters = sample.n_clusters
+    sizes = sample.cohort_sizes
+    effects = tuple(
+        Effect(
+            aggregation,
+            group,
+            float(estimate),
+            float(error),
+            _p_value(estimate, error, n_clusters),
+            *_interval(estimate, error, n_clusters),
+            n_units=sum(sizes[g] for g in {g for g, _ in cells}),
+            n_cells=len(cells),
+        )
+        for aggregation, group, estimate, error, cells in found.effects
+        if aggregation in options.aggregations
+        and math.isfinite(estimate)
+        and math.isfinite(error)
+        and error > 0
+    )
+    if not effects or effects[0].aggregation != "overall":
+        raise ValueError(
+            f"{estimator} of {outcome!r}: the overall effect has no standard error; "
+            "too few units to compare with"
+        )
+    events = tuple(
+        EventTime(int(e), float(b), float(s), *_interval(b, s, n_clusters), n_cohorts=int(n))
+        for e, b, s, n in found.events
+    )
+    n_obs = len(sample.data) if found.n_obs is None else found.n_obs
+    dropped = [f"{n} rows: {reason}" for reason, n in sample.dropped]
+    if n_obs < len(sample.data):
+        dropped.append(f"{len(sample.data) - n_obs} rows: alone in a fixed effect")
+    return StaggeredFit(
+        estimator=estimator,
+        effects=effects,
+        events=events,
+        n_obs=n_obs,
+        n_units=sample.n_units,
+        n_clusters=n_clusters,
+        n_dropped=sample.n_offered - n_obs,
+        drop_reason="; ".join(dropped) or "none",
+        base_period=found.base_period,
+        formula=_readable(found.formula, sample, outcome),
+        engine=found.engine,
+        note="; ".join([*sample.notes, *found.notes]) or None,
+        event_vcov=found.vcov,
+    )
+
+
+# --- the older entry ----------------------------------------------------------------------
 
 
 def fit_callaway_santanna(
@@ -146,3 +364,28 @@ def _interval(estimate: float, std_error: float, n_units: int) -> tuple[float, f
     """95 % interval with t(G - 1)."""
     half = float(stats.t.ppf(0.975, n_units - 1) * std_error)
     return float(estimate) - half, float(estimate) + half
+
+
+def _p_value(estimate: float, std_error: float, n_clusters: int) -> float:
+    return float(2 * stats.t.sf(abs(estimate / std_error), n_clusters - 1))
+
+
+def _choice(name: str, value: str, allowed: Sequence[str]) -> None:
+    if value not in allowed:
+        raise ValueError(f"{name} {value!r}; allowed: {', '.join(allowed)}")
+
+
+def _has_never_treated(frame: pd.DataFrame, time: str, cohort: str) -> bool:
+    if cohort not in frame or time not in frame:
+        return True  # prepare_sample says which column is missing
+    first = pd.to_numeric(frame[cohort], errors="coerce")
+    return bool((first.isna() | first.gt(pd.to_numeric(frame[time], errors="coerce").max())).any())
+
+
+def _readable(formula: str, sample: Sample, outcome: str) -> str:
+    """Names in place of the sample's codes."""
+    controls = "".join(f" + {name}" for name in sample.controls)
+    names = {"{y}": outcome, "{controls}": controls, "{unit}": "unit", "{time}": "time"}
+    for code, name in names.items():
+        formula = formula.replace(code, name)
+    return formula

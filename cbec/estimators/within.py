@@ -184,7 +184,7 @@ def _float_column(data: pd.DataFrame, name: str) -> FloatArray:
     return values
 
 
-def _singletons(effects: Sequence[IntArray], n_obs: int) -> NDArray[np.bool_]:
+def rows_in_pairs(effects: Sequence[IntArray], n_obs: int) -> NDArray[np.bool_]:
     """Rows to keep after rows alone in a level are dropped again and again. Shape (n,)."""
     keep = np.ones(n_obs, dtype=bool)
     changed = True
@@ -288,7 +288,7 @@ def prepare_panel(
         raise ValueError(f"({unit}, {time}) is not unique; allowed: one row for unit and time")
 
     effect_codes = [factor_codes(data[name]) for name in fixed_effects]
-    keep = _singletons(effect_codes, len(data)) if drop_singletons else np.ones(len(data), bool)
+    keep = rows_in_pairs(effect_codes, len(data)) if drop_singletons else np.ones(len(data), bool)
     if not keep.any():
         raise ValueError("every row is alone in a fixed effect; allowed: two or more to a level")
     position = np.flatnonzero(keep)

@@ -95,7 +95,7 @@ def _build(project: Project, target: str, size: Size, report: Progress) -> Build
             if drawn:
                 from cbec.quality.score import write_detector_score
 
-                write_detector_score(database, run / TRUTH)
+                write_detector_score(database, run / TRUTH, project.root)
             _write_metadata(project, database, target, run_id, now, tests)
             _copy_to_parquet(database, run / "parquet")
         except duckdb.Error as error:

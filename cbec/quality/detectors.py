@@ -13,8 +13,17 @@ import duckdb
 import jinja2
 import yaml
 
-DETECTOR_MODELS = ("detector_scan", "detector_column", "detector_evidence")
-SEEDS = ("region", "indicator", "detector_exemption")
+DETECTOR_MODELS = (
+    "detector_scan",
+    "detector_column",
+    "detector_column_year",
+    "detector_series",
+    "detector_trend",
+    "detector_offpath",
+    "detector_pooled",
+    "detector_evidence",
+)
+SEEDS = ("region", "indicator", "detector_exemption", "region_change")
 
 
 def render_model(root: Path, name: str, *, variables: dict[str, Any] | None = None) -> str:
@@ -25,7 +34,9 @@ def render_model(root: Path, name: str, *, variables: dict[str, Any] | None = No
     declared = yaml.safe_load((root / "dbt_project.yml").read_text(encoding="utf-8"))["vars"]
     values = declared | (variables or {})
     (path,) = list((root / "models").rglob(f"{name}.sql")) or [root / f"models/{name}.sql"]
-    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False)
+    environment = jinja2.Environment(
+        undefined=jinja2.StrictUndefined, autoescape=False, extensions=["jinja2.ext.do"]
+    )
     macros = (root / "macros/dialect.sql").read_text(encoding="utf-8").replace("default__", "")
     # Of a dispatched pair the default is the DuckDB one; the dispatcher itself has no meaning outside dbt.
     kept = [part for part in macros.split("{% macro ")[1:] if "adapter.dispatch" not in part]
@@ -52,7 +63,7 @@ def load_seeds(connection: duckdb.DuckDBPyConnection, root: Path, names: tuple[s
 def run_detectors(
     connection: duckdb.DuckDBPyConnection, root: Path, *, variables: dict[str, Any] | None = None
 ) -> None:
-    """Create detector_scan, detector_column and detector_evidence from a relation `observation`.
+    """Create the tables of DETECTOR_MODELS, detector_evidence last, from a relation `observation`.
 
     `observation` has the columns of marts.observation that the models read: region_level, region_code,
     year, indicator_id, vintage, value_reported, decimals, unit_printed, obs_status_all.

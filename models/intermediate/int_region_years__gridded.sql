@@ -26,6 +26,8 @@ final as (
         region.is_major_city,
         region.is_resource_based,
         region.resource_type,
+        region.longitude,
+        region.latitude,
     from region
     cross join years
     where years.year >= coalesce(region.valid_from_year, years.year)

@@ -1,5 +1,6 @@
 -- Sums of doubles are rounded: their last bits depend on the order of rows, and two builds must agree.
 -- The share of filled cells in each column as each detector sees it: what its hits exceed chance by.
+{% set levels = [1, 0.5, 0.25, 0.1, 0.05] -%}
 with scan as (
 
     select * from {{ ref('detector_scan') }}
@@ -16,6 +17,19 @@ counted as (
         vintage,
         count(*) as n_cells,
         median(kappa) as kappa,
+        -- False flags that clean cells of the column would raise in all path tests together, by the largest
+        -- chance that is allowed to flag a single cell.
+        {%- for level in levels %}
+            round(sum(
+                0
+                {%- for d in ['d2', 'd3', 'd4', 'd5', 'd7_mean', 'd7_share', 'd8'] %}
+                    + case
+                        when p_{{ d }} <= {{ level }} * {{ var('detector_decidable_chance') }} then p_{{ d }}
+                        else 0
+                    end
+                {%- endfor %}
+            ), 9) as expected_{{ loop.index }},
+        {%- endfor %}
         {%- for d in ['d2', 'd3', 'd4', 'd5', 'd7_mean', 'd7_share', 'd8'] %}
             count(p_{{ d }}) as n_tested_{{ d }},
             count(*) filter (where h_{{ d }}) as n_hits_{{ d }},
@@ -28,6 +42,22 @@ counted as (
         {%- endfor %}
     from scan
     group by column_no, region_level, indicator_id, vintage
+
+),
+
+-- The column's budget of false flags is shared by all tests of a cell.
+budgeted as (
+
+    select
+        *,
+        {{ var('detector_decidable_chance') }} * case
+            {%- for level in levels[:-1] %}
+                when expected_{{ loop.index }} <= {{ var('detector_column_budget') }} * n_cells
+                    then {{ level }}
+            {%- endfor %}
+            else {{ levels[-1] }}
+        end as decidable_chance,
+    from counted
 
 ),
 
@@ -48,7 +78,8 @@ turned as (
             n_sharp_hits_{{ d }} as n_sharp_hits,
             n_sharp_chance_{{ d }} as n_sharp_chance,
             n_decidable_{{ d }} as n_decidable,
-        from counted
+            decidable_chance,
+        from budgeted
         {{ "union all" if not loop.last }}
     {% endfor %}
 ),

@@ -15,12 +15,33 @@ detector_column as (
 
 ),
 
+off_path as (
+
+    select * from {{ ref('detector_offpath') }}
+
+),
+
+trend as (
+
+    select * from {{ ref('detector_trend') }}
+
+),
+
+pooled as (
+
+    select * from {{ ref('detector_pooled') }}
+
+),
+
 exemption as (
 
     select * from {{ ref('detector_exemption') }}
 
 ),
 
+-- A hit, or a cell that rounding on both sides moved just out of tolerance between two hits (r up to 2.5 u,
+-- one line in fifty of three years or more): chance of five values instead of three.
+-- A cubic crosses lines and repeats; only what is on no line speaks for it (is_core).
 hit as (
 
     {% for d in ['d2', 'd3', 'd4', 'd5', 'd7_mean', 'd7_share', 'd8'] -%}
@@ -29,12 +50,45 @@ hit as (
             column_no,
             year,
             '{{ d | upper }}' as detector,
-            r_{{ d }} as statistic,
-            p_{{ d }} as p,
+            {% if d in ['d2', 'd3'] -%}
+                case when h_{{ d }} then p_{{ d }} else least(1, 1.7 * p_{{ d }}) end as p,
+                h_{{ d }} as is_core,
+            {%- elif d == 'd8' -%}
+                p_d8 as p,
+                h_d8 as is_core,
+            {%- else -%}
+                p_{{ d }} as p,
+                true as is_core,
+            {%- endif %}
         from scan
-        where h_{{ d }} and p_{{ d }} < 1
+        where p_{{ d }} < 1
+            {% if d in ['d2', 'd3'] -%}
+                and (h_{{ d }} or abs(r_{{ d }}) <= 2.5 * u)
+            {%- elif d == 'd8' -%}
+                and abs(r_d8) <= 8 * u
+            {%- else -%}
+                and h_{{ d }}
+            {%- endif %}
         {{ "union all" if not loop.last }}
     {% endfor %}
+),
+
+beside as (
+
+    select
+        *,
+        lag(year) over series_years = year - 1 and lag(is_core) over series_years as follows_hit,
+        lead(year) over series_years = year + 1 and lead(is_core) over series_years as precedes_hit,
+    from hit
+    window series_years as (partition by series_no, detector order by year)
+
+),
+
+bridged as (
+
+    select * from beside
+    where is_core or detector = 'D8' or (follows_hit and precedes_hit)
+
 ),
 
 islands as (
@@ -42,7 +96,7 @@ islands as (
     select
         *,
         year - row_number() over (partition by series_no, detector order by year) as island,
-    from hit
+    from bridged
 
 ),
 
@@ -55,9 +109,12 @@ run as (
         min(year) as run_first,
         max(year) as run_last,
         count(*) as run_length,
+        max(p) as largest_p,
         round(sum(ln(p)), 9) * (count(*) + 1) / (2 * count(*)) as log_chance,
     from islands
     group by series_no, column_no, detector, island
+    -- One fourth difference near zero is met by any three points on a smooth curve; a line is no cubic.
+    having detector <> 'D8' or count(*) filter (where is_core) >= greatest(2, count(*) / 2.0)
 
 ),
 
@@ -81,8 +138,14 @@ run_with_ends as (
         run.*,
         first_cell.year is not null and run.detector in ('D2', 'D3') as starts_series,
         last_cell.year is not null and run.detector in ('D2', 'D3') as ends_series,
+        -- The spline's own condition at an end of a series: the last cubic runs through the second year too.
+        run.detector = 'D8' and (second_cell.year is not null or next_to_last.year is not null) as is_at_end,
         exp(run.log_chance) as chance,
         detector_column.filled_share,
+        case
+            when run.run_length = 1 then detector_column.decidable_chance
+            else {{ var('detector_column_budget') }}
+        end as decidable_chance,
     from run
     inner join detector_column
         on run.column_no = detector_column.column_no
@@ -95,6 +158,14 @@ run_with_ends as (
         on run.series_no = last_cell.series_no
             and last_cell.is_last
             and run.run_last + 1 = last_cell.year
+    left join edge as second_cell
+        on run.series_no = second_cell.series_no
+            and second_cell.is_first
+            and run.run_first - 2 = second_cell.year
+    left join edge as next_to_last
+        on run.series_no = next_to_last.series_no
+            and next_to_last.is_last
+            and run.run_last + 2 = next_to_last.year
 
 ),
 
@@ -114,13 +185,13 @@ covered as (
         on run_with_ends.series_no = cell.series_no
             and cell.year between run_with_ends.run_first - case
                 when run_with_ends.starts_series
-                    or (run_with_ends.detector = 'D8' and run_with_ends.run_length > 1)
+                    or (run_with_ends.detector = 'D8')
                     then 1
                 else 0
             end
             and run_with_ends.run_last + case
                 when run_with_ends.ends_series
-                    or (run_with_ends.detector = 'D8' and run_with_ends.run_length > 1)
+                    or (run_with_ends.detector = 'D8')
                     then 1
                 else 0
             end
@@ -135,7 +206,8 @@ anchor_year as (
         column_no,
         detector,
         year,
-        avg(case when is_finer then 0.0 else 1.0 end) as unfilled_share,
+        count(*) as n_lines,
+        count(*) filter (where not is_finer) as n_unfilled,
     from covered
     group by column_no, detector, year
 
@@ -150,7 +222,9 @@ anchored as (
         row_number() over (
             line order by
                 cast(covered.is_finer as integer),
-                anchor_year.unfilled_share desc,
+                -- Few lines say little: the end of the series is an anchor more often than not.
+                (anchor_year.n_unfilled + case when covered.is_end then 3 else 0 end)
+                / cast(anchor_year.n_lines + 3 as double) desc,
                 case when covered.starts_series then -covered.year else covered.year end
         ) as anchor_rank,
     from covered
@@ -178,10 +252,13 @@ path as (
         run_first,
         run_last,
         1 / (1 + filled_share / (1 - filled_share) / greatest(chance, 1e-12)) as local_fdr,
-        chance <= {{ var('detector_decidable_chance') }} as is_decidable,
-        -- D8 needs two fourth differences: one of them is met by any three points on a smooth curve.
+        -- A run flags all its cells at once, and the cell at its end is met by accident as often as p.
+        chance * run_length <= decidable_chance and largest_p <= {{ var('detector_local_fdr') }}
+            as is_decidable,
         case
-            when detector = 'D8' then run_length > 1
+            -- Of the two cells beside a cubic that reaches an end of the series one is its anchor, and the
+            -- same figures would be printed whichever it is: neither can be decided.
+            when is_at_end then year between run_first and run_last
             when tells_anchor then anchor_rank > 1
             when is_end then run_length >= {{ var('detector_trend_points') }}
             else true
@@ -282,168 +359,116 @@ precise as (
 
 ),
 
--- D9. One missing yearbook page leaves a whole city-year to be filled in one way: the columns' evidence
--- adds up. A column that is not met counts against; one that cannot be tested is silent.
-row_evidence as (
+-- D8, weak: four second differences of the log in a row whose mean square is a small share v of the series' own,
+-- P(chi2_4 < 4 v) = 1 - e^(-2 v) (1 + 2 v). Calm years exist: it stands beside other evidence, never flags.
+calm as (
 
     select
-        region_level,
-        region_code,
-        year,
-        vintage,
-        {%- for d in ['d2', 'd3', 'd4', 'd5', 'd7_share'] %}
-            round(sum(case
-                when h_{{ d }} then ln(0.97 / greatest(p_{{ d }}, {{ var('detector_row_least_chance') }}))
-                when p_{{ d }} is not null then ln(0.03 / (1 - least(p_{{ d }}, 0.97)))
-                else 0
-            end), 9) as e_{{ d }},
-            count(*) filter (where h_{{ d }}) as n_{{ d }},
-        {%- endfor %}
+        scan.series_no,
+        scan.column_no,
+        scan.year,
+        'D8' as detector,
+        'VARIANCE' as rule,
+        1 - exp(-2 * scan.variance_ratio) * (1 + 2 * scan.variance_ratio) as chance,
+        4 as run_length,
+        scan.year - 2 as run_first,
+        scan.year + 1 as run_last,
+        1.0 as local_fdr,
+        false as is_decidable,
+        false as may_flag,
     from scan
-    group by region_level, region_code, year, vintage
+    where scan.variance_ratio < {{ var('detector_variance_ratio') }}
 
 ),
 
-row_best as (
+on_path as (
 
+    select * from path
+    where chance <= 0.1
+    union all
     select
-        *,
-        greatest(e_d2, e_d3, e_d4, e_d5, e_d7_share) as evidence,
-        case greatest(e_d2, e_d3, e_d4, e_d5, e_d7_share)
-            when e_d2 then 'D2'
-            when e_d3 then 'D3'
-            when e_d4 then 'D4'
-            when e_d5 then 'D5'
-            else 'D7_SHARE'
-        end as rule,
-    from row_evidence
-
-),
-
-row_posterior as (
-
-    select
-        *,
-        -- Five ways to fill were tried.
-        1 / (1 + exp(-(
-            evidence - ln(5) + ln({{ var('detector_row_prior') }} / (1 - {{ var('detector_row_prior') }}))
-        ))) as posterior,
-        case rule
-            when 'D2' then n_d2 when 'D3' then n_d3 when 'D4' then n_d4 when 'D5' then n_d5 else n_d7_share
-        end
-            as n_hits,
-    from row_best
-    where evidence > 0
-
-),
-
-pooled_row as (
-
-    select
-        cell.series_no,
-        cell.column_no,
-        cell.year,
-        'D9' as detector,
-        row_posterior.rule,
-        1 - row_posterior.posterior as chance,
-        cast(row_posterior.n_hits as integer) as run_length,
-        cell.year as run_first,
-        cell.year as run_last,
-        1 - row_posterior.posterior as local_fdr,
-        true as is_decidable,
-        true as may_flag,
-    from row_posterior
-    inner join scan as cell
-        on row_posterior.region_level = cell.region_level
-            and row_posterior.region_code = cell.region_code
-            and row_posterior.year = cell.year
-            and row_posterior.vintage = cell.vintage
-    where row_posterior.posterior > {{ var('detector_row_posterior') }}
-        and row_posterior.n_hits >= {{ var('detector_row_least_hits') }}
-        and case row_posterior.rule
-            when 'D2' then cell.h_d2
-            when 'D3' then cell.h_d3
-            when 'D4' then cell.h_d4
-            when 'D5' then cell.h_d5
-            else cell.h_d7_share
-        end
-
-),
-
--- D9b. A column of one edition that was missing and filled: far more of its cells lie on the chord than in
--- the column's other years.
-column_year as (
-
-    select
+        series_no,
         column_no,
         year,
-        count(p_d2) as n_tested,
-        count(*) filter (where p_d2 is not null and (h_d2 or h_d3)) as n_hits,
-    from scan
-    group by column_no, year
+        detector,
+        rule,
+        chance,
+        run_length,
+        run_first,
+        run_last,
+        local_fdr,
+        is_decidable,
+        may_flag,
+    from trend
+    union all
+    select * from calm
+    union all
+    select * from precise
+    union all
+    select * from pooled
 
 ),
 
-column_year_rate as (
+-- A level shift beside a cell that is doubtful itself may be that cell's doing: after a fill a series catches
+-- up, after a foreign row it returns.
+doubtful as (
 
     select
-        *,
-        (sum(n_hits) over (partition by column_no) - n_hits + 1)
-        / cast(sum(n_tested) over (partition by column_no) - n_tested + 2 as double) as other_rate,
-        n_hits / cast(nullif(n_tested, 0) as double) as rate,
-    from column_year
+        series_no,
+        year,
+    from on_path
+    where may_flag and is_decidable and local_fdr <= {{ var('detector_local_fdr') }} and detector <> 'D9B'
+    union all
+    select
+        series_no,
+        year,
+    from off_path
+    where detector <> 'D16' and is_decidable and local_fdr <= {{ var('detector_local_fdr') }}
 
 ),
 
--- Chernoff: P(share >= h/n) <= exp(-n KL(h/n, rate of the other years)).
-column_year_chance as (
+beside_doubtful as (
 
-    select
-        *,
-        exp(-n_tested * (
-            rate * ln(rate / other_rate)
-            + case when rate < 1 then (1 - rate) * ln((1 - rate) / (1 - other_rate)) else 0 end
-        )) as chance,
-    from column_year_rate
-    where rate > other_rate and n_hits >= 5
-
-),
-
-pooled_column as (
-
-    select
-        cell.series_no,
-        cell.column_no,
-        cell.year,
-        'D9B' as detector,
-        'D2' as rule,
-        column_year_chance.chance,
-        cast(column_year_chance.n_hits as integer) as run_length,
-        cell.year as run_first,
-        cell.year as run_last,
-        -- Of the year's hits, the share that the other years' rate explains.
-        column_year_chance.other_rate / column_year_chance.rate as local_fdr,
-        true as is_decidable,
-        true as may_flag,
-    from column_year_chance
-    inner join scan as cell
-        on column_year_chance.column_no = cell.column_no
-            and column_year_chance.year = cell.year
-    where column_year_chance.chance <= {{ var('detector_column_year_chance') }}
-        and (cell.h_d2 or cell.h_d3)
+    select distinct
+        off_path.series_no,
+        off_path.year,
+    from off_path
+    inner join doubtful
+        on off_path.series_no = doubtful.series_no
+            and doubtful.year between off_path.year - 1 and off_path.year + 1
+    where off_path.detector = 'D16'
 
 ),
 
 joined as (
 
-    select * from path
-    where chance <= 0.1
+    select
+        *,
+        cast(null as double) as statistic,
+        cast(null as double) as reference_value,
+        cast(null as varchar) as reference,
+    from on_path
     union all
-    select * from precise
-    union all
-    select * from pooled_row
-    union all
-    select * from pooled_column
+    select
+        off_path.series_no,
+        off_path.column_no,
+        off_path.year,
+        off_path.detector,
+        off_path.rule,
+        off_path.chance,
+        off_path.run_length,
+        off_path.run_first,
+        off_path.run_last,
+        off_path.local_fdr,
+        off_path.is_decidable,
+        off_path.detector <> 'D16' or beside_doubtful.year is null as may_flag,
+        off_path.statistic,
+        off_path.reference_value,
+        off_path.reference,
+    from off_path
+    left join beside_doubtful
+        on off_path.series_no = beside_doubtful.series_no
+            and off_path.year = beside_doubtful.year
 
 ),
 
@@ -468,8 +493,12 @@ described as (
             when 'D5' then scan.r_d5
             when 'D7_MEAN' then scan.r_d7_mean
             when 'D7_SHARE' then scan.r_d7_share
-            else scan.r_d8
+            when 'D8' then scan.r_d8
+            when 'VARIANCE' then scan.variance_ratio
+            else joined.statistic
         end as statistic,
+        joined.reference_value,
+        joined.reference,
         joined.chance,
         joined.run_length,
         joined.run_first,

@@ -164,6 +164,19 @@ neighbours as (
 
 ),
 
+grown as (
+
+    select
+        *,
+        case when x_2 > 0 and x_3 > 0 then ln(x_2 / x_3) end as growth_2,
+        case when x_1 > 0 and x_2 > 0 then ln(x_1 / x_2) end as growth_1,
+        case when x > 0 and x_1 > 0 then ln(x / x_1) end as growth,
+        case when x_n1 > 0 and x > 0 then ln(x_n1 / x) end as growth_next,
+        case when x_n2 > 0 and x_n1 > 0 then ln(x_n2 / x_n1) end as growth_n2,
+    from neighbours
+
+),
+
 -- Means and shares are looked for where a province and year have at least four cities in the column: in a
 -- province of one city the share hardly moves by nature.
 group_mean as (
@@ -194,7 +207,7 @@ residual as (
         neighbours.is_last,
         -- Second difference of the level and, in units of the value, of its logarithm.
         x_n1 - 2 * x + x_1 as r_d2,
-        case when x > 0 and x_1 > 0 and x_n1 > 0 then x * (ln(x_n1) - 2 * ln(x) + ln(x_1)) end as r_d3,
+        x * (growth_next - growth) as r_d3,
         x - x_1 as r_d4,
         case
             when abs(x - (x_1 + x_2) / 2) <= coalesce(abs(x - (x_1 + x_2 + x_3) / 3), 1e300)
@@ -205,9 +218,22 @@ residual as (
         case when province_1 > 0 and group_mean.n_cities >= 4 then x - province_value * x_1 / province_1 end
             as r_d7_share,
         x_n2 - 4 * x_n1 + 6 * x - 4 * x_1 + x_2 as r_d8,
+        growth,
+        growth_next,
+        -- Mean square of the four second differences of the log over six years.
+        (
+            (growth_1 - growth_2) * (growth_1 - growth_2) + (growth - growth_1) * (growth - growth_1)
+            + (growth_next - growth) * (growth_next - growth)
+            + (growth_n2 - growth_next) * (growth_n2 - growth_next)
+        ) / 4 as local_variance,
+        -- How far rounding moves a filled cell from its path, in u: its own half unit, and the half units
+        -- of filled neighbours as the path magnifies them.
+        1 + greatest(1, case when x > 0 and x_1 > 0 and x_n1 > 0 then greatest(x / x_1, x / x_n1) end) / 2
+            as t_d3,
+        greatest(1, (1 + case when province_1 > 0 then province_value / province_1 end) / 2) as t_d7_share,
         power(10, -least(column_decimals, greatest(decimals, decimals_1, decimals_n1))) as u,
         power(10, -least(column_decimals, greatest(decimals, decimals_1))) as u_pair,
-    from neighbours
+    from grown as neighbours
     left join group_mean
         on neighbours.column_no = group_mean.column_no
             and neighbours.province_no = group_mean.province_no
@@ -228,26 +254,28 @@ series_scale as (
         quantile_cont(abs(r_d7_mean), 0.75) / 1.1503 as s_d7_mean,
         quantile_cont(abs(r_d7_share), 0.75) / 1.1503 as s_d7_share,
         quantile_cont(abs(r_d8), 0.75) / 1.1503 as s_d8,
+        quantile_cont(abs(growth_next - growth), 0.75) / 1.1503 as s_log,
     from residual
     group by series_no
 
 ),
 
--- chance = width / (s sqrt(2 pi)): D2 and D3 hit on 3 values of a grid of step u, D4 on one, the two
--- means of D5 on two each, the others on two, D8 (three standard deviations of
--- the sum of five rounding errors) on fourteen.
+-- chance = width / (s sqrt(2 pi)): D2 hits on 3 values of a grid of step u, D4 on one, the two means of D5
+-- on two each, the mean of the province on two, D3 and the share on what rounding allows, D8 (the five
+-- rounding errors, 1 + 4 + 6 + 4 + 1 halves) on sixteen.
 chance as (
 
     select
         residual.*,
         s_d2 / u as kappa,
         least(1, 3 * u / (s_d2 * 2.5066 + 1e-12)) as c_d2,
-        least(1, 3 * u / (s_d3 * 2.5066 + 1e-12)) as c_d3,
+        least(1, 2 * t_d3 * u / (s_d3 * 2.5066 + 1e-12)) as c_d3,
         least(1, u_pair / (s_d4 * 2.5066 + 1e-12)) as c_d4,
         least(1, 4 * u / (s_d5 * 2.5066 + 1e-12)) as c_d5,
         least(1, 2 * u / (s_d7_mean * 2.5066 + 1e-12)) as c_d7_mean,
-        least(1, 2 * u / (s_d7_share * 2.5066 + 1e-12)) as c_d7_share,
-        least(1, 14 * u / (s_d8 * 2.5066 + 1e-12)) as c_d8,
+        least(1, 2 * t_d7_share * u / (s_d7_share * 2.5066 + 1e-12)) as c_d7_share,
+        least(1, 16 * u / (s_d8 * 2.5066 + 1e-12)) as c_d8,
+        local_variance / nullif(s_log * s_log, 0) as variance_ratio,
         -- A repeated value belongs to D4 alone: it would also lie on every chord and mean.
         abs(r_d4) < u_pair / 2 as is_repeat,
     from residual
@@ -260,15 +288,15 @@ hit as (
     select
         *,
         abs(r_d2) <= 1.5 * u and not (is_repeat and r_d2 = 0) as h_d2,
-        abs(r_d3) <= 1.5 * u and not (is_repeat and r_d2 = 0) as h_d3,
+        abs(r_d3) <= t_d3 * u and not (is_repeat and r_d2 = 0) as h_d3,
         is_repeat as h_d4,
         abs(r_d5) <= u and not is_repeat as h_d5,
         abs(r_d7_mean) <= u as h_d7_mean,
-        abs(r_d7_share) <= u and not is_repeat as h_d7_share,
-        abs(r_d8) <= 7 * u
+        abs(r_d7_share) <= t_d7_share * u and not is_repeat as h_d7_share,
+        abs(r_d8) <= 8 * u
         and not is_repeat
         and abs(r_d2) > 1.5 * u
-        and coalesce(abs(r_d3) > 1.5 * u, true) as h_d8,
+        and coalesce(abs(r_d3) > t_d3 * u, true) as h_d8,
     from chance
 
 ),
@@ -280,8 +308,8 @@ calibration as (
     select
         column_no,
         {%- for d, unit, near, far, widths in [
-            ('d2', 'u', 1.5, 6, 3), ('d3', 'u', 1.5, 6, 3), ('d4', 'u_pair', 0.5, 3.5, 6), ('d5', 'u', 1, 4, 3),
-            ('d7_mean', 'u', 1, 4, 3), ('d7_share', 'u', 1, 4, 3), ('d8', 'u', 7, 28, 3),
+            ('d2', 'u', 1.5, 6, 3), ('d3', 'u', 't_d3', '4 * t_d3', 3), ('d4', 'u_pair', 0.5, 3.5, 6), ('d5', 'u', 1, 4, 3),
+            ('d7_mean', 'u', 1, 4, 3), ('d7_share', 'u', 't_d7_share', '4 * t_d7_share', 3), ('d8', 'u', 8, 32, 3),
         ] %}
             least(10, greatest(
                 1,
@@ -338,6 +366,9 @@ final as (
         hit.is_last,
         hit.u,
         hit.kappa,
+        hit.growth,
+        hit.growth_next,
+        hit.variance_ratio,
         {%- for d in ['d2', 'd3', 'd4', 'd5', 'd7_mean', 'd7_share', 'd8'] %}
             hit.r_{{ d }},
             hit.h_{{ d }}{% if d == 'd4' %} and cap.x is null as h_d4{% endif %},

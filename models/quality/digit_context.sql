@@ -1,5 +1,6 @@
 -- D12: last digits and second digits of whole columns. Context for a reader, never a verdict on a cell:
--- levels of Chinese GDP conform to Benford (Holz 2013) while growth rates heap (Ji 2019).
+-- levels of Chinese GDP conform to Benford (Holz 2013) while growth rates heap (Ji 2019). In a
+-- column that prints decimals, figures that bunch at x.0 and x.5 show thresholds that somebody rounded to.
 with observation as (
 
     select
@@ -21,6 +22,7 @@ digits as (
         region_level,
         indicator_id,
         vintage,
+        value,
         cast(right(value_printed, 1) as integer) as last_digit,
         length(split_part(value_printed, '.', 2)) as printed_decimals,
         -- The second significant digit: 1.2 and 0.0012 both have 2.
@@ -57,6 +59,12 @@ counted as (
         digits.vintage,
         count(*) filter (where digits.printed_decimals = precision_counted.printed_decimals) as n_cells,
         count(digits.second_digit) as n_second,
+        count(*) filter (where digits.printed_decimals <= precision_counted.printed_decimals) as n_not_finer,
+        -- By value: a lost zero is a threshold too.
+        count(*) filter (
+            where digits.printed_decimals <= precision_counted.printed_decimals
+            and abs(2 * digits.value - round(2 * digits.value)) < 1e-9
+        ) as n_threshold,
         max(precision_counted.printed_decimals) as printed_decimals,
         {%- for d in range(10) %}
             count(*) filter (
@@ -80,6 +88,7 @@ expected as (
         *,
         case when printed_decimals > 0 then (n_cells - n_last_0) / 9.0 else n_cells / 10.0 end
             as expected_last,
+        2 * power(10, -printed_decimals) as expected_threshold,
     from counted
 
 ),
@@ -101,6 +110,14 @@ final as (
             + power(n_last_{{ d }} - expected_last, 2) / expected_last
         {%- endfor %} as last_digit_chi2,
         (n_last_0 + n_last_5) / cast(n_cells as double) as share_of_0_and_5,
+        case when printed_decimals > 0 then n_threshold / cast(n_not_finer as double) end
+            as share_at_threshold,
+        -- Two of 10^d endings; z of the binomial.
+        case
+            when printed_decimals > 0
+                then (n_threshold - n_not_finer * expected_threshold)
+                    / sqrt(n_not_finer * expected_threshold * (1 - expected_threshold))
+        end as threshold_z,
         0.0
         {%- for share in [
             0.11968, 0.11389, 0.10882, 0.10433, 0.10031, 0.09668, 0.09337, 0.09035, 0.08757, 0.08500,

@@ -96,8 +96,9 @@ vintage_gap as (
 ),
 
 -- Two keys: one detector alone asks for a look, two that do not rest on the same pattern agree on an error.
--- D2 to D8 all read the path of one series; D9 adds the row, D9b the column-year, D1 the printed
--- precision, D10 another release, D11 the other indicators. D10 needs no second.
+-- D2 to D8 all read the path of one series, D13 and D16 its level; D9 adds the row, D9b the column-year, D14
+-- the row beside, D15 the province, D1 the printed precision, D10 another release, D11 other indicators.
+-- D10 needs no second.
 evidence as (
 
     select * from {{ ref('detector_evidence') }}
@@ -133,7 +134,11 @@ evidence_key as (
         year,
         indicator_id,
         vintage,
-        case when detector in ('D1', 'D9', 'D9B') then detector else 'path' end as key,
+        case
+            when detector in ('D1', 'D9', 'D9B', 'D14', 'D15') then detector
+            when detector in ('D13', 'D16') then 'level'
+            else 'path'
+        end as key,
     from evidence
     -- As a second key the year of a whole column counts, though alone it does not flag a cell.
     where is_flagged or detector = 'D9B'
@@ -166,7 +171,12 @@ agreement as (
 path as (
 
     select
-        case when agreement.n_keys > 1 then 'error' else 'warn' end as severity,
+        case
+            -- A recorded change of divisions explains the jump.
+            when evidence.detector = 'D16' and evidence.reference is not null then 'info'
+            when agreement.n_keys > 1 then 'error'
+            else 'warn'
+        end as severity,
         evidence.detector,
         evidence.region_level,
         evidence.region_code,
@@ -182,18 +192,45 @@ path as (
             when 'D5' then 'mean of the two or three values before'
             when 'D7_MEAN' then 'mean of the cities of its province'
             when 'D7_SHARE' then 'same share of its province as the year before'
-            else 'on one cubic with its neighbours'
+            when 'D8' then 'on one cubic with its neighbours'
+            when 'TREND' then 'on the least-squares line of the years before'
+            when 'GM11' then 'on the GM(1,1) curve of the years before'
+            when 'UNIT_SLIP'
+                then 'unit: 10^' || cast(cast(evidence.statistic as integer) as varchar)
+                    || ' times what its other years say, which is '
+                    || cast(round(evidence.reference_value, 4) as varchar) || '; '
+                    || cast(evidence.run_length as varchar) || ' cells of this column and year slip alike'
+            when 'SHIFTED_ROW'
+                then 'row: ' || cast(evidence.run_length as varchar) || ' columns follow the row beside it, '
+                    || evidence.reference || ', which has ' || cast(evidence.reference_value as varchar)
+            when 'PROVINCE_TOTAL'
+                then 'the province prints ' || cast(evidence.reference_value as varchar) || '; '
+                    || printf('%.1f', exp(evidence.statistic)) || ' times what its other years say'
+            when 'SUM_OF_CITIES'
+                then 'the cities of its province add up to '
+                    || cast(round(evidence.reference_value, 4) as varchar) || '; '
+                    || printf('%.1f', exp(evidence.statistic)) || ' times what its other years say'
+            when 'LEVEL_SHIFT'
+                then 'from this year on ' || printf('%.2f', exp(evidence.statistic))
+                    || ' times the level before, growth of the series and of the column taken off'
+                    || coalesce('; recorded: ' || evidence.reference, '; no change of divisions is recorded')
         end
-        || case evidence.detector
-            when 'D6' then ', prolonged to the end of the series'
-            when 'D9' then ', as are ' || cast(evidence.run_length as varchar) || ' columns of this row'
+        || case
+            when evidence.detector = 'D6' then ', prolonged to the end of the series'
+            when evidence.detector = 'D9' and evidence.rule = 'D4'
+                then ', as do ' || cast(evidence.run_length as varchar) || ' columns of this row'
+            when evidence.detector = 'D9'
+                then ', as are ' || cast(evidence.run_length as varchar) || ' columns of this row'
             else ''
         end
         -- What could not be computed, as a chance without a testable path, is left out, not the whole text.
         || coalesce(
             '; years ' || cast(evidence.run_first as varchar) || '-' || cast(evidence.run_last as varchar), ''
         )
-        || coalesce('; residual ' || cast(round(evidence.statistic, 4) as varchar), '')
+        || case
+            when evidence.detector in ('D13', 'D14', 'D15', 'D16') then ''
+            else coalesce('; residual ' || cast(round(evidence.statistic, 4) as varchar), '')
+        end
         || coalesce(', printed unit ' || cast(evidence.u as varchar), '')
         || coalesce(', by chance ' || printf('%.1e', evidence.chance), '')
         || coalesce(', local FDR ' || printf('%.3f', evidence.local_fdr), '') as evidence,

@@ -19,7 +19,7 @@ from cbec.demo.yearbooks import (
     write_yearbooks,
 )
 from cbec.quality.detectors import load_seeds, run_detectors
-from cbec.quality.score import Score, observation_from_cells, score_detectors
+from cbec.quality.score import detector_score_table, observation_from_cells
 from tests.conftest import ROOT
 
 SEEDS = ROOT / "seeds"
@@ -30,43 +30,106 @@ def books() -> Yearbooks:
     return simulate_yearbooks(SEEDS)
 
 
-@pytest.fixture(scope="module")
-def score(books: Yearbooks) -> Score:
+def run_score(books: Yearbooks) -> pd.DataFrame:
     with duckdb.connect() as connection:
         load_seeds(connection, ROOT)
         observation_from_cells(connection, books.cells)
         connection.register("demo_truth", books.defects)
         run_detectors(connection, ROOT)
-        result = score_detectors(connection, decidable_chance=0.0005)
-    for table in (result.by_defect, result.by_indicator, result.rows):
-        print(table.round(4).to_string())
-    return result
+        return detector_score_table(connection, ROOT)
 
 
-def test_decidable_fills_are_found(score: Score) -> None:
-    single = score.by_defect[~score.by_defect.is_row]
-    assert set(single.defect) == {"linear", "geometric", "carry_forward", "moving_average", "share", "spline"}
-    assert (single.recall_decidable >= 0.95).all(), single
-    assert (single.n_decidable >= 150).all(), single
+# The default seed and two that no rule or threshold was made with.
+@pytest.fixture(scope="module", params=[20150307, 12, 21])
+def score(request: pytest.FixtureRequest) -> pd.DataFrame:
+    table = run_score(simulate_yearbooks(SEEDS, seed=request.param))
+    print(table[table.indicator_id.isna()].round(4).to_string())
+    return table
 
 
-def test_decidable_fills_are_found_in_every_indicator(score: Score) -> None:
-    judged = score.by_indicator[score.by_indicator.n_decidable >= 40]
-    assert len(judged) >= 30
-    assert (judged.recall_decidable >= 0.95).all(), judged
+def test_every_kind_of_defect_is_found_where_it_can_be_decided(score: pd.DataFrame) -> None:
+    single = score[score.scope == "defect"].set_index("defect")
+    assert set(single.index) == {
+        "linear", "geometric", "carry_forward", "moving_average", "share", "spline", "unit_slip", "province_total",
+        "boundary_jump",
+    }  # fmt: skip
+    assert (single.recall >= 0.95).all(), single
+    # Deciding must not be given up: of the fills at least half, of slips and totals too.
+    assert (single.n_decidable >= 0.5 * single.n_planted).drop("boundary_jump").all(), single
+    # A jump of 30 % is seen where a year's own growth varies by three per cent or less: one column in four.
+    assert single.n_decidable["boundary_jump"] >= 5
 
 
-def test_false_flags_by_indicator_and_detector(score: Score) -> None:
-    assert (score.by_detector.false_per_1000 <= 1).all(), score.by_detector[
-        score.by_detector.false_per_1000 > 1
-    ]
+def test_decidable_defects_are_found_in_every_indicator(score: pd.DataFrame) -> None:
+    of_indicator = score[score.scope == "indicator"]
+    judged = of_indicator[of_indicator.n_decidable >= 20]
+    assert len(judged) >= 33
+    assert (judged.recall >= 0.95).all(), judged
+    # Of fewer than twenty one may be missed.
+    few = of_indicator[of_indicator.n_decidable < 20]
+    assert (few.n_found >= few.n_decidable - 1).all(), few
 
 
-def test_rows_are_pooled(score: Score) -> None:
-    (row,) = score.rows.to_dict("records")
-    assert row["n_rows"] >= 60
-    assert row["recall"] >= 0.99
-    assert row["precision"] >= 0.99
+def test_false_flags_of_all_detectors_together_stay_in_budget(score: pd.DataFrame) -> None:
+    of_indicator = score[score.scope == "indicator"]
+    assert (of_indicator.n_clean >= 4000).all()
+    assert (of_indicator.false_per_1000 <= 1).all(), of_indicator[of_indicator.false_per_1000 > 1]
+
+
+def test_recall_and_false_flags_by_detector(score: pd.DataFrame) -> None:
+    of_detector = score[(score.scope == "detector") & score.indicator_id.isna()].set_index("detector")
+    assert {f"D{k}" for k in (1, 2, 3, 4, 5, 7, 8, 9, 13, 14, 15, 16)} <= set(of_detector.index)
+    assert (of_detector.recall.dropna() >= 0.95).all(), of_detector
+    assert of_detector.recall.notna().sum() == 10
+    by_indicator = score[(score.scope == "detector") & score.indicator_id.notna()]
+    assert (by_indicator.false_per_1000 <= 1).all(), by_indicator[by_indicator.false_per_1000 > 1]
+
+
+def test_rows_are_pooled(score: pd.DataFrame) -> None:
+    rows = score[(score.scope == "row") & score.defect.isna()].set_index("detector")
+    assert rows.n_planted["D9"] >= 60
+    assert rows.n_planted["D14"] >= 6
+    assert (rows.recall >= 0.99).all(), rows
+    assert (rows.precision >= 0.99).all(), rows
+
+
+def test_score_sees_what_is_missed_and_what_is_false(books: Yearbooks) -> None:
+    """A score that cannot fall says nothing: one detector is silenced, one clean cell flagged."""
+    with duckdb.connect() as connection:
+        load_seeds(connection, ROOT)
+        observation_from_cells(connection, books.cells)
+        connection.register("demo_truth", books.defects)
+        run_detectors(connection, ROOT)
+        before = detector_score_table(connection, ROOT)
+        connection.execute("update detector_evidence set is_flagged = false where detector = 'D13'")
+        connection.execute(
+            """
+            update detector_evidence set is_flagged = true where detector = 'D2' and not is_flagged and rowid in (
+                select e.rowid from detector_evidence as e anti join demo_truth using (region_code, year, indicator_id)
+                where e.indicator_id = 'gdp' and e.region_level = 'prefecture'
+            )
+            """
+        )
+        after = detector_score_table(connection, ROOT)
+
+    def value(table: pd.DataFrame, scope: str, column: str, **where: str) -> float:
+        rows = table[table.scope == scope]
+        for name in ("indicator_id", "detector", "defect"):
+            rows = rows[rows[name] == where[name]] if name in where else rows[rows[name].isna()]
+        return float(rows[column].item())
+
+    assert value(before, "defect", "recall", defect="unit_slip") >= 0.95
+    assert value(after, "defect", "recall", defect="unit_slip") < 0.5
+    assert value(after, "detector", "recall", detector="D13") == 0
+    flagged = "n_flagged_clean"
+    assert value(after, "indicator", flagged, indicator_id="gdp") > value(
+        before, "indicator", flagged, indicator_id="gdp"
+    )
+    assert value(after, "detector", "precision", detector="D2") < value(
+        before, "detector", "precision", detector="D2"
+    )
+    rows = [table[table.scope == "row"].reset_index(drop=True) for table in (before, after)]
+    pd.testing.assert_frame_equal(*rows)
 
 
 def test_cities_are_real_and_in_the_papers_regions(books: Yearbooks) -> None:

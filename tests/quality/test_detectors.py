@@ -226,6 +226,156 @@ def test_d9b_sees_a_column_of_one_year() -> None:
     assert clean.sql("select count(*) from detector_evidence where detector = 'D9B'").fetchone() == (0,)
 
 
+def test_d6_sees_an_end_that_was_forecast_from_the_years_before() -> None:
+    fine = column(level=4e6, decimals=0)
+    k = np.arange(1, 6)
+    x = fine.loc[CITY, range(2016, 2021)].to_numpy()
+    slope, start = np.polyfit(k, x, 1)
+    fine.loc[CITY, [2021, 2022, 2023]] = np.round(start + slope * np.array([6, 7, 8]))
+    # GM(1,1) by its textbook matrix form, beside the closed form of the model.
+    x = fine.loc["410200", range(2017, 2022)].to_numpy()
+    total = x.cumsum()
+    design = np.column_stack([-(total[1:] + total[:-1]) / 2, np.ones(4)])
+    a, b = np.linalg.lstsq(design, x[1:], rcond=None)[0]
+    for step, year in ((5, 2022), (6, 2023)):
+        fine.loc["410200", year] = round((x[0] - b / a) * (1 - np.exp(a)) * np.exp(-a * step))
+    found = flagged(scan({"x": fine}, decimals=0), "D6")
+    assert found == {(CITY, year, "x") for year in (2021, 2022, 2023)} | {
+        ("410200", 2022, "x"),
+        ("410200", 2023, "x"),
+    }
+    assert flagged(scan({"x": column(level=4e6, decimals=0)}, decimals=0), "D6") == set()
+
+
+def test_d8_calls_calm_years_context_and_flags_none() -> None:
+    frame = column()
+    # Six years of steady growth, off every line by some units.
+    for year in range(2013, 2019):
+        frame.loc[CITY, year] = round(frame.loc[CITY, year - 1] * 1.06 + 0.4 * (-1) ** year, 2)
+    connection = scan({"x": frame})
+    calm = connection.sql(
+        f"select year, is_flagged from detector_evidence where rule = 'VARIANCE' and region_code = '{CITY}'"
+    ).fetchall()
+    assert {year for year, _ in calm} >= {2015, 2016}
+    assert not any(is_flagged for _, is_flagged in calm)
+
+
+@pytest.mark.parametrize(("factor", "seen"), [(10.0, True), (0.0001, True), (10000.0, True), (4.0, False)])
+def test_d13_sees_a_power_of_ten_and_not_another_factor(factor: float, seen: bool) -> None:
+    frame = column(level=400000)
+    frame.loc[CITY, 2015] = round(frame.loc[CITY, 2015] * factor, 2)
+    connection = scan({"x": frame})
+    assert flagged(connection, "D13") == ({(CITY, 2015, "x")} if seen else set())
+    if seen:
+        slip = connection.sql("select statistic from detector_evidence where detector = 'D13'").fetchall()
+        assert slip == [(np.log10(factor),)]
+
+
+def test_d13_sees_the_years_and_the_column_in_another_unit() -> None:
+    frame = column(level=400000)
+    frame.loc[CITY, [2009, 2010, 2011]] *= 10000
+    frame[2017] *= 10000
+    frame[2018] *= 10000
+    found = flagged(scan({"x": frame.round(2)}), "D13")
+    assert found == {(CITY, year, "x") for year in (2009, 2010, 2011)} | {
+        (code, year, "x") for code in CITIES for year in (2017, 2018)
+    }
+
+
+def test_d13_is_silent_where_years_differ_tenfold_by_nature() -> None:
+    assert flagged(scan({"x": column(noise=1.0)}), "D13") == set()
+
+
+def test_d14_sees_the_row_beside_and_names_it() -> None:
+    columns = {f"c{seed}": column(seed) for seed in range(8)}
+    beside = CITIES[CITIES.index(CITY) + 1]
+    for frame in columns.values():
+        frame.loc[CITY, 2015] = frame.loc[beside, 2015]
+    connection = scan(columns)
+    found = flagged(connection, "D14")
+    assert {cell[:2] for cell in found} == {(CITY, 2015)}
+    assert len(found) == 8
+    (reference,) = connection.sql(
+        "select distinct reference from detector_evidence where detector = 'D14'"
+    ).fetchall()
+    assert reference == (f"{beside} (8 figures equal)",)
+
+
+def test_d14_sees_a_page_that_slid_by_one_line() -> None:
+    """No figure is equal to the one beside it any more: only the paths of the neighbours tell."""
+    columns = {f"c{seed}": column(seed) for seed in range(12)}
+    for frame in columns.values():
+        frame.loc[CITIES[8:12], 2015] = frame.loc[CITIES[9:13], 2015].to_numpy()
+    rows = {cell[:2] for cell in flagged(scan(columns), "D14")}
+    assert rows == {(code, 2015) for code in CITIES[8:12]}
+
+
+def test_d14_is_silent_on_a_row_that_is_only_bad() -> None:
+    columns = {f"c{seed}": column(seed) for seed in range(8)}
+    rng = np.random.default_rng(5)
+    for frame in columns.values():
+        frame.loc[CITY, 2015] = round(frame.loc[CITY, 2015] * rng.choice([0.3, 3.1]), 2)
+    assert flagged(scan(columns), "D14") == set()
+
+
+@pytest.mark.parametrize("printed", [True, False])
+def test_d15_sees_the_total_of_the_province(printed: bool) -> None:
+    frame = column()
+    mine = [code for code in CITIES if code.startswith("32")]
+    totals = (1.05 * frame.loc[mine].sum()).round(2)
+    provinces = pd.DataFrame([totals], index=["320000"])
+    frame.loc[CITY, 2015] = round(float(totals[2015] if printed else frame.loc[mine, 2015].sum()), 2)
+    connection = scan({"x": frame}, provinces=provinces if printed else None)
+    assert flagged(connection, "D15") == {(CITY, 2015, "x")}
+    rules = connection.sql(
+        "select rule from detector_evidence where detector = 'D15' and is_flagged"
+    ).fetchall()
+    assert rules == [("PROVINCE_TOTAL" if printed else "SUM_OF_CITIES",)]
+
+
+def test_d15_is_silent_off_the_total_and_on_a_city_that_is_its_province() -> None:
+    frame = column()
+    mine = [code for code in CITIES if code.startswith("32")]
+    totals = (1.05 * frame.loc[mine].sum()).round(2)
+    frame.loc[CITY, 2015] = round(float(totals[2015]) * 1.2, 2)
+    provinces = pd.DataFrame([totals, frame.loc["130100"]], index=["320000", "130000"])
+    assert flagged(scan({"x": frame}, provinces=provinces), "D15") == set()
+
+
+def test_d16_sees_a_level_that_stays_and_names_a_recorded_change() -> None:
+    frame = column(noise=0.02)
+    frame.loc["320500", range(2014, 2024)] *= 1.4
+    # 512000 lost a county to 510100 in 2016, as registry.region_change records.
+    frame.loc["510100"] = frame.loc["320300"] * 0.5
+    frame.loc["510100", range(2016, 2024)] *= 1.3
+    connection = scan({"x": frame.round(2)})
+    assert flagged(connection, "D16") == {("320500", 2014, "x"), ("510100", 2016, "x")}
+    found = dict(
+        connection.sql(
+            "select region_code, reference from detector_evidence where detector = 'D16' and is_flagged"
+        ).fetchall()
+    )
+    assert found["320500"] is None
+    assert "2016" in found["510100"]
+    assert "county" in found["510100"]
+
+
+def test_d16_is_silent_on_a_year_that_goes_back_and_on_a_column_that_jumps_as_a_whole() -> None:
+    back, whole = column(noise=0.02), column(3, noise=0.02)
+    back.loc[CITY, 2015] *= 1.5
+    back.loc["130200", [2015, 2016]] *= 1.5
+    whole[list(range(2018, 2024))] *= 1.5
+    assert flagged(scan({"x": back.round(2), "y": whole.round(2)}), "D16") == set()
+
+
+def test_d16_leaves_the_year_after_a_fill_to_the_fill() -> None:
+    frame = column(noise=0.01)
+    frame.loc[CITY, [2014, 2015, 2016]] = frame.loc[CITY, 2013]
+    connection = scan({"x": frame})
+    assert flagged(connection, "D4") == {(CITY, year, "x") for year in (2014, 2015, 2016)}
+    assert flagged(connection, "D16") == set()
+
+
 def releases(
     connection: duckdb.DuckDBPyConnection, first: pd.DataFrame, second: pd.DataFrame
 ) -> list[tuple[object, ...]]:
@@ -356,3 +506,31 @@ def test_mutation_each_fill_is_found_and_clean_cells_are_not(method: str) -> Non
     assert len(found & wanted) >= 0.95 * len(wanted)
     # One false flag in 1,000 clean cells.
     assert len(found - wanted) <= 0.001 * (8 * len(CITIES) * len(YEARS) - len(wanted))
+
+
+def test_d12_sees_values_that_bunch_at_whole_and_half() -> None:
+    connection = duckdb.connect()
+    rng = np.random.default_rng(4)
+    frames = []
+    for name, n, share in (("even", 600, 0.0), ("bunched", 600, 0.3), ("few", 150, 0.3)):
+        values = np.round(rng.uniform(1, 20, n), 1)
+        values = np.where(rng.random(n) < share, np.round(values * 2) / 2, values)
+        frames.append(
+            pd.DataFrame(
+                {"indicator_id": name, "value_printed": [f"{v:.1f}" for v in values], "year": range(n)}
+            )
+        )
+    cells = pd.concat(frames).assign(region_level="prefecture", vintage="v", region_code=CITY)
+    connection.register("cells", cells)
+    connection.execute(
+        "create table observation as select *, cast(value_printed as decimal(38, 10)) as value_reported from cells"
+    )
+    found = {
+        name: (share, z)
+        for name, share, z in connection.sql(
+            f"select indicator_id, share_at_threshold, threshold_z from ({render_model(ROOT, 'digit_context')})"
+        ).fetchall()
+    }
+    assert set(found) == {"even", "bunched"}
+    assert abs(found["even"][1]) < 3.3 < found["bunched"][1]
+    assert found["bunched"][0] == pytest.approx(0.2 * 0.7 + 0.3, abs=0.06)

@@ -75,13 +75,24 @@ def population() -> duckdb.DuckDBPyConnection:
     connection.execute(
         """
         create table verdict as
-        select truth.*, coalesce(bool_or(evidence.is_flagged), false) as is_flagged,
+        -- A level that jumps is no sign of a fill: D13 to D16 are counted apart.
+        select truth.*, coalesce(bool_or(
+                evidence.is_flagged and evidence.detector not in ('D13', 'D14', 'D15', 'D16')
+            ), false) as is_flagged,
+            coalesce(bool_or(evidence.is_flagged and evidence.detector in ('D13', 'D14', 'D15', 'D16')), false) as is_off_path,
             string_agg(evidence.detector, ',' order by evidence.detector) filter (where evidence.is_flagged) as detectors,
-            coalesce(max(evidence.run_length) filter (where evidence.is_flagged), 0) as run_length,
-            min(evidence.run_first) filter (where evidence.is_flagged) as run_first,
-            max(evidence.run_last) filter (where evidence.is_flagged) as run_last,
-            min(evidence.chance) filter (where evidence.is_flagged) as chance
-        from truth left join detector_evidence as evidence using (region_code, year) group by all
+            -- As strong as a fill that can be decided, though the budget of a run may leave it unflagged.
+            coalesce(bool_or(seen), false) as is_seen,
+            coalesce(max(evidence.run_length) filter (where seen), 0) as run_length,
+            min(evidence.run_first) filter (where seen) as run_first,
+            max(evidence.run_last) filter (where seen) as run_last,
+            min(evidence.chance) filter (where seen) as chance
+        from truth left join (
+            select *, is_flagged
+                or detector in ('D2', 'D3') and not is_decidable and chance <= 0.0005 and local_fdr <= 0.1 as seen
+            from detector_evidence
+        ) as evidence using (region_code, year)
+        group by all
         """
     )
     return connection
@@ -131,8 +142,8 @@ def test_population_fills_are_found_from_the_filled_column_alone(
 
 def test_population_false_flags_stay_in_budget(population: duckdb.DuckDBPyConnection) -> None:
     listed = population.sql(
-        f"select city, year, detectors, run_length, run_first, run_last, chance from verdict"
-        f" where is_flagged and not is_filled and {SAME_EVIDENCE} order by city, year"
+        f"select city, year, is_flagged, detectors, run_length, run_first, run_last, chance from verdict"
+        f" where is_seen and not is_filled and {SAME_EVIDENCE} order by city, year"
     ).df()
     print("printed cells with the same evidence as the filled ones:")
     print(listed.to_string())
@@ -147,8 +158,18 @@ def test_population_false_flags_stay_in_budget(population: duckdb.DuckDBPyConnec
         f"{len(false)} false flags in {n_printed} printed cells; {len(listed)} more carry the evidence of a fill"
     )
     assert len(false) <= n_printed / 1000
-    # Listing must not become a bin for mistakes.
-    assert len(listed) <= 50
+    # They stay listed, flagged or not (the anchors of 2000 among them), and the list is no bin for mistakes.
+    assert 39 <= len(listed) <= 80
+    levels = population.sql(
+        "select city, year, detectors from verdict where is_off_path order by city, year"
+    ).df()
+    print("off their own path, level shifts as a rule:")
+    print(levels.to_string())
+    # Chaohu was divided among three cities in 2011, Zongyang went to Tongling in 2015.
+    found = set(zip(levels.city, levels.year, strict=True))
+    assert {("合肥市", 2011), ("芜湖市", 2011), ("马鞍山市", 2011), ("铜陵市", 2015)} <= found
+    # A census moves all cities, and then it is not their own jump.
+    assert len(levels) <= 0.005 * n_printed
 
 
 @pytest.fixture(scope="module")

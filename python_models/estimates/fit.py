@@ -1,4 +1,5 @@
-from cbec.estimators.study import StudyData, regression_table
+from cbec.estimators.sample import StudyData
+from cbec.estimators.study import fit_table
 
 
 def model(dbt, session):
@@ -9,4 +10,4 @@ def model(dbt, session):
     dbt.ref("panel_cell")
     dbt.ref("treatment_province_year")
     dbt.ref("treatment_city_year")
-    return regression_table(StudyData.from_reader(lambda name: dbt.ref(name).df()))
+    return fit_table(StudyData.from_reader(lambda name: dbt.ref(name)))

@@ -1,0 +1,520 @@
+"""What a referee asks beside the estimates, one table each.
+
+seeds/studies/diagnostic.csv names the columns and the options.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+from scipy import stats
+
+from cbec.estimators.diagnostics import (
+    bacon_decomposition,
+    honest_did,
+    pretrend_power,
+    pretrend_test,
+    twfe_weights,
+)
+from cbec.estimators.inference import (
+    family_test,
+    group_difference_test,
+    minimum_detectable_effect,
+    wild_cluster_bootstrap,
+)
+from cbec.estimators.mediation import mediate
+from cbec.estimators.panel_tests import f_test_of_effects, hausman, variance_inflation
+from cbec.estimators.placebo import leave_one_out, placebo_frame, placebo_test
+from cbec.estimators.regression import fit_least_squares
+from cbec.estimators.sample import AwaitingDataError, EstimationSample, StudyData, assemble
+from cbec.estimators.specification import Specification, source
+from cbec.estimators.staggered import StaggeredFit, fit_staggered
+from cbec.estimators.study import identity, small_heap
+
+# Which diagnostics exist, with their options and the defaults.
+DIAGNOSTICS: dict[str, dict[str, str]] = {
+    "placebo": {"scheme": "cohort", "strata": "", "draws": "1000", "seed": "20150307"},
+    "leave_one_out": {"by": "unit"},
+    "wild_bootstrap": {"method": "WCR11", "weights": "rademacher", "draws": "9999", "seed": "20150307"},
+    "family": {"draws": "9999", "seed": "20150307"},
+    "group_difference": {"group": "", "draws": "1000", "seed": "20150307"},
+    "minimum_detectable_effect": {"power": "0.8"},
+    "pretrend": {},
+    "bacon": {},
+    "panel_tests": {},
+}
+MEDIATION_DRAWS = 1000
+SEED = 20150307
+
+
+def _schema(
+    columns: str, *, key: str = "study_id:s table_no:s column_no:n", end: str = "note:s"
+) -> pa.Schema:
+    """Arrow schema from `name:kind` words; s text, f double, n 32-bit and i 64-bit integer."""
+    kinds = {"s": pa.string(), "f": pa.float64(), "n": pa.int32(), "i": pa.int64()}
+    pairs = [word.split(":") for word in f"{key} {columns} {end}".split()]
+    return pa.schema([*((name, kinds[kind]) for name, kind in pairs), ("is_simulated", pa.bool_())])
+
+
+PLACEBO = _schema("outcome:s scheme:s draw:i estimate:f t_value:f p_value:f")
+PLACEBO_SUMMARY = _schema(
+    "outcome:s scheme:s estimate:f std_error:f n_draws:i n_degenerate:i p_randomization:f p_randomization_t:f"
+    " mean_of_draws:f sd_of_draws:f seed:i"
+)
+LEAVE_ONE_OUT = _schema(
+    "outcome:s dimension:s left_out:s estimate:f std_error:f ci_low:f ci_high:f full_estimate:f"
+)
+INFERENCE = _schema(
+    "outcome:s term:s method:s estimate:f std_error:f p_value:f ci_low:f ci_high:f n_draws:i n_clusters:i"
+    " seed:i"
+)
+PRETREND = _schema(
+    "outcome:s estimator:s statistic:f df1:i df2:i p_value:f slope_power_50:f slope_power_80:f estimate:f"
+    " breakdown_relative_magnitude:f honest_ci_low:f honest_ci_high:f honest_bound:f"
+)
+BACON = _schema("outcome:s treated_cohort:i control_cohort:i comparison_type:s weight:f estimate:f")
+TWFE_WEIGHT = _schema(
+    "outcome:s estimate:f n_weights:i n_negative:i sum_negative:f sigma_zero:f sigma_opposite:f"
+)
+MEDIATION = _schema(
+    "outcome:s mediator:s a:f a_se:f b:f b_se:f c:f c_se:f c_prime:f c_prime_se:f indirect:f identity_gap:f"
+    " share_mediated:f sobel_z:f sobel_p:f ci_low:f ci_high:f n_boot:i seed:i n_obs:i rho_at_zero:f"
+)
+DESCRIPTIVE = _schema(
+    "variable:s n_obs:i mean:f sd:f minimum:f maximum:f vif:f imputed_share:f sample:s",
+    key="study_id:s",
+    end="",
+)
+PANEL_TEST = _schema("outcome:s test:s statistic:f df1:i df2:i p_value:f convention:s")
+
+
+@dataclass(frozen=True)
+class _Asked:
+    specification: Specification
+    sample: EstimationSample
+    options: dict[str, str]
+
+    @property
+    def columns(self) -> dict[str, Any]:
+        """Arguments that the panel functions share."""
+        spec = self.specification
+        return {
+            "treatment": spec.treatment,
+            "unit": self.sample.unit,
+            "time": "year",
+            "controls": tuple(name for name in spec.regressors if name != spec.treatment),
+            "fixed_effects": spec.fixed_effects,
+            "cluster": spec.cluster,
+        }
+
+    @property
+    def rows(self) -> pd.DataFrame:
+        """The sample with a numeric treatment."""
+        name = self.specification.treatment
+        return self.sample.rows.assign(**{name: self.sample.rows[name].astype(float)})
+
+
+def _asked(data: StudyData, diagnostic: pd.DataFrame, name: str) -> Iterator[_Asked]:
+    """Each column that asks for a diagnostic, with its sample; those that await data are passed over."""
+    specs = {(s.study_id, s.table_no, s.column_no): s for s in data.specifications()}
+    wanted = diagnostic[diagnostic["diagnostic"] == name]
+    for row in wanted.sort_values(["study_id", "table_no", "column_no", "options"]).to_dict("records"):
+        key = (row["study_id"], row["table_no"], int(row["column_no"]))
+        where = f"diagnostic {key[0]} {key[1]}({key[2]}) {name}"
+        if key not in specs:
+            raise ValueError(f"{where}: there is no such specification")
+        options = dict(DIAGNOSTICS[name])
+        text = row["options"] if isinstance(row["options"], str) else ""
+        for part in filter(None, text.split(";")):
+            option, _, value = part.partition("=")
+            if option not in options:
+                raise ValueError(f"{where}: option {option!r}; allowed: {', '.join(options) or 'none'}")
+            options[option] = value
+        try:
+            sample = assemble(data, specs[key])
+        except AwaitingDataError:
+            continue
+        yield _Asked(specs[key], sample, options)
+
+
+def _table(
+    data: StudyData,
+    diagnostic: pd.DataFrame,
+    name: str,
+    schema: pa.Schema,
+    rows: Callable[[_Asked], list[dict[str, Any]]],
+) -> pa.Table:
+    """Rows of every column that asks; one that the estimator refuses gives a row with the reason as note."""
+    found: list[dict[str, Any]] = []
+    for asked in _asked(data, diagnostic, name):
+        spec = asked.specification
+        start = {**identity(spec), "outcome": spec.outcome, "is_simulated": data.is_simulated}
+        with small_heap():
+            try:
+                found += [start | row for row in rows(asked)]
+            except ValueError as error:
+                found.append(start | {"note": f"refused: {error}"})
+    return pa.Table.from_pylist(
+        [{name: row.get(name) for name in schema.names} for row in found], schema=schema
+    )
+
+
+def placebo_tables(data: StudyData, diagnostic: pd.DataFrame) -> tuple[pa.Table, pa.Table]:
+    """Draws and their summary, in the columns of estimates.placebo and estimates.placebo_summary."""
+    draws: list[pd.DataFrame] = []
+
+    def rows(asked: _Asked) -> list[dict[str, Any]]:
+        options, spec = asked.options, asked.specification
+        result = placebo_test(
+            asked.rows, outcome=spec.outcome, scheme=options["scheme"], strata=options["strata"] or None,
+            draws=int(options["draws"]), seed=int(options["seed"]), **asked.columns,
+        )  # fmt: skip
+        scheme = options["scheme"] + (f" within {options['strata']}" if options["strata"] else "")
+        draws.append(
+            placebo_frame(result).assign(**identity(spec), outcome=spec.outcome, scheme=scheme, note=None)
+        )
+        return [
+            {
+                "scheme": scheme,
+                "estimate": result.estimate.estimate,
+                "std_error": result.estimate.se,
+                "n_draws": result.n_draws,
+                "n_degenerate": result.n_degenerate,
+                "p_randomization": result.p_coef,
+                "p_randomization_t": result.p_t,
+                "mean_of_draws": float(result.coefficients.mean()),
+                "sd_of_draws": float(result.coefficients.std(ddof=1)),
+                "seed": result.seed,
+                "note": "every assignment enumerated" if result.exact else None,
+            }
+        ]
+
+    summary = _table(data, diagnostic, "placebo", PLACEBO_SUMMARY, rows)
+    if not draws:
+        return PLACEBO.empty_table(), summary
+    every = pd.concat(draws, ignore_index=True).assign(is_simulated=data.is_simulated)
+    return pa.Table.from_pandas(every[PLACEBO.names], schema=PLACEBO, preserve_index=False), summary
+
+
+def leave_one_out_table(data: StudyData, diagnostic: pd.DataFrame) -> pa.Table:
+    """One row for each group left out, in the columns of estimates.leave_one_out."""
+
+    def rows(asked: _Asked) -> list[dict[str, Any]]:
+        by = asked.sample.unit if asked.options["by"] == "unit" else asked.options["by"]
+        result = leave_one_out(asked.rows, by=by, outcome=asked.specification.outcome, **asked.columns)
+        found = [
+            {
+                "dimension": asked.options["by"],
+                "left_out": _label(label),
+                "estimate": estimate.estimate,
+                "std_error": estimate.se,
+                "ci_low": estimate.estimate - stats.t.ppf(0.975, estimate.df) * estimate.se,
+                "ci_high": estimate.estimate + stats.t.ppf(0.975, estimate.df) * estimate.se,
+                "full_estimate": result.full.estimate,
+            }
+            for label, estimate in zip(result.labels, result.estimates, strict=True)
+        ]
+        skipped = [
+            {"dimension": asked.options["by"], "left_out": _label(label), "note": f"refused: {reason}"}
+            for label, reason in result.skipped
+        ]
+        return [*found, *skipped]
+
+    return _table(data, diagnostic, "leave_one_out", LEAVE_ONE_OUT, rows)
+
+
+def _label(value: Any) -> str:
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def inference_table(data: StudyData, diagnostic: pd.DataFrame) -> pa.Table:
+    """Other p values of the same coefficients, in the columns of estimates.inference."""
+
+    def bootstrapped(asked: _Asked) -> list[dict[str, Any]]:
+        options = asked.options
+        result = wild_cluster_bootstrap(
+            asked.rows, outcome=asked.specification.outcome, method=options["method"],
+            weights=options["weights"], draws=int(options["draws"]), seed=int(options["seed"]),
+            **asked.columns,
+        )  # fmt: skip
+        return [
+            {
+                "term": asked.specification.treatment,
+                "method": f"{result.method} {result.weights}",
+                "estimate": result.estimate,
+                "std_error": result.se,
+                "p_value": result.p_symmetric,
+                "ci_low": result.ci_low if math.isfinite(result.ci_low) else None,
+                "ci_high": result.ci_high if math.isfinite(result.ci_high) else None,
+                "n_draws": result.n_draws,
+                "n_clusters": result.n_clusters,
+                "seed": result.seed,
+                "note": "every sign vector enumerated" if result.is_enumerated else None,
+            }
+        ]
+
+    def differing(asked: _Asked) -> list[dict[str, Any]]:
+        options = asked.options
+        result = group_difference_test(
+            asked.rows, group=options["group"], outcome=asked.specification.outcome,
+            draws=int(options["draws"]), seed=int(options["seed"]), **asked.columns,
+        )  # fmt: skip
+        low, high = result.groups
+        return [
+            {
+                "term": asked.specification.treatment,
+                "method": f"permutation: {options['group']} {high} less {low}",
+                "estimate": result.difference,
+                "p_value": result.p_two_sided,
+                "n_draws": result.n_draws,
+                "seed": result.seed,
+                "note": "{1:.4f} less {0:.4f}".format(*result.coefficients) + f", z {result.z_value:.2f}",
+            }
+        ]
+
+    def detectable(asked: _Asked) -> list[dict[str, Any]]:
+        fit = fit_least_squares(asked.sample.rows, asked.specification, unit=asked.sample.unit)
+        term = next(term for term in fit.terms if term.term == asked.specification.treatment)
+        if fit.n_clusters is None or term.std_error is None:
+            raise ValueError("a minimum detectable effect needs one clustered standard error")
+        power = float(asked.options["power"])
+        return [
+            {
+                "term": term.term,
+                "method": f"minimum detectable effect, power {power:g}",
+                "estimate": minimum_detectable_effect(se=term.std_error, df=fit.n_clusters - 1, power=power),
+                "std_error": term.std_error,
+                "n_clusters": fit.n_clusters,
+                "note": "smallest true effect found with this probability at 5 % (Bloom 1995)",
+            }
+        ]
+
+    parts = [
+        _table(data, diagnostic, "wild_bootstrap", INFERENCE, bootstrapped),
+        _table(data, diagnostic, "group_difference", INFERENCE, differing),
+        _table(data, diagnostic, "minimum_detectable_effect", INFERENCE, detectable),
+        _family_table(data, diagnostic),
+    ]
+    return pa.concat_tables(parts)
+
+
+def _family_table(data: StudyData, diagnostic: pd.DataFrame) -> pa.Table:
+    """Holm and Romano-Wolf over the columns of one table that ask for `family`, on their common rows."""
+    tables: dict[tuple[str, str], list[_Asked]] = {}
+    for asked in _asked(data, diagnostic, "family"):
+        spec = asked.specification
+        tables.setdefault((spec.study_id, spec.table_no), []).append(asked)
+    rows: list[dict[str, Any]] = []
+    for members in tables.values():
+        first = members[0]
+        shared = [m for m in members if m.columns == first.columns]
+        start = {"is_simulated": data.is_simulated, "term": first.specification.treatment}
+        if len(shared) < len(members) or len(members) < 2:
+            note = "refused: a family needs two or more columns with the same equation but for the outcome"
+            rows += [start | identity(m.specification) | {"method": "holm", "note": note} for m in members]
+            continue
+        key = [first.sample.unit, "year"]
+        outcomes = [m.specification.outcome for m in members]
+        common = first.rows
+        for member in members[1:]:
+            common = common.merge(member.sample.rows[[*key, member.specification.outcome]], on=key)
+        result = family_test(
+            common, outcomes=outcomes, draws=int(first.options["draws"]), seed=int(first.options["seed"]),
+            **first.columns,
+        )  # fmt: skip
+        for k, member in enumerate(members):
+            for method, p in (("holm", result.p_holm), ("romano_wolf", result.p_romano_wolf)):
+                rows.append(
+                    start
+                    | identity(member.specification)
+                    | {
+                        "outcome": result.outcomes[k],
+                        "method": method,
+                        "estimate": float(result.estimates[k]),
+                        "std_error": float(result.se[k]),
+                        "p_value": float(p[k]),
+                        "n_draws": result.n_draws,
+                        "seed": int(first.options["seed"]),
+                        "note": f"family of {len(members)} outcomes on {len(common)} common rows",
+                    }
+                )
+    return pa.Table.from_pylist(
+        [{name: row.get(name) for name in INFERENCE.names} for row in rows], schema=INFERENCE
+    )
+
+
+def pretrend_table(data: StudyData, diagnostic: pd.DataFrame) -> pa.Table:
+    """Joint test before treatment, its power and the honest interval, for estimates.pretrend."""
+
+    def rows(asked: _Asked) -> list[dict[str, Any]]:
+        spec, sample = asked.specification, asked.sample
+        fit: StaggeredFit = fit_staggered(
+            sample.rows, estimator=spec.estimator, outcome=spec.outcome, unit=sample.unit,
+            controls=spec.controls, cluster=spec.cluster, aggregations=("overall",),
+            **dict(spec.options),  # type: ignore[arg-type]
+        )  # fmt: skip
+        base = dict(spec.options).get("base", -1)
+        joint = pretrend_test(fit.events, fit.event_vcov, n_clusters=fit.n_clusters, base=int(base))
+        power = {p.power: p.slope for p in pretrend_power(fit.events, fit.event_vcov, base=int(base))}
+        honest = honest_did(fit.events, fit.event_vcov, bounds=(1.0,), base=int(base))
+        return [
+            {
+                "estimator": spec.estimator,
+                "statistic": joint.statistic,
+                "df1": joint.df,
+                "df2": joint.df_denominator,
+                "p_value": joint.p_value,
+                "slope_power_50": power[0.5],
+                "slope_power_80": power[0.8],
+                "estimate": honest.estimate,
+                "breakdown_relative_magnitude": honest.breakdown,
+                "honest_ci_low": honest.intervals[0].ci_low,
+                "honest_ci_high": honest.intervals[0].ci_high,
+                "honest_bound": honest.intervals[0].bound,
+                "note": None if honest.breakdown is not None else "significant at every bound that was tried",
+            }
+        ]
+
+    return _table(data, diagnostic, "pretrend", PRETREND, rows)
+
+
+def bacon_tables(data: StudyData, diagnostic: pd.DataFrame) -> tuple[pa.Table, pa.Table]:
+    """Two-group comparisons and weights behind two-way effects, for estimates.bacon and .twfe_weight."""
+
+    def comparisons(asked: _Asked) -> list[dict[str, Any]]:
+        frame = bacon_decomposition(
+            asked.sample.rows, outcome=asked.specification.outcome, unit=asked.sample.unit
+        )
+        named = frame.rename(columns={"comparison": "comparison_type"})
+        named = named.astype(object).where(named.notna(), None)
+        return [{str(k): v for k, v in row.items()} for row in named.to_dict("records")]
+
+    def weights(asked: _Asked) -> list[dict[str, Any]]:
+        spec = asked.specification
+        result = twfe_weights(
+            asked.sample.rows, outcome=spec.outcome, unit=asked.sample.unit, controls=spec.controls
+        )
+        fields = ("estimate", "n_negative", "sum_negative", "sigma_zero", "sigma_opposite")
+        return [{name: getattr(result, name) for name in fields} | {"n_weights": len(result.weights)}]
+
+    return (
+        _table(data, diagnostic, "bacon", BACON, comparisons),
+        _table(data, diagnostic, "bacon", TWFE_WEIGHT, weights),
+    )
+
+
+def mediation_table(data: StudyData) -> pa.Table:
+    """Three steps of every specification that names a mediator, in the columns of estimates.mediation."""
+    rows: list[dict[str, Any]] = []
+    for spec in data.specifications():
+        if spec.mediator is None:
+            continue
+        start = {
+            **identity(spec), "outcome": spec.outcome, "mediator": spec.mediator,
+            "is_simulated": data.is_simulated,
+        }  # fmt: skip
+        try:
+            sample = assemble(data, spec)
+        except AwaitingDataError:
+            continue
+        with small_heap():
+            try:
+                result = mediate(
+                    sample.rows,
+                    spec,
+                    unit=sample.unit,
+                    cluster=spec.cluster,
+                    draws=MEDIATION_DRAWS,
+                    seed=SEED,
+                )
+            except ValueError as error:
+                rows.append(start | {"note": f"refused: {error}"})
+                continue
+        paths = {"c": result.total, "a": result.a, "b": result.b, "c_prime": result.direct}
+        rows.append(
+            start
+            | {name: term.estimate for name, term in paths.items()}
+            | {f"{name}_se": term.std_error for name, term in paths.items()}
+            | {
+                name: getattr(result, name)
+                for name in MEDIATION.names
+                if name not in paths and hasattr(result, name)
+            }
+            | {
+                "note": None
+                if result.share_mediated is not None
+                else "no share: the total effect is not clear"
+            }
+        )
+    return pa.Table.from_pylist(
+        [{name: row.get(name) for name in MEDIATION.names} for row in rows], schema=MEDIATION
+    )
+
+
+def descriptive_table(data: StudyData) -> pa.Table:
+    """Moments and VIF of every variable of a study, in the columns of estimates.descriptive.
+
+    n_obs, mean, sd, minimum and maximum of a variable on the first sample that uses it; vif among the
+    regressors of the study's column with most of them, on its complete rows.
+    """
+    rows: dict[tuple[str, str], dict[str, Any]] = {}
+    # Regressors, sample and specification of each study's longest equation.
+    largest: dict[str, tuple[int, EstimationSample, Specification]] = {}
+    for spec in data.specifications():
+        if spec.subgroup or spec.is_staggered:
+            continue
+        try:
+            sample = assemble(data, spec)
+        except AwaitingDataError:
+            continue
+        if len(spec.regressors) > largest.get(spec.study_id, (0,))[0]:
+            largest[spec.study_id] = (len(spec.regressors), sample, spec)
+        for name in dict.fromkeys(spec.variables):
+            if source(name)[1] or (spec.study_id, name) in rows:
+                continue
+            values = sample.rows[name].astype(float)
+            cells = sample.cells[sample.cells["panel_column"] == name]
+            rows[spec.study_id, name] = {
+                "study_id": spec.study_id,
+                "variable": name,
+                "n_obs": len(values),
+                "mean": float(values.mean()),
+                "sd": float(values.std(ddof=1)),
+                "minimum": float(values.min()),
+                "maximum": float(values.max()),
+                "vif": None,
+                "imputed_share": float(cells["imputed_share"].mean()) if len(cells) else 0.0,
+                "sample": spec.sample,
+                "is_simulated": data.is_simulated,
+            }
+    for study, (n, sample, spec) in largest.items():
+        if n < 2:
+            continue
+        for name, vif in variance_inflation(
+            sample.rows.astype({spec.treatment: float}), spec.regressors
+        ).items():
+            if (study, name) in rows:
+                rows[study, name]["vif"] = vif if math.isfinite(vif) else None
+    ordered = [rows[key] for key in sorted(rows)]
+    return pa.Table.from_pylist(ordered, schema=DESCRIPTIVE)
+
+
+def panel_test_table(data: StudyData, diagnostic: pd.DataFrame) -> pa.Table:
+    """F tests of effects and the Hausman test, in the columns of estimates.panel_test."""
+
+    def rows(asked: _Asked) -> list[dict[str, Any]]:
+        spec, unit = asked.specification, asked.sample.unit
+        equation = {"outcome": spec.outcome, "regressors": spec.regressors}
+        tests = [
+            f_test_of_effects(asked.rows, effects=[unit], **equation),  # type: ignore[arg-type]
+            f_test_of_effects(asked.rows, effects=[unit, "year"], **equation),  # type: ignore[arg-type]
+            hausman(asked.rows, unit=unit, **equation),  # type: ignore[arg-type]
+        ]
+        return [vars(test) for test in tests]
+
+    return _table(data, diagnostic, "panel_tests", PANEL_TEST, rows)

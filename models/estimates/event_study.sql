@@ -1,0 +1,34 @@
+-- Effects by years since the first treated year, against the base period, of every staggered specification.
+with fit as (
+
+    select * from {{ ref('fit') }}
+
+),
+
+final as (
+
+    select
+        study_id,
+        outcome,
+        estimator,
+        group_value as event_year,
+        estimate,
+        std_error,
+        ci_low,
+        ci_high,
+        base_period,
+        n_cohorts,
+        table_no,
+        column_no,
+        is_observed_only,
+        options,
+        treatment_rule,
+        imputed_share,
+        is_simulated,
+    from fit
+    where kind = 'event'
+
+)
+
+select * from final
+order by study_id, table_no, column_no, is_observed_only, event_year

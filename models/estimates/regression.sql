@@ -1,0 +1,53 @@
+-- Coefficients of every specification: the terms of a regression, and of an estimator for staggered adoption
+-- its overall effect on the treated.
+with fit as (
+
+    select * from {{ ref('fit') }}
+
+),
+
+final as (
+
+    select
+        study_id,
+        table_no,
+        column_no,
+        term,
+        estimate,
+        std_error,
+        t_value,
+        p_value,
+        ci_low,
+        ci_high,
+        stars,
+        n_obs,
+        n_clusters,
+        n_dropped,
+        drop_reason,
+        r2,
+        r2_within,
+        fixed_effects,
+        vcov,
+        treatment_rule,
+        formula,
+        imputed_share,
+        is_observed_only,
+        engine,
+        estimator,
+        outcome,
+        sample,
+        worst_status,
+        note,
+        is_simulated,
+        controls,
+        subgroup,
+        winsor,
+        mediator,
+        options,
+    from fit
+    where kind = 'term' or (kind = 'effect' and aggregation = 'overall')
+
+)
+
+select * from final
+order by study_id, table_no, column_no, is_observed_only, term

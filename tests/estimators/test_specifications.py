@@ -1,0 +1,260 @@
+"""What a row of the specification seed means: which rows, which columns, which equation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cbec.estimators.mediation import mediate
+from cbec.estimators.regression import (
+    conley_meat,
+    fit_least_squares,
+    fit_unit_slopes,
+    great_circle_km,
+)
+from cbec.estimators.sample import AwaitingDataError, StudyData, assemble
+from cbec.estimators.specification import Specification, Subgroup, Winsor
+from cbec.estimators.study import fit_table
+
+CITIES, YEARS = [f"{n:06d}" for n in range(110000, 110012)], range(2010, 2020)
+BASE = {
+    "study_id": "s", "table_no": "T", "column_no": 1, "estimator": "twfe", "options": None, "outcome": "y",
+    "treatment": "is_treated", "treatment_rule": "rule", "controls": "x", "fixed_effects": "prefecture_code + year",
+    "vcov": "CRV1:prefecture_code", "sample": "all", "winsor": None, "subgroup": None, "mediator": None, "note": None,
+}  # fmt: skip
+
+
+def warehouse(**changes: Any) -> StudyData:
+    """Twelve cities, ten years, six of them treated in 2015; one value of x missing, one of y filled."""
+    rng = np.random.default_rng(3)
+    panel = pd.DataFrame([(c, t) for c in CITIES for t in YEARS], columns=["prefecture_code", "year"])
+    number = panel["prefecture_code"].astype(int) - 110000
+    start = np.where(number % 2 == 0, 2015.0, np.nan)
+    panel["x"] = rng.normal(size=len(panel))
+    panel["m"] = rng.normal(size=len(panel)) + 0.5 * (panel["year"] >= start)
+    panel["y"] = (
+        number + 0.3 * panel["x"] + 0.4 * panel["m"] + (panel["year"] >= start) + rng.normal(size=len(panel))
+    )
+    panel["empty"] = np.nan
+    panel["region3"] = np.where(number < 6, "east", "west")
+    panel["is_resource_based"] = number % 3 == 0
+    panel["longitude"], panel["latitude"] = 110 + number * 0.5, 30 + number * 0.1
+    panel["province_code"] = np.where(number < 4, "110000", "120000")
+    panel.loc[(panel["prefecture_code"] == CITIES[3]) & (panel["year"] == 2012), "x"] = np.nan
+    rule = panel[["prefecture_code", "year"]].assign(
+        rule_id="rule", is_treated=panel["year"] >= start, first_treated_year=start, batch=1.0
+    )
+    cells = panel.melt(["prefecture_code", "year"], ["x", "y", "m"], "panel_column", "value").rename(
+        columns={"prefecture_code": "region_code"}
+    )
+    cells = cells.assign(region_level="prefecture", obs_status="A", imputed_share=0.0, is_simulated=False)
+    filled = (
+        cells["panel_column"].eq("y") & cells["region_code"].eq(CITIES[5]) & cells["year"].isin([2011, 2013])
+    )
+    cells.loc[filled, ["obs_status", "imputed_share"]] = ["I", 1.0]
+    members = panel[["prefecture_code", "year"]].rename(columns={"prefecture_code": "region_code"})
+    tables = {
+        "specification": pd.DataFrame([BASE | changes]),
+        "sample_member": members.assign(sample_id="all", region_level="prefecture"),
+        "panel_province_year": panel.head(0),
+        "panel_city_year": panel,
+        "panel_cell": cells,
+        "treatment_province_year": rule.head(0),
+        "treatment_city_year": rule,
+    }
+    return StudyData(**tables)
+
+
+def one(**changes: Any) -> Specification:
+    return Specification.from_row(BASE | changes)
+
+
+def test_rows_are_kept_dropped_and_counted() -> None:
+    data = warehouse()
+    sample = assemble(data, one())
+    assert sample.n_offered == 120
+    assert len(sample.rows) == 119
+    assert sample.reasons == ("1 rows: control x missing",)
+    assert sample.worst_status == "I"
+    assert sample.imputed_share == pytest.approx(2 / (2 * 119))
+    twin = assemble(data, one(), observed_only=True)
+    assert len(twin.rows) == 117
+    assert twin.reasons[-1] == "2 rows: a cell was filled"
+    assert twin.imputed_share == 0
+
+
+def test_lags_come_from_the_year_before_even_outside_of_the_sample() -> None:
+    data = warehouse()
+    members = data.sample_member[data.sample_member["year"] >= 2012]
+    later = StudyData(**{**vars(data), "sample_member": members})
+    sample = assemble(later, one(controls="L2.x + L1.m", treatment="L1.is_treated"))
+    panel = data.panel_city_year.set_index(["prefecture_code", "year"])
+    row = sample.rows.iloc[0]
+    assert row["L2.x"] == panel.loc[(row["prefecture_code"], row["year"] - 2), "x"]
+    assert row["L1.m"] == panel.loc[(row["prefecture_code"], row["year"] - 1), "m"]
+    treated = sample.rows[sample.rows["prefecture_code"] == CITIES[0]].set_index("year")["L1.is_treated"]
+    assert treated.loc[2015] == 0
+    assert treated.loc[2016] == 1
+    # The missing x of 2012 is the second lag of 2014.
+    assert "1 rows: control L2.x missing" in sample.reasons
+    fit = fit_least_squares(sample.rows, one(controls="L2.x + L1.m", treatment="L1.is_treated"))
+    assert [term.term for term in fit.terms] == ["L1.is_treated", "L2.x", "L1.m"]
+
+
+@pytest.mark.parametrize(
+    ("subgroup", "cities"),
+    [
+        ("region3=east", 6),
+        ("region3!=east", 6),
+        ("is_resource_based=true", 4),
+        ("is_resource_based=false", 8),
+    ],
+)
+def test_subgroups_by_value(subgroup: str, cities: int) -> None:
+    sample = assemble(warehouse(), one(subgroup=subgroup))
+    assert sample.rows["prefecture_code"].nunique() == cities
+    assert sample.n_offered == cities * 10
+
+
+def test_median_groups_are_fixed_before_treatment_and_the_papers_are_not() -> None:
+    data = warehouse()
+    fixed = [assemble(data, one(subgroup=f"m{sign}median", controls=None)) for sign in (">", "<=")]
+    groups = [set(sample.rows["prefecture_code"]) for sample in fixed]
+    assert not groups[0] & groups[1]
+    assert len(groups[0] | groups[1]) == 12
+    panel = data.panel_city_year
+    before = panel[panel["year"] < 2015].groupby("prefecture_code")["m"].mean()
+    assert groups[0] == set(before.index[before > before.median()])
+    moving = assemble(data, one(subgroup="m>median_by_year", controls=None)).rows
+    assert moving.groupby("year").size().eq(6).all()
+    assert moving["prefecture_code"].nunique() > 6
+    pooled = assemble(data, one(subgroup="m<=median_pooled", controls=None)).rows
+    assert len(pooled) == 60
+
+
+def test_winsorising_touches_continuous_columns_only() -> None:
+    plain, cut = assemble(warehouse(), one()).rows, assemble(warehouse(), one(winsor="0.1:0.9")).rows
+    assert cut["x"].max() == pytest.approx(np.quantile(plain["x"], 0.9))
+    assert cut["y"].min() == pytest.approx(np.quantile(plain["y"], 0.1))
+    assert (cut["is_treated"] == plain["is_treated"]).all()
+
+
+def test_what_is_not_loaded_awaits_data_and_what_is_unknown_is_an_error() -> None:
+    data = warehouse()
+    with pytest.raises(AwaitingDataError, match="no value of empty"):
+        assemble(data, one(outcome="empty"))
+    with pytest.raises(ValueError, match="no column 'xx'; nearest: x"):
+        assemble(data, one(controls="xx"))
+    with pytest.raises(ValueError, match="sample 'none' is empty; known: \\['all'\\]"):
+        assemble(data, one(sample="none"))
+    with pytest.raises(ValueError, match="rule 'no'; known: \\['rule'\\]"):
+        assemble(data, one(treatment_rule="no"))
+
+
+def test_status_of_every_specification_and_both_twins() -> None:
+    table = fit_table(warehouse(outcome="empty")).to_pandas()
+    assert list(table["status"]) == ["awaiting data", "awaiting data"]
+    assert "no value of empty" in table["reason"][0]
+    table = fit_table(
+        warehouse(treatment="is_treated", controls="x", subgroup="is_resource_based=true")
+    ).to_pandas()
+    assert set(table["kind"]) == {"term"}
+    assert set(table["is_observed_only"]) == {False, True}
+    # A treatment that the effects absorb is refused with the reason, and the build goes on.
+    table = fit_table(warehouse(fixed_effects="prefecture_code^year")).to_pandas()
+    assert set(table["status"]) == {"refused"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"winsor": "0.99:0.01"}, "the lower one first"),
+        ({"winsor": "1%"}, "allowed: lower:upper"),
+        ({"subgroup": "x>3"}, "allowed: column=value"),
+        ({"subgroup": "region3"}, "allowed: column=value"),
+        ({"vcov": "CRV3:city"}, "allowed: iid, HC1"),
+        ({"estimator": "twfee"}, "nearest: twfe"),
+        ({"options": "method=dr"}, "takes no options"),
+        ({"estimator": "imputation", "options": "metod=dr"}, "allowed: control_group"),
+        ({"estimator": "imputation", "options": "anticipation=one"}, "a whole number is needed"),
+        ({"estimator": "imputation", "mediator": "m"}, "takes no mediator"),
+        ({"estimator": "random_effects"}, "takes no fixed effects"),
+    ],
+)
+def test_bad_rows_say_what_is_allowed(changes: dict[str, str], words: str) -> None:
+    with pytest.raises(ValueError, match="specification s T\\(1\\)") as caught:
+        one(**changes)
+    assert words in str(caught.value)
+
+
+def test_winsor_and_subgroup_read_what_they_write() -> None:
+    assert Winsor.read("0.01:0.99:stata") == Winsor(0.01, 0.99, "averaged_inverted_cdf")
+    assert Subgroup.read("unit_level!=municipality") == Subgroup("unit_level", "!=", "municipality")
+
+
+def test_conley_equals_the_double_sum_and_nests_clustering() -> None:
+    rows = assemble(warehouse(), one()).rows.reset_index(drop=True)
+    scores = np.random.default_rng(1).normal(size=(len(rows), 2))
+    found = conley_meat(scores, rows, 120.0, "prefecture_code")
+    expected = np.zeros((2, 2))
+    for i, a in rows.iterrows():
+        for j, b in rows.iterrows():
+            near = great_circle_km(np.array([a.longitude, b.longitude]), np.array([a.latitude, b.latitude]))[
+                0, 1
+            ]
+            same = a.prefecture_code == b.prefecture_code
+            if same or (a.year == b.year and near <= 120.0):
+                expected += np.outer(scores[int(str(i))], scores[int(str(j))])
+    np.testing.assert_allclose(found, expected, rtol=1e-10)
+    # Without neighbours it is clustering by city, but for the small-sample factor.
+    spec = one(vcov="conley:1")
+    alone = fit_least_squares(rows, spec, unit="prefecture_code").terms[0]
+    clustered = fit_least_squares(rows, one(), unit="prefecture_code").terms[0]
+    assert alone.estimate == clustered.estimate
+    n, g, k = len(rows), 12, 2 + 10
+    factor = g / (g - 1) * (n - 1) / (n - k)
+    assert clustered.std_error == pytest.approx(alone.std_error * np.sqrt(factor), rel=1e-9)
+
+
+def test_distances_are_those_of_a_map() -> None:
+    # Beijing to Shanghai is 1,067 km on the sphere.
+    found = great_circle_km(np.array([116.407, 121.474]), np.array([39.904, 31.230]))
+    assert found[0, 1] == pytest.approx(1067, abs=3)
+    assert found[0, 0] == 0
+
+
+def test_coordinates_are_needed() -> None:
+    rows = assemble(warehouse(), one()).rows.assign(longitude=np.nan)
+    with pytest.raises(ValueError, match="no coordinates of 110000"):
+        fit_least_squares(rows, one(vcov="conley:100"), unit="prefecture_code")
+
+
+def test_slopes_by_unit_equal_least_squares_in_each() -> None:
+    rows = assemble(warehouse(), one(treatment="x", controls=None)).rows
+    spec = one(estimator="unit_slopes", treatment="x", controls=None, fixed_effects=None, treatment_rule=None)
+    fit = fit_unit_slopes(rows, spec, unit="prefecture_code")
+    assert len(fit.terms) == 13
+    city = rows[rows["prefecture_code"] == CITIES[4]]
+    slope = np.polyfit(city["x"], city["y"], 1)[0]
+    by_name = {term.term: term.estimate for term in fit.terms}
+    assert by_name[f"x:{CITIES[4]}"] == pytest.approx(slope)
+    assert by_name["x"] == pytest.approx(np.mean([v for k, v in by_name.items() if ":" in k]))
+
+
+def test_mediation_holds_its_identity_with_effects_and_controls() -> None:
+    spec = one(mediator="m")
+    rows = assemble(warehouse(), spec).rows
+    found = mediate(rows, spec, unit="prefecture_code", draws=400, seed=2)
+    assert abs(found.identity_gap) < 1e-10
+    assert found.ci_low < found.indirect < found.ci_high
+    again = mediate(rows.sample(frac=1, random_state=1), spec, unit="prefecture_code", draws=400, seed=2)
+    assert again.ci_low == pytest.approx(found.ci_low, rel=1e-9)
+    assert -1 < found.rho_at_zero < 1
+    scaled = mediate(rows.assign(y=rows["y"] * 100), spec, unit="prefecture_code", draws=400, seed=2)
+    assert scaled.indirect == pytest.approx(100 * found.indirect)
+    assert scaled.rho_at_zero == pytest.approx(found.rho_at_zero)
+    with pytest.raises(ValueError, match="names no mediator"):
+        mediate(rows, one(), unit="prefecture_code")
