@@ -141,6 +141,10 @@ def test_contract_of_the_public_tables(db: duckdb.DuckDBPyConnection) -> None:
         " exposure_share batch zone_count",
         "marts.index_weight": "index_id weighting year indicator_id entropy divergence weight imputed_share",
         "marts.index_score": "index_id weighting region_code year score score_rank imputed_share",
+        "marts.green_tfp": "technology region_code year efficiency index efficiency_change technical_change"
+        " cumulative_index lp_status imputed_share",
+        "quality.technology_readiness": "technology indicator_id status available_share technology_status"
+        " missing_indicators",
         "quality.coverage": "indicator_id year region_level n_expected n_reported n_imputed n_missing n_suspect",
         "quality.finding": "severity detector region_code year indicator_id value evidence",
         "quality.study_readiness": "study_id indicator_id status available_share",
