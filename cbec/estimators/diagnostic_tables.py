@@ -49,6 +49,8 @@ DIAGNOSTICS: dict[str, dict[str, str]] = {
     "panel_tests": {},
     "data_integrity": {},
 }
+# Their reason stands in estimates.specification_status.
+NOT_ESTIMATED = (AwaitingDataError, EmptiedError)
 MEDIATION_DRAWS = 1000
 SEED = 20150307
 
@@ -142,7 +144,7 @@ def _asked(data: StudyData, diagnostic: pd.DataFrame, name: str) -> Iterator[_As
             options[option] = value
         try:
             sample = assemble(data, specs[key])
-        except (AwaitingDataError, EmptiedError):
+        except NOT_ESTIMATED:
             continue
         yield _Asked(specs[key], sample, options)
 
@@ -425,7 +427,7 @@ def mediation_table(data: StudyData) -> pa.Table:
         }  # fmt: skip
         try:
             sample = assemble(data, spec)
-        except AwaitingDataError:
+        except NOT_ESTIMATED:
             continue
         with small_heap():
             try:
@@ -475,7 +477,7 @@ def descriptive_table(data: StudyData) -> pa.Table:
             continue
         try:
             sample = assemble(data, spec)
-        except AwaitingDataError:
+        except NOT_ESTIMATED:
             continue
         if len(spec.regressors) > largest.get(spec.study_id, (0,))[0]:
             largest[spec.study_id] = (len(spec.regressors), sample, spec)
@@ -521,7 +523,7 @@ def data_integrity_table(data: StudyData, diagnostic: pd.DataFrame) -> pa.Table:
         variants = [("all", asked.sample)]
         variants.append(("observed", assemble(data, spec, observed_only=True)))
         variants += [(name, assemble(data, spec, fill=name)) for name in ("linear", "geometric")]
-        found = []
+        found: list[dict[str, Any]] = []
         for name, sample in variants:
             try:
                 fit = fit_least_squares(sample.rows, spec, unit=sample.unit)

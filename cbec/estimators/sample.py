@@ -94,9 +94,10 @@ def assemble(
 
     observed_only: leave out rows that rest on a cell that somebody filled, or that two detectors hold to be
     filled or misprinted. fill: "linear" or "geometric" fills blanks of outcome and controls between two
-    years of a unit, never across its first treated year; for comparison only, nothing is kept. Raises AwaitingDataError when a column has no value in the
-    sample, ValueError for an unknown sample, rule or column, EmptiedError when a control empties a cohort or
-    the control group.
+    years of a unit, never across its first treated year; for comparison only, nothing is kept.
+
+    Raises AwaitingDataError when a column has no value in the sample, ValueError for an unknown sample, rule
+    or column, EmptiedError when a control empties a cohort or the control group.
     """
     members = data.sample_member[data.sample_member["sample_id"] == spec.sample]
     if members.empty:
@@ -193,8 +194,9 @@ def _in_subgroup(frame: pd.DataFrame, group: Subgroup, unit: str) -> pd.Series:
 
 def _filled(frame: pd.DataFrame, spec: Specification, rule: str, unit: str) -> tuple[pd.DataFrame, int]:
     out = frame.copy()
-    never = pd.Series(float("nan"), frame.index)
-    start = frame["first_treated_year"] if "first_treated_year" in frame else never
+    start = frame.get("first_treated_year", pd.Series(float("nan"), frame.index))
+    assert start is not None
+    start = start.astype(float)
     # Anchors lie on one side of the approval: each side is a series of its own.
     side = [frame[unit], frame["year"] >= start.fillna(float("inf"))]
     changed = 0
@@ -204,9 +206,9 @@ def _filled(frame: pd.DataFrame, spec: Specification, rule: str, unit: str) -> t
         numbers = frame[name].astype(float)
         # What falls below zero has no geometric path.
         is_log = rule == "geometric" and bool((numbers.dropna() > 0).all())
-        scaled = np.log(numbers) if is_log else numbers
+        scaled = numbers.map(np.log) if is_log else numbers
         path = scaled.groupby(side).transform(lambda part: part.interpolate(limit_area="inside"))
-        out[name] = (np.exp(path) if is_log else path).where(numbers.isna(), numbers)
+        out[name] = (path.map(np.exp) if is_log else path).where(numbers.isna(), numbers)
         changed += int((numbers.isna() & path.notna()).sum())
     return out, changed
 
@@ -234,6 +236,7 @@ def _complete(frame: pd.DataFrame, spec: Specification) -> tuple[pd.DataFrame, l
 def _guard(cohort: pd.Series, keep: pd.Series, missing: pd.Series, where: str) -> None:
     """Raise EmptiedError when dropping rows for one covariate leaves a cohort or the controls empty."""
     lost = sorted(set(cohort[keep]) - set(cohort[keep & ~missing]))
-    if lost:
+    # Without a single row left the column awaits data.
+    if lost and (keep & ~missing).any():
         names = ", ".join("the never treated" if year == 0 else f"the cohort of {int(year)}" for year in lost)
         raise EmptiedError(f"{where} is missing in every row of {names}; leave it out or restrict the sample")
