@@ -34,77 +34,28 @@ convicted as (
 
 ),
 
--- A misprinted investment stays in the stock of every later year.
-stock as (
+resting as (
 
+    select * from convicted
+    union all
     select
         convicted.region_level,
         convicted.region_code,
         cell.year,
-        'capital_stock' as indicator_id,
+        cell.indicator_id,
         convicted.detectors,
     from convicted
+    inner join {{ ref('int_inputs__traced') }} as traced
+        on convicted.indicator_id = traced.input_indicator_id
     inner join {{ ref('panel_cell') }} as cell
         on convicted.region_level = cell.region_level
             and convicted.region_code = cell.region_code
-            and convicted.year <= cell.year
-            and cell.indicator_id = 'capital_stock'
-    where convicted.indicator_id = 'fixed_asset_investment'
-
-),
-
-direct as (
-
-    select * from convicted
-    union all
-    select * from stock
-
-),
-
--- What is computed from what: derived indicators, indices, and the default technology's productivity.
-built_on as (
-
-    select
-        indicator_id,
-        input_indicator_id,
-    from {{ ref('derived_input') }}
-    union all
-    select
-        index_id as indicator_id,
-        indicator_id as input_indicator_id,
-    from {{ ref('index_component') }}
-    union all
-    select
-        index_component.index_id as indicator_id,
-        derived_input.input_indicator_id,
-    from {{ ref('index_component') }} as index_component
-    inner join {{ ref('derived_input') }} as derived_input
-        on index_component.indicator_id = derived_input.indicator_id
-    union all
-    select
-        product.indicator_id,
-        input.indicator_id as input_indicator_id,
-    from {{ ref('technology') }} as technology
-    inner join {{ ref('indicator') }} as input
-        on ' + ' || technology.inputs || ' + ' || technology.good_outputs || ' + '
-        || coalesce(technology.bad_outputs, '') || ' + ' like '% + ' || input.indicator_id || ' + %'
-    inner join {{ ref('indicator') }} as product on product.indicator_id like 'green_tfp_%'
-    where technology.is_default
-
-),
-
-resting as (
-
-    select * from direct
-    union all
-    select
-        direct.region_level,
-        direct.region_code,
-        direct.year,
-        built_on.indicator_id,
-        direct.detectors,
-    from direct
-    inner join built_on on direct.indicator_id = built_on.input_indicator_id
+            and traced.indicator_id = cell.indicator_id
+            and (
+                convicted.year = cell.year
+                -- A misprinted investment stays in the stock of every later year.
+                or (convicted.indicator_id = 'fixed_asset_investment' and convicted.year < cell.year)
+            )
 
 ),
 
