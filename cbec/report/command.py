@@ -137,7 +137,7 @@ def table_makers(
     plain = regression[regression["estimator"].isin(["pooled", "twfe"])]["table_no"]
     first = min(plain.unique(), key=_natural, default="")
     add("descriptive", "estimates.descriptive", lambda rows: {
-        "descriptive": partial(tables.descriptive_table, rows, labels)
+        "descriptive": partial(tables.descriptive_table, _in_order(rows, specification), labels)
     })  # fmt: skip
     published_results = source.rows_if_any("studies.published_result")
     for table_no in numbers:
@@ -171,6 +171,18 @@ def table_makers(
         "placebo": partial(tables.placebo_table, rows, labels)
     })  # fmt: skip
     return makers, skipped
+
+
+def _in_order(rows: pd.DataFrame, specification: pd.DataFrame) -> pd.DataFrame:
+    """Variables as the regressions name them: outcomes, treatments, controls, then the rest by name."""
+    names: list[str] = []
+    for role in ("outcome", "treatment", "controls"):
+        if role in specification:
+            for text in specification[role].dropna():
+                names += [name.strip() for name in str(text).split("+")]
+    place = {name: number for number, name in enumerate(dict.fromkeys(names))}
+    keys = [(place.get(str(name), len(place)), str(name)) for name in rows["variable"]]
+    return rows.iloc[sorted(range(len(rows)), key=keys.__getitem__)]
 
 
 def _natural(text: str) -> tuple[int, str]:

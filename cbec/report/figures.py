@@ -37,7 +37,7 @@ from cbec.report.labels import (
     say,
     translate,
 )
-from cbec.report.tables import MINUS
+from cbec.report.tables import MINUS, vcov_words
 from cbec.report.writers import replace_with
 
 KINDS = (
@@ -298,13 +298,8 @@ def timing(
         .to_numpy(float)
     )
     is_named = len(order) <= NAMED_ROWS
-    figure, axes = _figure(
-        cells,
-        "timing",
-        labels,
-        height=min(8.6, 1.5 + (0.155 if is_named else 0.026) * len(order)),
-        column=column,
-    )
+    height = min(8.6, 1.5 + (0.155 if is_named else 0.026) * len(order))
+    figure, axes = _figure(cells, "timing", labels, height=height, column=column)
     colours = [MISSING_COLOUR, *(STATUS_COLOURS[letter] for letter in letters)]
     axes.imshow(
         grid, aspect="auto", interpolation="nearest", cmap=ListedColormap(colours),
@@ -326,14 +321,14 @@ def timing(
             f"{say('none', lang) if math.isinf(first) else int(first)} ({size})"
             for first, size in zip([float(str(key)) for key in sizes.index], sizes, strict=True)
         ]
-        keep = _spread(middles.to_numpy(float), at_least=len(order) / 40)
+        keep = _spread(middles.to_numpy(float), at_least=len(order) / (height - 1.5) * SMALL_PT / 72)
         axes.set_yticks(middles.to_numpy(float)[keep], [names[place] for place in keep])
         axes.set_ylabel(say("axis_cohort", lang))
     first_years = order["first"].to_numpy(float)
     edges_x, edges_y = [], []
     for row, first in enumerate(first_years):
-        # Treated outside the years shown: at the edge, where no line is seen.
-        x = min(max(first, years[0]) - 0.5, years[-1] + 0.5)
+        # Treated before the years shown: at the left edge; after them or never: no line.
+        x = max(first, years[0]) - 0.5 if first <= years[-1] else math.nan
         edges_x += [x, x]
         edges_y += [row - 0.5, row + 0.5]
     axes.plot(edges_x, edges_y, color="black", lw=1.6, solid_joinstyle="miter")
@@ -341,7 +336,8 @@ def timing(
     axes.set_xticks(years if len(years) <= 16 else years[:: math.ceil(len(years) / 16)])
     axes.tick_params(length=0)
     for spine in axes.spines.values():
-        spine.set_visible(False)
+        # A frame, because a missing cell is as white as the page.
+        spine.set(visible=True, color="#b0b0b0", linewidth=0.4)
     axes.set_xlabel(say("axis_year", lang))
     handles: list[Any] = [
         Patch(
@@ -390,8 +386,8 @@ def specification_curve(rows: pd.DataFrame, labels: Labels) -> Figure:
         "treatment_variable": [labels.variable(str(name)) for name in rows["term"]],
         "treatment_rule": [named(RULES, rule, lang) if rule else say("none", lang) for rule in rules],
         "controls": [say("yes" if flag else "no", lang) for flag in rows["has_controls"]],
-        "cluster_row": [str(text).split(":")[-1].replace("_code", "") for text in rows["vcov"]],
-        "n_obs": [str(name).replace("_", " ") for name in rows["sample"]],
+        "vcov_row": [vcov_words(str(text), lang).removesuffix("的") for text in rows["vcov"]],
+        "sample_row": [str(name).replace("_", " ") for name in rows["sample"]],
         "observed_row": [say("yes" if flag else "no", lang) for flag in rows["is_observed_only"]],
     }
     lines: list[tuple[str, str, np.ndarray]] = []
@@ -422,7 +418,7 @@ def specification_curve(rows: pd.DataFrame, labels: Labels) -> Figure:
         bottom.plot(
             x[chosen], np.full(int(chosen.sum()), place), ls="", marker="s", ms=size - 0.5, color="black"
         )
-    titles = {key: say("sample_row" if key == "n_obs" else key, lang) for key in choices}
+    titles = {key: say(key, lang) for key in choices}
     bottom.set_yticks(
         range(len(lines)),
         [f"{titles[key]}{'：' if lang == 'zh' else ': '}{option}" for key, option, _ in lines],

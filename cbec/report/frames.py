@@ -22,12 +22,14 @@ class Awaiting(Exception):
 
 
 def choose(kind: str, value: str, known: Iterable[str]) -> str:
-    """The value when it is known. Raises CbecError (exit code 2) that names the nearest known ones."""
+    """The value when it is known. Raises CbecError (exit code 2) with the nearest known ones."""
     options = list(known)
     if value in options:
         return value
-    near = difflib.get_close_matches(value.lower(), options, n=3, cutoff=0.4) or options
-    raise CbecError(f"{kind} {value!r} is not known; nearest: {', '.join(near) or 'none'}", exit_code=2)
+    by_lower = {option.lower(): option for option in options}
+    near = [by_lower[name] for name in difflib.get_close_matches(value.lower(), by_lower, n=3, cutoff=0.4)]
+    hint = f"nearest: {', '.join(near)}" if near else f"known: {', '.join(options) or 'none'}"
+    raise CbecError(f"{kind} {value!r} is not known; {hint}", exit_code=2)
 
 
 @dataclass(frozen=True)

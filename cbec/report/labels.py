@@ -185,6 +185,7 @@ TEXT: dict[str, tuple[str, str]] = {
         "{n}个地区；处理口径：{rule}；粗线右侧为处理后",
         "{n} regions; treatment rule: {rule}; treated to the right of the heavy line",
     ),
+    "vcov_row": ("标准误", "Standard errors"),
     "treatment_variable": ("处理变量", "Treatment"),
     "sample_row": ("样本", "Sample"),
     "hollow_note": (
@@ -225,12 +226,27 @@ ESTIMATORS: dict[str, tuple[str, str]] = {
     "etwfe": ("扩展TWFE", "Extended TWFE"),
     "synthetic_did": ("合成DID", "Synthetic DID"),
 }
-# Columns that the registry does not hold: treatment by a rule, and the constant.
+# What the registry of indicators does not hold: treatment by a rule, the constant, indices by their id or,
+# where one index has two weightings, by their column.
 VARIABLES: dict[str, tuple[str, str]] = {
     "is_treated": ("跨境电商综试区", "Pilot zone"),
     "exposure_share": ("跨境电商综试区（当年天数占比）", "Pilot zone (share of the year)"),
     "_cons": ("常数项", "Constant"),
     "Intercept": ("常数项", "Constant"),
+    "cbec_development_province": ("跨境电商发展指数", "E-commerce index"),
+    "cbec_development_province_no_trade": (
+        "跨境电商发展指数（不含外贸）",
+        "E-commerce index, without trade",
+    ),
+    "cbec_development_province_by_year_index": (
+        "跨境电商发展指数（逐年赋权）",
+        "E-commerce index, weights by year",
+    ),
+    "cbec_development_province_no_trade_by_year_index": (
+        "跨境电商发展指数（不含外贸，逐年赋权）",
+        "E-commerce index, without trade, weights by year",
+    ),
+    "new_quality_productivity": ("新质生产力指数", "New-quality productivity"),
 }
 RULES: dict[str, tuple[str, str]] = {
     "default": ("全部批次", "all batches"),
@@ -312,6 +328,8 @@ class Labels:
         if indicator in self.indicators:
             zh, en, _ = self.indicators[indicator]
             return clean(zh if self.lang == "zh" else en)
+        if indicator in VARIABLES:
+            return pick(VARIABLES[indicator], self.lang)
         if indicator in self.study_names and self.lang == "zh":
             return clean(self.study_names[indicator])
         return clean(indicator.replace("_", " "))
@@ -362,4 +380,4 @@ def translate(text: str, lang: Lang) -> str:
             )
             for part in parts
         ]
-    return ("，" if lang == "zh" else ", ").join(parts)
+    return ("，" if lang == "zh" else "; ").join(parts)

@@ -737,7 +737,8 @@ def _level_name(column: str, lang: Lang) -> str:
     )
 
 
-def _vcov_words(vcov: str, lang: Lang) -> str:
+def vcov_words(vcov: str, lang: Lang) -> str:
+    """The kind of standard errors in words; KeyError when it is none that `_is_known` knows."""
     if vcov.startswith("CRV"):
         return say("vcov_cluster", lang, level=_level_name(vcov.split(":", 1)[1], lang))
     return say({"HC1": "vcov_hc1", "hetero": "vcov_hc1", "iid": "vcov_iid"}[vcov], lang)
@@ -758,9 +759,9 @@ def _bracket_note(vcov: Mapping[int, str], bracket: Bracket, lang: Lang, where: 
 
     def words(text: str) -> str:
         errors = (
-            _vcov_words(text, lang) + say("se", lang)
+            vcov_words(text, lang) + say("se", lang)
             if lang == "zh"
-            else f"{say('se', lang)} {_vcov_words(text, lang)}"
+            else f"{say('se', lang)} {vcov_words(text, lang)}"
         )
         if bracket == "se":
             return errors

@@ -109,10 +109,9 @@ def write_tex(table: Table, path: Path) -> None:
     """A booktabs fragment to be read with \\input; its first lines name the packages that it needs."""
     before, after = _digits(table)
     lines = [
-        "% \\usepackage{booktabs,caption,dcolumn,threeparttable}"
+        "% \\usepackage{booktabs,caption,dcolumn}"
         + ("  % with ctex and xelatex" if table.lang == "zh" else ""),
         "\\begin{table}[htbp]\\centering\\small",
-        "\\begin{threeparttable}",
         f"\\caption*{{{tex(table.caption)}}}",
         f"\\begin{{tabular}}{{l*{{{table.columns}}}{{D{{.}}{{.}}{{{before}.{after}}}}}}}",
         f"\\toprule[{HEAVY_PT}pt]",
@@ -123,14 +122,14 @@ def write_tex(table: Table, path: Path) -> None:
         "\\end{tabular}",
         *(
             [
-                "\\begin{tablenotes}\\footnotesize",
-                *(f"\\item {tex(text)}" for text in table.paragraphs),
-                "\\end{tablenotes}",
+                "\\par\\smallskip",
+                "\\begin{minipage}{\\linewidth}\\footnotesize",
+                *(f"{tex(text)}\\par" for text in table.paragraphs),
+                "\\end{minipage}",
             ]
             if table.paragraphs
             else []
         ),
-        "\\end{threeparttable}",
         "\\end{table}",
     ]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -300,7 +299,7 @@ def write_docx(table: Table, path: Path) -> None:
     grid.autofit = False
     widest = max(_width(row.label) for row in rows)
     # Half a character of the body is 4.5 points wide.
-    label_width = min(Pt(widest * BODY_PT / 2 + 12), int(available * 0.4))
+    label_width = min(Pt(widest * BODY_PT / 2 + 18), int(available * 0.4))
     cell_width = min((available - label_width) // table.columns, Cm(3.6))
     widths = [label_width, *([cell_width] * table.columns)]
     for column, width in enumerate(widths):
