@@ -37,7 +37,7 @@ from cbec.report.labels import (
     say,
     translate,
 )
-from cbec.report.tables import MINUS, vcov_words
+from cbec.report.tables import MINUS, NO_ERROR, vcov_words
 from cbec.report.writers import replace_with
 
 KINDS = (
@@ -172,6 +172,8 @@ def event_study(events: pd.DataFrame, labels: Labels) -> Figure:
         *(say("base_none", lang, base=base) for base in bases),
         *([say("base_omitted", lang)] if omitted else []),
     ]
+    if ((events["ci_high"] - events["ci_low"]) < 2 * NO_ERROR).any():
+        notes.append(say("no_error_note", lang))
     if len(series) == 1:
         notes.insert(0, named(ESTIMATORS, str(series[0][0][0]), lang))
     _note(figure, notes, lang)
@@ -325,12 +327,13 @@ def timing(
         axes.set_yticks(middles.to_numpy(float)[keep], [names[place] for place in keep])
         axes.set_ylabel(say("axis_cohort", lang))
     first_years = order["first"].to_numpy(float)
-    edges_x, edges_y = [], []
-    for row, first in enumerate(first_years):
-        # Treated before the years shown: at the left edge; after them or never: no line.
-        x = max(first, years[0]) - 0.5 if first <= years[-1] else math.nan
-        edges_x += [x, x]
-        edges_y += [row - 0.5, row + 0.5]
+    # Treated before the years shown: at the left edge; after them or never: no line.
+    shown = first_years[first_years <= years[-1]]
+    edges_x = [x for first in shown for x in [max(first, years[0]) - 0.5] * 2]
+    edges_y = [y for row in range(len(shown)) for y in (row - 0.5, row + 0.5)]
+    if len(shown):
+        edges_x.append(years[-1] + 0.5)
+        edges_y.append(len(shown) - 0.5)
     axes.plot(edges_x, edges_y, color="black", lw=1.6, solid_joinstyle="miter")
     axes.set_xlim(years[0] - 0.5, years[-1] + 0.5)
     axes.set_xticks(years if len(years) <= 16 else years[:: math.ceil(len(years) / 16)])

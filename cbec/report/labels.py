@@ -170,6 +170,10 @@ TEXT: dict[str, tuple[str, str]] = {
     "missing": ("无单元格", "No cell"),
     "cohorts_below": ("横轴括号内为批次数", "Cohorts in parentheses below the axis"),
     "interval_note": ("竖线为95%置信区间", "Bars are 95% intervals"),
+    "no_error_note": (
+        "没有竖线的点没有标准误（只有一个处理单位或对照单位）",
+        "Points without a bar have no standard error (one treated or one control unit)",
+    ),
     "interval_note_h": ("横线为95%置信区间", "Bars are 95% intervals"),
     "base_none": ("基期：{base}", "Base period: {base}"),
     "base_omitted": ("空心点为基期（系数为0）", "Hollow marker: base period, zero by construction"),

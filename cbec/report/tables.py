@@ -33,6 +33,9 @@ from cbec.report.labels import (
 
 MINUS = "\N{MINUS SIGN}"
 MOST_DECIMALS = 6
+# A standard error below this is rounding, not an error.
+NO_ERROR = 1e-12
+UNKNOWN = "—"
 
 
 @dataclass(frozen=True)
@@ -595,11 +598,14 @@ def _coefficient_rows(
 
 def _bracketed(line: Mapping[str, Any], bracket: Bracket, decimals: int) -> Content:
     estimate, error = _float(line["estimate"]), _float(line["std_error"])
+    if not error > NO_ERROR:
+        # One treated and one control unit have no error: zero in brackets would read as certainty.
+        return UNKNOWN
     if bracket == "ci":
         return _interval(line.get("ci_low"), line.get("ci_high"), decimals)
     value = {
         "se": error,
-        "t": _float(line.get("t_value"), estimate / error if error else math.nan),
+        "t": _float(line.get("t_value"), estimate / error),
         "p": _float(_p_value(line)),
     }[bracket]
     # t and p are numbers of their own scale: three digits suffice.
@@ -616,7 +622,7 @@ def _p_value(line: Mapping[str, Any]) -> float | None:
         value = _float(line["p_value"])
         return None if math.isnan(value) else value
     estimate, error = _float(line["estimate"]), _float(line["std_error"])
-    if not error > 0:
+    if not error > NO_ERROR:
         return None
     critical = (_float(line.get("ci_high")) - _float(line.get("ci_low"))) / 2 / error
     statistic = abs(estimate / error)
@@ -837,7 +843,7 @@ def _units(columns: Iterable[str], labels: Labels) -> tuple[tuple[str, str], ...
 
 def _decimals(values: Iterable[float]) -> int:
     """Three digits, more when the smallest of the values would otherwise print as zero."""
-    sizes = [abs(value) for value in values if value and not math.isnan(value)]
+    sizes = [abs(value) for value in values if abs(value) > NO_ERROR]
     decimals = 3
     while sizes and decimals < MOST_DECIMALS and min(sizes) * 10**decimals < 1:
         decimals += 1

@@ -182,6 +182,9 @@ def write_xlsx(table: Table, path: Path) -> None:
     _text_cell(sheet.cell(1, 1), table.caption, size=CAPTION_PT, bold=True, align="center")
     sheet.merge_cells(start_row=1, start_column=1, end_row=1, end_column=width)
     heavy, light = Side("medium"), Side("thin")
+    for column in range(1, width + 1):
+        # Some programs draw the rule between two rows only from the upper one.
+        sheet.cell(1, column).border = Border(bottom=heavy)
     line = 2
     last_head, last_body = 1 + len(table.head), 1 + len(table.head) + len(table.body)
     for row in (*table.head, *table.body):
@@ -197,6 +200,9 @@ def write_xlsx(table: Table, path: Path) -> None:
                 _text_cell(
                     cell, plain(content), align="left" if column == 1 else "center" if is_head else "right"
                 )
+                if column > 1 and not is_head:
+                    # In from the edge, as far as the room that numbers leave for stars.
+                    cell.alignment = Alignment(horizontal="right", indent=1)
                 if is_head:
                     cell.alignment = Alignment(
                         horizontal="left" if column == 1 else "center", vertical="center", wrap_text=True

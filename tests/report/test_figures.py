@@ -182,7 +182,9 @@ def test_timing_line_and_colours() -> None:
         )
     axes = figure.axes[0]
     step = next(line for line in axes.lines if line.get_linewidth() == 1.6)
-    assert list(step.get_xdata())[:2] == [2015.5, 2015.5] and np.isnan(step.get_xdata()[2:]).all()
+    # Down the first city's row, then along its foot: the second city is never treated.
+    assert list(step.get_xdata()) == [2015.5, 2015.5, 2018.5]
+    assert list(step.get_ydata()) == [-0.5, 0.5, 0.5]
     grid = np.asarray(axes.images[0].get_array())
     assert grid.tolist() == [[1, 1, 1, 2, 2], [0, 0, 0, 0, 0]]
     assert [tick.get_text() for tick in axes.get_yticklabels()] == ["亳州", "漯河"]

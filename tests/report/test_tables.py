@@ -290,6 +290,15 @@ def test_stars_of_an_event_study_agree_with_its_interval() -> None:
     assert plain(table.body[0].cells[0]) == "0.021**"
 
 
+@pytest.mark.parametrize("bracket", ["se", "t", "p", "ci"])
+def test_a_standard_error_of_zero_is_not_printed_as_one(bracket: str) -> None:
+    """One treated and one control unit leave no error: no brackets and no stars."""
+    events = event_study().query("not is_observed_only and column_no == 1").assign(std_error=1e-17)
+    table = build.event_study_table(events, LABELS["zh"], {1: "CRV1:prefecture_code"}, bracket=bracket)  # type: ignore[arg-type]
+    assert [plain(cell) for cell in table.body[0].cells] == ["−0.028"]
+    assert [plain(cell) for cell in table.body[1].cells] == ["—"]
+
+
 def test_comparison_with_the_paper(small_file: Path) -> None:
     table = next(table for table in every_table("zh", small_file) if table.name == "T1_comparison")
     assert row(table, "effect_printed") == ["0.039***"]
