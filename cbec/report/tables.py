@@ -36,6 +36,8 @@ MOST_DECIMALS = 6
 # A standard error below this is rounding, not an error.
 NO_ERROR = 1e-12
 UNKNOWN = "—"
+# What the papers call their treatment: a dummy in two of them, an index and a count of zones in the third.
+PRINTED_TREATMENTS = ("DID", "Policy", "ECI", "NumCPZ")
 
 
 @dataclass(frozen=True)
@@ -351,8 +353,8 @@ def comparison_table(
 ) -> Table:
     """Our treatment coefficients of one table_no beside the printed ones.
 
-    The paper's treatment is the first coefficient that it prints in a column (so in every table of the
-    three papers); its brackets hold what the paper prints (se or t), the note says which.
+    The paper's treatment is the one of PRINTED_TREATMENTS in the column, else the first coefficient that it
+    prints there; its brackets hold what the paper prints (se or t), the note says which.
     published: rows of studies.published_result of that table. Raises ValueError when the paper prints no
     coefficient of a column of ours, or without a vcov of ours.
     """
@@ -369,7 +371,9 @@ def comparison_table(
     kinds = set()
     for number in columns:
         of_column = published[published["column_no"] == number].sort_values("result_no")
-        top = of_column[of_column["statistic"] == "coef"].iloc[0]
+        effects = of_column[of_column["statistic"] == "coef"]
+        named_ones = effects[effects["term"].isin(PRINTED_TREATMENTS)]
+        top = (named_ones if len(named_ones) else effects).iloc[0]
         decimals = _printed_decimals(_text(top["printed"]))
         printed_cells.append(Number(float(top["value"]), decimals, _text(top["stars"])))
         second = of_column[(of_column["term"] == top["term"]) & of_column["statistic"].isin(["se", "t", "p"])]

@@ -190,6 +190,8 @@ def descriptive() -> pd.DataFrame:
 
 def published_result() -> pd.DataFrame:
     rows = [
+        # The mediator stands above the treatment, as in one of the papers.
+        ("T1", 1, "GP1", "coef", 0.2, "***", "0.200***"),
         ("T1", 1, "DID", "coef", 0.039, "***", "0.039***"),
         ("T1", 1, "DID", "se", 0.006, None, "0.006"),
         ("T1", 1, "Observations", "n", 3878, None, "3878"),
