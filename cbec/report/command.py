@@ -87,14 +87,7 @@ def write_tables(project: Project, options: TableOptions, progress: Progress) ->
             except (Awaiting, ValueError) as reason:
                 skipped.append(f"{name}: {reason}")
                 continue
-            stem = file_name(
-                source.study_id,
-                table.name,
-                "observed_only"
-                if options.observed_only and name.startswith("T") and name == table.name
-                else "",
-                lang,
-            )
+            stem = file_name(source.study_id, table.name, lang)
             for suffix in formats:
                 path = folder / f"{stem}.{suffix}"
                 write(table, path)

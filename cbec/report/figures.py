@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import re
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -77,10 +78,11 @@ Make = Callable[[], Figure]
 @contextlib.contextmanager
 def style() -> Iterator[None]:
     """Font, sizes and embedding for the figures made and saved inside; nothing stays set afterwards."""
+    chinese = chinese_font()
     with matplotlib.rc_context(
         {
             # Latin letters and digits of a Times, which matplotlib brings; what it lacks comes from the next.
-            "font.family": [LATIN_FONT, chinese_font().family],
+            "font.family": [LATIN_FONT, chinese.family],
             "font.size": LABEL_PT,
             "axes.titlesize": TITLE_PT,
             "axes.labelsize": LABEL_PT,
@@ -94,8 +96,9 @@ def style() -> Iterator[None]:
             "xtick.major.width": 0.6,
             "ytick.major.width": 0.6,
             "lines.linewidth": 1.0,
-            # Type 42 keeps the text of a PDF selectable and editable; journals refuse type 3.
-            "pdf.fonttype": 42,
+            # Type 42 keeps the text of a PDF selectable and editable; journals refuse type 3, which is left
+            # for a system font that cannot be anything else.
+            "pdf.fonttype": 42 if chinese.is_truetype else 3,
             "ps.fonttype": 42,
             # The same figure twice is the same file.
             "svg.hashsalt": "cbec",
@@ -165,7 +168,9 @@ def event_study(events: pd.DataFrame, labels: Labels) -> Figure:
     axes.set_ylabel(say("axis_coefficient", lang))
     if len(series) > 1:
         _legend_above(axes)
-    bases = sorted({translate(str(base), lang) for base in events["base_period"].dropna()})
+    bases = sorted(
+        {re.sub(r"^-(?=\d)", MINUS, translate(str(base), lang)) for base in events["base_period"].dropna()}
+    )
     notes = [
         say("interval_note", lang),
         say("cohorts_below", lang),
@@ -558,8 +563,8 @@ def figure_makers(source: Source, lang: Lang, *, only: str = "") -> tuple[dict[s
         },
         "timing": lambda: _timings(source, labels, regression),
         "specification": lambda: {
-            f"specification_{outcome}": partial(specification_curve, rows, labels)
-            for outcome, rows in _treatment_rows(source, regression).groupby("outcome", sort=False)
+            f"specification_{name}": partial(specification_curve, rows, labels)
+            for name, rows in _by_outcome(_treatment_rows(source, regression), labels).items()
         },
         "leave_one_out": lambda: {
             f"leave_one_out_{table_no}_{column_no}_{dimension}": partial(leave_one_out, rows, labels)
@@ -642,18 +647,34 @@ def _cohorts(source: Source, labels: Labels) -> dict[str, Make]:
 
 def _estimators(source: Source, labels: Labels, regression: pd.DataFrame) -> dict[str, Make]:
     keys = ["table_no", "column_no", "estimator"]
-    columns = [*keys, "outcome", "estimate", "ci_low", "ci_high", "is_simulated"]
+    columns = [*keys, "outcome", "term", "estimate", "ci_low", "ci_high", "is_simulated"]
     main = _treatment_rows(source, regression)
     main = main[~main["is_observed_only"].astype(bool)][columns]
     att = source.rows_if_any("estimates.att")
     if len(att):
-        att = att[(att["aggregation"] == "overall") & ~att["is_observed_only"].astype(bool)][columns]
+        att = att[(att["aggregation"] == "overall") & ~att["is_observed_only"].astype(bool)]
+        # The staggered estimators have one treatment, the zone.
+        att = att.assign(term="is_treated")[columns]
         # The same estimate may stand in both tables.
         main = pd.concat([main, att], ignore_index=True).drop_duplicates([*keys, "outcome"])
     return {
-        f"estimators_{outcome}": partial(estimators, rows, labels)
-        for outcome, rows in main.groupby("outcome", sort=False)
+        f"estimators_{name}": partial(estimators, rows, labels)
+        for name, rows in _by_outcome(main, labels).items()
         if len(rows) > 1
+    }
+
+
+def _by_outcome(rows: pd.DataFrame, labels: Labels) -> dict[str, pd.DataFrame]:
+    """Rows of one outcome whose treatments have one unit: an index and a count share no axis."""
+    units = rows["term"].map(lambda term: labels.unit(str(term)))
+    groups = {
+        (str(outcome), str(unit)): group
+        for (outcome, unit), group in rows.groupby(["outcome", units], sort=False)
+    }
+    outcomes = [outcome for outcome, _ in groups]
+    return {
+        outcome if outcomes.count(outcome) == 1 else f"{outcome}_{group['term'].iloc[0]}": group
+        for (outcome, _), group in groups.items()
     }
 
 

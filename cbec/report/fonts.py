@@ -12,8 +12,11 @@ from matplotlib.ft2font import FT2Font
 
 from cbec.project import CbecError
 
-# Noto Sans CJK before SimHei: it has the minus sign and superscripts, and an open licence.
-PACKAGED = ("NotoSansCJKsc-Regular.otf", "SimHei.ttf")
+# SimHei before Noto Sans CJK: it has TrueType outlines, which a PDF can hold as type 42. matplotlib writes
+# the CFF outlines of Noto under a TrueType name, which readers of the PDF complain about.
+PACKAGED = ("SimHei.ttf", "NotoSansCJKsc-Regular.otf")
+# First bytes of a file with TrueType outlines; "OTTO" has CFF ones, "ttcf" is a collection.
+TRUETYPE = (b"\x00\x01\x00\x00", b"true")
 SYSTEM = (
     "Noto Sans CJK SC",
     "Source Han Sans SC",
@@ -38,6 +41,12 @@ class FontChoice:
 
     family: str
     path: Path
+
+    @property
+    def is_truetype(self) -> bool:
+        """Whether a PDF may hold it as type 42."""
+        with self.path.open("rb") as file:
+            return file.read(4) in TRUETYPE
 
 
 def has_glyphs(path: Path, text: str) -> bool:

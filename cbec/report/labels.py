@@ -176,7 +176,7 @@ TEXT: dict[str, tuple[str, str]] = {
     ),
     "interval_note_h": ("横线为95%置信区间", "Bars are 95% intervals"),
     "base_none": ("基期：{base}", "Base period: {base}"),
-    "base_omitted": ("空心点为基期（系数为0）", "Hollow marker: base period, zero by construction"),
+    "base_omitted": ("空心圆为基期（系数为0）", "Hollow circle: base period, zero by construction"),
     "placebo_note": (
         "方案：{scheme}；{n_draws}次；种子{seed}；带宽{bandwidth}；随机化p值 = {p}",
         "Scheme: {scheme}; {n_draws} draws; seed {seed}; bandwidth {bandwidth}; randomization p = {p}",

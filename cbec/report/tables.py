@@ -204,7 +204,7 @@ def regression_table(
     simulated = bool(main["is_simulated"].any())
     return Table(
         study_id=study_id,
-        name=table_no,
+        name=f"{table_no}_observed_only" if observed_only else table_no,
         lang=lang,
         caption=_caption(table_no, _kind(main, specification, table_no, is_first), lang),
         head=(

@@ -101,8 +101,9 @@ def test_three_files_that_are_not_blank(kind: str, tmp_path: Path) -> None:
     assert pixels.min() < 0.2 and 0.005 < (pixels < 0.9).any(axis=2).mean() < 0.6
     assert paths[1].read_text(encoding="utf-8").count("<path") > 50
     pdf = paths[2].read_bytes()
-    # Type 3 fonts are what journals refuse.
-    assert pdf.startswith(b"%PDF") and b"/Type3" not in pdf and b"/Subtype /Type3" not in pdf
+    # TrueType programs (FontFile2); type 3 is what journals refuse, and CFF under a TrueType name is wrong.
+    assert pdf.startswith(b"%PDF") and pdf.count(b"/FontFile2") == 2
+    assert b"/Type3" not in pdf and b"/FontFile3" not in pdf
     again = figures.save(lambda: MAKERS[kind](LABELS), tmp_path, "again", dpi=80)
     assert [path.read_bytes() for path in again] == [path.read_bytes() for path in paths]
 
@@ -115,7 +116,7 @@ def drawn(kind: str, lang: str = "zh") -> Figure:
 
 def test_event_study_says_base_and_cohorts() -> None:
     shown = texts(drawn("event_study"))
-    assert "基期：-1" in shown and "空心点为基期" in shown and "Callaway-Sant'Anna" in shown
+    assert "基期：−1" in shown and "空心圆为基期" in shown and "Callaway-Sant'Anna" in shown
     axes = drawn("event_study").axes[0]
     # Two estimators side by side: offset from the year, never on it.
     first, second = (
@@ -215,6 +216,16 @@ def test_timing_of_many_regions_names_cohorts() -> None:
         "无 (30)",
     ]
     assert "模拟数据" in texts(figure)
+
+
+def test_treatments_of_different_units_share_no_axis() -> None:
+    rows = small.regression().query("term == 'is_treated' and not is_observed_only")
+    labels = Labels("zh", {}, {"zones": ("个数", "Zones", "个")})
+    assert list(figures._by_outcome(rows, labels)) == ["gdp_log"]
+    mixed = pd.concat([rows, rows.assign(term="zones_count")])
+    groups = figures._by_outcome(mixed, labels)
+    assert list(groups) == ["gdp_log_is_treated", "gdp_log_zones_count"]
+    assert [len(group) for group in groups.values()] == [len(rows), len(rows)]
 
 
 def test_specification_curve_leaves_out_twins_that_say_nothing() -> None:
