@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-import re
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -34,6 +33,7 @@ from cbec.report.labels import (
     SCHEMES,
     Labels,
     Lang,
+    base_words,
     named,
     say,
     translate,
@@ -168,9 +168,7 @@ def event_study(events: pd.DataFrame, labels: Labels) -> Figure:
     axes.set_ylabel(say("axis_coefficient", lang))
     if len(series) > 1:
         _legend_above(axes)
-    bases = sorted(
-        {re.sub(r"^-(?=\d)", MINUS, translate(str(base), lang)) for base in events["base_period"].dropna()}
-    )
+    bases = sorted({base_words(str(base), lang) for base in events["base_period"].dropna()})
     notes = [
         say("interval_note", lang),
         say("cohorts_below", lang),

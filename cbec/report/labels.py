@@ -272,6 +272,12 @@ SCHEMES: dict[str, tuple[str, str]] = {
     "mixed": ("混合", "mixed"),
     "cohort": ("批次置换", "cohort permutation"),
 }
+CONTROL_GROUPS: dict[str, tuple[str, str]] = {
+    "not_yet_treated": ("尚未处理", "not yet treated"),
+    "notyettreated": ("尚未处理", "not yet treated"),
+    "never_treated": ("从未处理", "never treated"),
+    "nevertreated": ("从未处理", "never treated"),
+}
 COMPARISONS: dict[str, tuple[str, str]] = {
     "treated_vs_never": ("处理组对从未处理组", "Treated against never treated"),
     "earlier_vs_later": ("先处理对后处理", "Earlier against later treated"),
@@ -385,3 +391,8 @@ def translate(text: str, lang: Lang) -> str:
             for part in parts
         ]
     return ("，" if lang == "zh" else "; ").join(parts)
+
+
+def base_words(text: str, lang: Lang) -> str:
+    """A base period in words; one that is a number of years gets a true minus sign."""
+    return re.sub(r"^-(?=\d)", "\N{MINUS SIGN}", translate(text, lang))

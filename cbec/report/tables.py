@@ -17,6 +17,7 @@ from scipy.stats import t as student
 
 from cbec.estimators.study import stars
 from cbec.report.labels import (
+    CONTROL_GROUPS,
     ESTIMATORS,
     RULES,
     SCHEMES,
@@ -24,6 +25,7 @@ from cbec.report.labels import (
     Bracket,
     Labels,
     Lang,
+    base_words,
     clean,
     named,
     pick,
@@ -291,7 +293,7 @@ def event_study_table(
         notes=(
             say("stars_note", lang),
             say("implied_stars_note", lang),
-            *(say("base_none", lang, base=translate(base, lang)) for base in bases),
+            *(say("base_none", lang, base=base_words(base, lang)) for base in bases),
             say("simulated_note", lang) if simulated else "",
         ),
         units=_units(outcomes, labels),
@@ -454,8 +456,14 @@ def att_table(
         *_coefficient_rows(labels.variable("is_treated"), lines, bracket, lang),
         *_coefficient_rows(say("observed_only", lang), [twin.get(key) for key in keys], bracket, lang),
         Row(say("estimation", lang), tuple(named(ESTIMATORS, key[1], lang) for key in keys)),
-        Row(say("control_group", lang), tuple(_text(line["control_group"]) for line in lines)),
-        Row(say("base_period", lang), tuple(translate(_text(line["base_period"]), lang) for line in lines)),
+        Row(
+            say("control_group", lang),
+            tuple(
+                named(CONTROL_GROUPS, _text(line["control_group"]).replace(" ", "_").replace("-", "_"), lang)
+                for line in lines
+            ),
+        ),
+        Row(say("base_period", lang), tuple(base_words(_text(line["base_period"]), lang) for line in lines)),
         Row(
             say("treatment_rule", lang),
             tuple(named(RULES, _text(line["treatment_rule"]), lang) for line in lines),

@@ -299,6 +299,16 @@ def test_a_standard_error_of_zero_is_not_printed_as_one(bracket: str) -> None:
     assert [plain(cell) for cell in table.body[1].cells] == ["—"]
 
 
+def test_average_effects_stand_by_estimator(small_file: Path) -> None:
+    table = next(table for table in every_table("zh", small_file) if table.name == "T2_att")
+    assert row(table, "estimation") == ["两阶段DID", "插补法（BJS）"]
+    assert row(table, "control_group") == ["尚未处理", "尚未处理"]
+    assert row(table, "base_period") == ["−1", "−1"]
+    assert (
+        [plain(cell) for cell in table.body[0].cells] == row(table, "observed_only") == ["0.050**", "0.050**"]
+    )
+
+
 def test_comparison_with_the_paper(small_file: Path) -> None:
     table = next(table for table in every_table("zh", small_file) if table.name == "T1_comparison")
     assert row(table, "effect_printed") == ["0.039***"]
