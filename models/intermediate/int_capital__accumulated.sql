@@ -10,6 +10,7 @@ with selected as (
 
 ),
 
+{% if var('capital_deflator') == 'gdp' -%}
 -- Implicit deflator: nominal growth over growth at constant prices, the first year of the series as 1.
 deflator as (
 
@@ -39,6 +40,7 @@ deflator as (
 
 ),
 
+{% endif -%}
 investment as (
 
     select
