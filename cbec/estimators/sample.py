@@ -92,7 +92,7 @@ def assemble(
 ) -> EstimationSample:
     """Join the sample's grid, the panel and the treatment of the rule; keep rows that the equation can use.
 
-    observed_only: leave out rows that rest on a cell that somebody filled, or that two detectors hold to be
+    observed_only: leave out rows that rest on a cell that somebody filled, or that a detector holds to be
     filled or misprinted. fill: "linear" or "geometric" fills blanks of outcome and controls between two
     years of a unit, never across its first treated year; for comparison only, nothing is kept.
 
@@ -144,7 +144,7 @@ def assemble(
         filled = status.loc[status["imputed_share"] > 0, key]
         for rows, words in (
             (filled, "a cell was filled"),
-            (pd.concat(doubts)[key], "detectors convict a cell"),
+            (pd.concat(doubts)[key], "a detector doubts a cell"),
         ):
             found = rows.drop_duplicates().assign(is_found=True)
             is_found = frame[key].merge(found, on=key, how="left")["is_found"].notna().to_numpy()
