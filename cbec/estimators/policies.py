@@ -44,7 +44,7 @@ def concurrent_policies(
         raise ValueError("no policy; columns policy_id, unit, year and is_active are needed")
     if policies.duplicated(["policy_id", unit, "year"]).any():
         row = policies[policies.duplicated(["policy_id", unit, "year"])].iloc[0]
-        raise ValueError(f"policy {row['policy_id']!r} has {row[unit]!r} twice in {row['year']}")
+        raise ValueError(f"policy {row['policy_id']} has {row[unit]} twice in {row['year']}")
     inside = policies[policies[unit].isin(frame[unit].unique())]
     names = sorted(policies["policy_id"].unique())
     wide = policies.assign(is_active=policies["is_active"].astype(float))

@@ -401,10 +401,18 @@ def entropy_twfe(panel: Panel) -> SelectionEstimate:
     weights = np.where(known & ever, 1.0, 0.0)
     control = entropy_weights(x[known & ~ever], x[known & ever].mean(axis=0))
     weights[known & ~ever] = control * len(control)
+    # What covariates explain of the controls' change in each year is balanced away, so it is no error.
+    rest = panel.outcome.copy()
+    for t in range(len(panel.years)):
+        change = panel.outcome[:, t] - panel.outcome[:, base]
+        seen = known & ~ever & np.isfinite(change)
+        if seen.any():
+            rest[known, t] -= _fitted(x[seen], change[seen], x[known])
     row, column = np.nonzero(np.isfinite(panel.outcome) & (weights[:, None] > 0))
     data = pd.DataFrame(
         {
             "y": panel.outcome[row, column],
+            "rest": rest[row, column],
             "d": (ever[row] & (panel.years[column] >= panel.cohort[row])).astype(float),
             "unit": row,
             "time": panel.years[column],
@@ -414,13 +422,20 @@ def entropy_twfe(panel: Panel) -> SelectionEstimate:
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        model = pyfixest.feols(
-            "y ~ d | unit + time", data=data, vcov={"CRV1": "cluster"}, weights="w", fixef_rm="singleton",
-            demeaner_backend="rust",
-        )  # fmt: skip
+        model, of_rest = (
+            pyfixest.feols(
+                f"{left} ~ d | unit + time",
+                data=data,
+                vcov={"CRV1": "cluster"},
+                weights="w",
+                fixef_rm="singleton",
+                demeaner_backend="rust",
+            )
+            for left in ("y", "rest")
+        )
     effective = 1 / float(control @ control)
     return _result(
-        "entropy_twfe", float(model.coef()["d"]), float(model.se()["d"]), int(data["cluster"].nunique()),
+        "entropy_twfe", float(model.coef()["d"]), float(of_rest.se()["d"]), int(data["cluster"].nunique()),
         n_obs=int(model._N), n_treated=int((known & ever).sum()), n_control=len(control),
         note=f"controls count as {effective:.1f} equal ones",
     )  # fmt: skip
