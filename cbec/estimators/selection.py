@@ -324,7 +324,7 @@ def _by_entropy(x1: Array, x0: Array, index1: Array, index0: Array) -> tuple[Fla
 def _estimate(panel: Panel, stack: _Stack, weighting: Weighting, method: str) -> SelectionEstimate:
     """Average of the cells (g, t), t >= g, with the influence of every unit on it."""
     n = len(panel.cohort)
-    total, influence, n_cells = 0.0, np.zeros(n), 0
+    total, influence, n_cells, fewest = 0.0, np.zeros(n), 0, math.inf
     lost: dict[str, int] = {}
     treated_units, control_units, city_years, unmatched = set[int](), set[int](), 0, 0
     for g in panel.cohorts:
@@ -348,6 +348,7 @@ def _estimate(panel: Panel, stack: _Stack, weighting: Weighting, method: str) ->
                 lost[str(error)] = lost.get(str(error), 0) + 1
                 continue
             n_used = int(used.sum())
+            fewest = min(fewest, 1 / float(weights @ weights))
             unmatched += int((~used).sum())
             effect = change[one][used].mean() - weights @ change[zero]
             rest = change - _fitted(x[zero], change[zero], x)
@@ -361,6 +362,7 @@ def _estimate(panel: Panel, stack: _Stack, weighting: Weighting, method: str) ->
     if not city_years:
         raise ValueError(f"{method}: {'; '.join(lost) or 'no treated city-year'}")
     notes = [f"{reason} in {count} of {n_cells} cohort-years" for reason, count in sorted(lost.items())]
+    notes.append(f"controls of a cohort-year count as {fewest:.1f} equal ones or more")
     if unmatched:
         notes.append(f"{unmatched} treated city-years without a neighbour within the caliper")
     notes += [note for note in panel.notes if note.startswith(("one unit only", "no never-treated"))]
@@ -369,7 +371,7 @@ def _estimate(panel: Panel, stack: _Stack, weighting: Weighting, method: str) ->
     std_error = math.sqrt(float(sums @ sums) * n_clusters / (n_clusters - 1))
     return _result(
         method, float(total / city_years), std_error, n_clusters, n_obs=int(np.isfinite(panel.outcome).sum()),
-        n_treated=len(treated_units), n_control=len(control_units), note="; ".join(notes) or None,
+        n_treated=len(treated_units), n_control=len(control_units), note="; ".join(notes),
     )  # fmt: skip
 
 
