@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -13,6 +14,9 @@ from rich.table import Table
 
 from cbec.demo.size import DEFAULT_SIZE, SEED, Size
 from cbec.project import CbecError, Project
+
+if TYPE_CHECKING:
+    from cbec.report.command import Outcome
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -210,6 +214,66 @@ def status(
     for row in report["studies"]:
         studies.add_row(row["study_id"], row["study_status"], row["missing"])
     out.print(studies)
+
+
+Study = Annotated[str, typer.Option("--study", help="Study; see `cbec status`.")]
+Language = Annotated[str, typer.Option("--lang", help="zh or en.")]
+OutFolder = Annotated[
+    Path | None,
+    typer.Option("--out", help="Folder of the files; default: output/<study> in the warehouse's folder."),
+]
+
+
+@app.command()
+def tables(
+    study: Study,
+    table: Annotated[str, typer.Option("--table", help="One table, such as T1; default: all.")] = "",
+    lang: Language = "zh",
+    format_: Annotated[str, typer.Option("--format", help="docx, xlsx, tex or html; default: all.")] = "",
+    bracket: Annotated[str, typer.Option("--bracket", help="In brackets: se, t, p or ci.")] = "se",
+    observed_only: Annotated[
+        bool, typer.Option("--observed-only", help="Estimates without rows that rest on a filled cell.")
+    ] = False,
+    folder: OutFolder = None,
+    demo: Demo = False,
+) -> None:
+    """Three-line tables of a study for Word, Excel, LaTeX and the browser."""
+    from cbec.report.command import TableOptions, write_tables
+
+    options = TableOptions(study, table, lang, format_, bracket, observed_only, folder, _target(demo))
+    _report("tables", lambda project, progress: write_tables(project, options, progress))
+
+
+@app.command()
+def figures(
+    study: Study,
+    figure: Annotated[
+        str, typer.Option("--figure", help="One kind, such as event_study; default: all.")
+    ] = "",
+    lang: Language = "zh",
+    dpi: Annotated[int, typer.Option(help="Dots per inch of the PNG.", min=72, max=1200)] = 200,
+    folder: OutFolder = None,
+    demo: Demo = False,
+) -> None:
+    """Figures of a study as PNG, SVG and PDF."""
+    from cbec.report.command import FigureOptions, write_figures
+
+    options = FigureOptions(study, figure, lang, dpi, folder, _target(demo))
+    _report("figures", lambda project, progress: write_figures(project, options, progress))
+
+
+def _report(what: str, make: Callable[[Project, Callable[[str, int, int], None]], Outcome]) -> None:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=err, disable=not err.is_terminal, transient=True) as bar:
+        task = bar.add_task(what, total=None)
+        result = make(
+            Project.here(),
+            lambda name, done, total: bar.update(task, description=name, completed=done, total=total),
+        )
+    for reason in result.skipped:
+        err.print(reason, markup=False, highlight=False, soft_wrap=True)
+    for path in result.written:
+        out.print(str(path), markup=False, highlight=False, soft_wrap=True)
 
 
 @app.command()

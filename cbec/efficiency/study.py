@@ -228,23 +228,23 @@ def _grid(data: TechnologyData, definition: Definition) -> _Grid:
             # Missing weighs more: a screened figure could be looked up, an absent one must be found.
             status[t, i] = "missing" if "missing" in (state, status[t, i]) else state
             values[t, i, v] = np.nan
+    m, s = len(definition.inputs), len(definition.goods)
+    for what, block in (("inputs", values[:, :, :m]), ("good outputs", values[:, :, m : m + s])):
+        for t, i in np.argwhere((status == "") & (block == 0).all(axis=2)):
+            status[t, i], reason[t, i] = "missing", f"all {what} are 0"
     return _Grid(level, years, regions, values, letters, inside, status, reason)
 
 
 def _unusable(definition: Definition, values: Float, letters: Text) -> Iterator[tuple[int, tuple[str, Text]]]:
     """For each variable, the cells that cannot be used, with a status and a reason in words."""
-    must_be_positive = len(definition.inputs), len(definition.goods)
     for v in range(values.shape[2]):
         x = values[:, :, v].copy()
         absent = np.full(x.shape, "", dtype=object)
         for t, i in np.argwhere(~np.isfinite(x)):
             letter = letters[t, i, v]
             absent[t, i] = f"has no value ({letter})" if letter else "has no value"
-        m, s = must_be_positive
-        # A region without its only input or good is refused by the programmes.
-        alone = (v < m and m == 1) or (m <= v < m + s and s == 1)
-        for t, i in np.argwhere((x < 0) | ((x == 0) & alone)):
-            absent[t, i] = f"is {x[t, i]:g}, not positive"
+        for t, i in np.argwhere(x < 0):
+            absent[t, i] = f"is {x[t, i]:g}, below 0"
         yield v, ("missing", absent)
         if definition.screen_ratio is None:
             continue

@@ -32,7 +32,7 @@ from cbec.estimators.panel_tests import f_test_of_effects, hausman, variance_inf
 from cbec.estimators.placebo import leave_one_out, placebo_frame, placebo_test
 from cbec.estimators.policies import concurrent_policies
 from cbec.estimators.regression import Term, fit_least_squares
-from cbec.estimators.sample import AwaitingDataError, EstimationSample, StudyData, assemble
+from cbec.estimators.sample import AwaitingDataError, EmptiedError, EstimationSample, StudyData, assemble
 from cbec.estimators.selection import (
     Panel,
     SelectionEstimate,
@@ -58,10 +58,13 @@ DIAGNOSTICS: dict[str, dict[str, str]] = {
     "pretrend": {},
     "bacon": {},
     "panel_tests": {},
+    "data_integrity": {},
     "selection": {"covariates": "", "caliper": "0.2"},
     "spillover": {"rings": "100-200-300-550", "donut": "200"},
     "policies": {},
 }
+# Their reason stands in estimates.specification_status.
+NOT_ESTIMATED = (AwaitingDataError, EmptiedError)
 MEDIATION_DRAWS = 1000
 SEED = 20150307
 
@@ -118,6 +121,10 @@ SPILLOVER = _schema(
 POLICY = _schema(
     "outcome:s policy_id:s variant:s term:s estimate:f std_error:f p_value:f ci_low:f ci_high:f n_obs:i"
 )
+DATA_INTEGRITY = _schema(
+    "outcome:s variant:s estimate:f std_error:f p_value:f n_obs:i n_filled_here:i imputed_share_treated:f"
+    " imputed_share_control:f"
+)
 PANEL_TEST = _schema("outcome:s test:s statistic:f df1:i df2:i p_value:f convention:s")
 
 
@@ -165,7 +172,7 @@ def _asked(data: StudyData, diagnostic: pd.DataFrame, name: str) -> Iterator[_As
             options[option] = value
         try:
             sample = assemble(data, specs[key])
-        except AwaitingDataError:
+        except NOT_ESTIMATED:
             continue
         yield _Asked(specs[key], sample, options)
 
@@ -448,7 +455,7 @@ def mediation_table(data: StudyData) -> pa.Table:
         }  # fmt: skip
         try:
             sample = assemble(data, spec)
-        except AwaitingDataError:
+        except NOT_ESTIMATED:
             continue
         with small_heap():
             try:
@@ -498,7 +505,7 @@ def descriptive_table(data: StudyData) -> pa.Table:
             continue
         try:
             sample = assemble(data, spec)
-        except AwaitingDataError:
+        except NOT_ESTIMATED:
             continue
         if len(spec.regressors) > largest.get(spec.study_id, (0,))[0]:
             largest[spec.study_id] = (len(spec.regressors), sample, spec)
@@ -530,6 +537,55 @@ def descriptive_table(data: StudyData) -> pa.Table:
                 rows[study, name]["vif"] = vif if math.isfinite(vif) else None
     ordered = [rows[key] for key in sorted(rows)]
     return pa.Table.from_pylist(ordered, schema=DESCRIPTIVE)
+
+
+def data_integrity_table(data: StudyData, diagnostic: pd.DataFrame) -> pa.Table:
+    """The same column on other readings of the cells, in the columns of estimates.data_integrity.
+
+    all: as it is; observed: without filled and convicted cells; linear and geometric: blank cells between two
+    printed years of one side of the approval filled in; with the share of filled cells by treatment arm.
+    """
+
+    def rows(asked: _Asked) -> list[dict[str, Any]]:
+        spec = asked.specification
+        variants = [("all", asked.sample)]
+        variants.append(("observed", assemble(data, spec, observed_only=True)))
+        variants += [(name, assemble(data, spec, fill=name)) for name in ("linear", "geometric")]
+        found: list[dict[str, Any]] = []
+        for name, sample in variants:
+            try:
+                fit = fit_least_squares(sample.rows, spec, unit=sample.unit)
+            except ValueError as error:
+                found.append({"variant": name, "note": f"refused: {error}"})
+                continue
+            term = next(term for term in fit.terms if term.term == spec.treatment)
+            shares = _shares_by_arm(sample)
+            found.append(
+                {
+                    "variant": name,
+                    "estimate": term.estimate,
+                    "std_error": term.std_error,
+                    "p_value": term.p_value,
+                    "n_obs": fit.n_obs,
+                    "n_filled_here": sample.n_filled_here,
+                    "imputed_share_treated": shares.get(True),
+                    "imputed_share_control": shares.get(False),
+                    "note": "; ".join(sample.reasons) or None,
+                }
+            )
+        return found
+
+    return _table(data, diagnostic, "data_integrity", DATA_INTEGRITY, rows)
+
+
+def _shares_by_arm(sample: EstimationSample) -> dict[bool, float]:
+    """Share of filled cells among units that are ever treated in the window, and among the others."""
+    if "first_treated_year" not in sample.rows:
+        return {}
+    start = sample.rows.groupby(sample.unit)["first_treated_year"].first()
+    ever = start.le(sample.rows["year"].max())
+    by_cell = sample.cells[sample.unit].map(ever)
+    return {bool(arm): float(cells.mean()) for arm, cells in sample.cells["imputed_share"].groupby(by_cell)}
 
 
 def panel_test_table(data: StudyData, diagnostic: pd.DataFrame) -> pa.Table:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from cbec.estimators.panel_tests import winsorise
@@ -23,6 +24,10 @@ class AwaitingDataError(ValueError):
     """A specification whose data are not loaded; names the columns without a value."""
 
 
+class EmptiedError(ValueError):
+    """A covariate is missing for a whole cohort or for every control; names both."""
+
+
 @dataclass(frozen=True)
 class StudyData:
     """The tables that a specification reads, as pandas frames, one field a table of the warehouse."""
@@ -34,6 +39,7 @@ class StudyData:
     panel_cell: pd.DataFrame
     treatment_province_year: pd.DataFrame
     treatment_city_year: pd.DataFrame
+    doubted_cell: pd.DataFrame
 
     @classmethod
     def from_reader(cls, read: Callable[[str], Any]) -> StudyData:
@@ -61,7 +67,8 @@ class EstimationSample:
 
     rows: unit, year and every column the equation names, winsorised when asked; cells: status and
     imputed_share of the panel cells behind them, one row for each unit, year and column; n_offered: rows of
-    the sample's grid (of the subgroup); reasons: why the others are not used.
+    the sample's grid (of the subgroup); reasons: why the others are not used; n_filled_here: blanks that were
+    filled for this sample alone.
     """
 
     rows: pd.DataFrame
@@ -69,6 +76,7 @@ class EstimationSample:
     unit: str
     n_offered: int
     reasons: tuple[str, ...] = field(default=())
+    n_filled_here: int = 0
 
     @property
     def imputed_share(self) -> float:
@@ -79,11 +87,17 @@ class EstimationSample:
         return min(self.cells["obs_status"].unique(), key=PRECEDENCE.index, default="A")
 
 
-def assemble(data: StudyData, spec: Specification, *, observed_only: bool = False) -> EstimationSample:
+def assemble(
+    data: StudyData, spec: Specification, *, observed_only: bool = False, fill: str | None = None
+) -> EstimationSample:
     """Join the sample's grid, the panel and the treatment of the rule; keep rows that the equation can use.
 
-    observed_only: leave out rows that rest on a filled cell. Raises AwaitingDataError when a column has no
-    value in the sample, ValueError for an unknown sample, rule or column.
+    observed_only: leave out rows that rest on a cell that somebody filled, or that a detector holds to be
+    filled or misprinted. fill: "linear" or "geometric" fills blanks of outcome and controls between two
+    years of a unit, never across its first treated year; for comparison only, nothing is kept.
+
+    Raises AwaitingDataError when a column has no value in the sample, ValueError for an unknown sample, rule
+    or column, EmptiedError when a control empties a cohort or the control group.
     """
     members = data.sample_member[data.sample_member["sample_id"] == spec.sample]
     if members.empty:
@@ -104,7 +118,10 @@ def assemble(data: StudyData, spec: Specification, *, observed_only: bool = Fals
     frame = grid.merge(everything[[*wanted, *extra]], on=[unit, "year"], how="left", validate="one_to_one")
     cells = data.panel_cell[data.panel_cell["region_level"] == level].rename(columns={"region_code": unit})
     cells = cells[cells["panel_column"].isin(spec.columns)]
-    behind = []
+    doubted = data.doubted_cell[data.doubted_cell["region_level"] == level]
+    doubted = doubted.rename(columns={"region_code": unit})
+    doubted = doubted[doubted["panel_column"].isin(spec.columns)]
+    behind, doubts = [], []
     for name in dict.fromkeys(spec.variables):
         column, lag = source(name)
         if lag:
@@ -112,24 +129,32 @@ def assemble(data: StudyData, spec: Specification, *, observed_only: bool = Fals
             frame = frame.merge(earlier.assign(year=earlier["year"] + lag), on=[unit, "year"], how="left")
         of_column = cells[cells["panel_column"] == column]
         behind.append(of_column.assign(year=of_column["year"] + lag))
+        in_doubt = doubted[doubted["panel_column"] == column]
+        doubts.append(in_doubt.assign(year=in_doubt["year"] + lag))
     # Database order is not part of a result.
     frame = frame.sort_values([unit, "year"], ignore_index=True)
     if spec.subgroup:
         frame = frame[_in_subgroup(frame, spec.subgroup, unit)]
     n_offered = len(frame)
+    frame, n_filled = _filled(frame, spec, fill, unit) if fill else (frame, 0)
     frame, reasons = _complete(frame, spec)
     key = [unit, "year"]
     status = pd.concat(behind)[[*key, "panel_column", "obs_status", "imputed_share"]]
     if observed_only:
-        filled = status.loc[status["imputed_share"] > 0, key].drop_duplicates().assign(is_filled=True)
-        is_filled = frame[key].merge(filled, on=key, how="left")["is_filled"].notna().to_numpy()
-        if is_filled.any():
-            reasons.append(f"{int(is_filled.sum())} rows: a cell was filled")
-            frame = frame[~is_filled]
+        filled = status.loc[status["imputed_share"] > 0, key]
+        for rows, words in (
+            (filled, "a cell was filled"),
+            (pd.concat(doubts)[key], "a detector doubts a cell"),
+        ):
+            found = rows.drop_duplicates().assign(is_found=True)
+            is_found = frame[key].merge(found, on=key, how="left")["is_found"].notna().to_numpy()
+            if is_found.any():
+                reasons.append(f"{int(is_found.sum())} rows: {words}")
+                frame = frame[~is_found]
     if spec.winsor:
         frame = winsorise(frame, spec.variables, spec.winsor)
     used = status.merge(frame[key], on=key)
-    return EstimationSample(frame, used, unit, n_offered, tuple(reasons))
+    return EstimationSample(frame, used, unit, n_offered, tuple(reasons), n_filled)
 
 
 def _with_treatment(
@@ -167,18 +192,51 @@ def _in_subgroup(frame: pd.DataFrame, group: Subgroup, unit: str) -> pd.Series:
     return inside
 
 
+def _filled(frame: pd.DataFrame, spec: Specification, rule: str, unit: str) -> tuple[pd.DataFrame, int]:
+    out = frame.copy()
+    start = frame.get("first_treated_year", pd.Series(float("nan"), frame.index))
+    assert start is not None
+    start = start.astype(float)
+    # Anchors lie on one side of the approval: each side is a series of its own.
+    side = [frame[unit], frame["year"] >= start.fillna(float("inf"))]
+    changed = 0
+    for name in dict.fromkeys(spec.variables):
+        if name == spec.treatment or frame[name].dtype == bool:
+            continue
+        numbers = frame[name].astype(float)
+        # What falls below zero has no geometric path.
+        is_log = rule == "geometric" and bool((numbers.dropna() > 0).all())
+        scaled = numbers.map(np.log) if is_log else numbers
+        path = scaled.groupby(side).transform(lambda part: part.interpolate(limit_area="inside"))
+        out[name] = (path.map(np.exp) if is_log else path).where(numbers.isna(), numbers)
+        changed += int((numbers.isna() & path.notna()).sum())
+    return out, changed
+
+
 def _complete(frame: pd.DataFrame, spec: Specification) -> tuple[pd.DataFrame, list[str]]:
     empty = [name for name in dict.fromkeys(spec.variables) if frame[name].isna().all()]
     if empty:
         raise AwaitingDataError(f"{spec.label}: no value of {', '.join(empty)}")
     reasons = []
     keep = pd.Series(True, index=frame.index)
+    guarded = spec.treatment_rule is not None and "first_treated_year" in frame
     roles = {spec.outcome: "outcome", spec.treatment: "treatment", spec.mediator: "mediator"}
     for name in dict.fromkeys(spec.variables):
         missing = keep & frame[name].isna()
+        if guarded and name not in (spec.outcome, spec.treatment) and missing.any():
+            _guard(frame["first_treated_year"].fillna(0), keep, missing, f"{spec.label}: {name}")
         if missing.any():
             reasons.append(f"{int(missing.sum())} rows: {roles.get(name, 'control')} {name} missing")
             keep &= ~missing
     if not keep.any():
         raise AwaitingDataError(f"{spec.label}: no row has all of {', '.join(spec.variables)}")
     return frame[keep], reasons
+
+
+def _guard(cohort: pd.Series, keep: pd.Series, missing: pd.Series, where: str) -> None:
+    """Raise EmptiedError when dropping rows for one covariate leaves a cohort or the controls empty."""
+    lost = sorted(set(cohort[keep]) - set(cohort[keep & ~missing]))
+    # Without a single row left the column awaits data.
+    if lost and (keep & ~missing).any():
+        names = ", ".join("the never treated" if year == 0 else f"the cohort of {int(year)}" for year in lost)
+        raise EmptiedError(f"{where} is missing in every row of {names}; leave it out or restrict the sample")

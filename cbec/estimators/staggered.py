@@ -96,6 +96,33 @@ class StaggeredFit:
         return next(effect for effect in self.effects if effect.aggregation == "overall")
 
 
+#: Which estimators an option other than its default is for; elsewhere it is an error, never ignored.
+SUPPORT = {
+    "method": ("callaway_santanna",),
+    "base_period": ("callaway_santanna",),
+    "base": ("twfe_event_study", "sun_abraham"),
+    "base_calendar_year": ("twfe_event_study",),
+    # Sun and Abraham's and the synthetic control group is the never treated anyway.
+    "control_group": (
+        "callaway_santanna",
+        "stacked",
+        "lp_did",
+        "extended_twfe",
+        "sun_abraham",
+        "synthetic_did",
+    ),
+    "anticipation": (
+        "twfe_event_study",
+        "callaway_santanna",
+        "sun_abraham",
+        "imputation",
+        "two_stage",
+        "stacked",
+        "extended_twfe",
+    ),
+}
+
+
 def fit_staggered(
     frame: pd.DataFrame,
     *,
@@ -124,15 +151,15 @@ def fit_staggered(
     treated. The sample rules, and what raises, are those of `prepare_sample`. cluster defaults to the
     unit, and units must lie inside clusters.
 
-    estimator is a key of `staggered_engines.ESTIMATORS`. control_group and method (outcome regression,
-    inverse probability weighting, doubly robust) concern callaway_santanna, control_group extended_twfe and
-    lp_did too; the others define their own comparison. first_event and last_event bound the event
-    study; twfe_event_study bins what lies outside into its ends. base is the omitted event year;
-    anticipation moves it further back. base_calendar_year makes twfe_event_study compare ever treated
-    with never treated units year by year against that year: event_year is then a calendar year.
-    base_period "varying" gives callaway_santanna's short differences before treatment. aggregations
-    leaves averages out that nobody asks for ("calendar" costs imputation and two_stage one fit a year);
-    "overall" is always there. An estimator gives those of its averages that it defines.
+    estimator is a key of `staggered_engines.ESTIMATORS`; which options it has is in `SUPPORT`.
+    control_group and method (outcome regression, inverse probability weighting, doubly robust) choose
+    the comparison. first_event and last_event bound the event study; twfe_event_study bins what lies
+    outside into its ends. base is the omitted event year; anticipation moves it further back.
+    base_calendar_year makes twfe_event_study compare ever treated with never treated units year by year
+    against that year: event_year is then a calendar year. base_period "varying" gives
+    callaway_santanna's short differences before treatment. aggregations leaves averages out that nobody
+    asks for ("calendar" costs imputation and two_stage one fit a year); "overall" is always there. An
+    estimator gives those of its averages that it defines.
 
     Controls enter as the estimator's authors propose: linearly (two-way fixed effects, Sun and
     Abraham, local projections), in the model of the untreated outcome (imputation, two-stage), at the
@@ -154,8 +181,17 @@ def fit_staggered(
         raise ValueError(
             f"events {first_event} to {last_event} with base {base}; allowed: first <= base < 0 <= last"
         )
-    if base_calendar_year is not None and estimator != "twfe_event_study":
-        raise ValueError("base_calendar_year is an option of twfe_event_study only")
+    asked = {
+        "method": method != "reg",
+        "base_period": base_period != "universal",
+        "base": base != -1,
+        "base_calendar_year": base_calendar_year is not None,
+        "control_group": control_group != "not_yet_treated",
+        "anticipation": anticipation != 0,
+    }
+    for option, estimators in SUPPORT.items():
+        if asked[option] and estimator not in estimators:
+            raise ValueError(f"{option} is no option of {estimator}; it is one of {', '.join(estimators)}")
     naive = estimator in ("twfe", "twfe_event_study")
     if control_group == "never_treated" and not naive and not _has_never_treated(frame, time, cohort):
         raise ValueError("no never-treated unit in the window; use control_group='not_yet_treated'")

@@ -11,7 +11,13 @@ from typing import Any
 import pyarrow as pa
 
 from cbec.estimators.regression import Fit, fit_least_squares, fit_random_effects, fit_unit_slopes
-from cbec.estimators.sample import AwaitingDataError, EstimationSample, StudyData, assemble
+from cbec.estimators.sample import (
+    AwaitingDataError,
+    EmptiedError,
+    EstimationSample,
+    StudyData,
+    assemble,
+)
 from cbec.estimators.specification import Specification
 from cbec.estimators.staggered import StaggeredFit, fit_staggered
 
@@ -102,6 +108,8 @@ def run(data: StudyData, spec: Specification, *, observed_only: bool = False) ->
         sample = assemble(data, spec, observed_only=observed_only)
     except AwaitingDataError as error:
         return Result(spec, observed_only, None, None, "awaiting data", str(error))
+    except EmptiedError as error:
+        return Result(spec, observed_only, None, None, "refused", str(error))
     with small_heap():
         try:
             fit = estimate(spec, sample)

@@ -10,6 +10,7 @@ with selected as (
 
 ),
 
+{% if var('capital_deflator') == 'gdp' -%}
 -- Implicit deflator: nominal growth over growth at constant prices, the first year of the series as 1.
 deflator as (
 
@@ -39,6 +40,7 @@ deflator as (
 
 ),
 
+{% endif -%}
 investment as (
 
     select
@@ -49,8 +51,8 @@ investment as (
         selected.value / deflator.price as investment,
         selected.obs_status_all || deflator.letters as letters,
         {%- else -%}
-        selected.value as investment,
-        selected.obs_status_all as letters,
+            selected.value as investment,
+            selected.obs_status_all as letters,
         {%- endif %}
         selected.suspect_codes,
     from selected
@@ -101,7 +103,9 @@ final as (
         year,
         power(1 - {{ var('capital_depreciation') }}, t) * (
             investment_first / (growth + {{ var('capital_depreciation') }})
-            + sum(case when t = 0 then 0 else investment / power(1 - {{ var('capital_depreciation') }}, t) end)
+            + sum(
+                case when t = 0 then 0 else investment / power(1 - {{ var('capital_depreciation') }}, t) end
+            )
                 over region_years
         ) as capital_stock,
         {{ running_letters('letters', 'region_years') }} as letters,

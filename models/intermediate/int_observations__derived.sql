@@ -33,6 +33,17 @@ status as (
 
 ),
 
+needed as (
+
+    select
+        indicator_id,
+        side,
+        count(*) as n_inputs,
+    from input
+    group by indicator_id, side
+
+),
+
 -- A side of the line has a value where every input has one.
 side as (
 
@@ -48,17 +59,11 @@ side as (
         end as total,
         count(*) = any_value(needed.n_inputs) as is_covered,
         {{ dbt.listagg('selected.obs_status_all', "''", 'order by input.input_indicator_id') }} as letters,
-        {{ dbt.listagg('selected.suspect_codes', "';'", 'order by input.input_indicator_id') }} as suspect_codes,
+        {{ dbt.listagg('selected.suspect_codes', "';'", 'order by input.input_indicator_id') }}
+            as suspect_codes,
     from input
     inner join selected on input.input_indicator_id = selected.indicator_id
-    inner join (
-        select
-            indicator_id,
-            side,
-            count(*) as n_inputs
-        from input
-        group by indicator_id, side
-    ) as needed
+    inner join needed
         on input.indicator_id = needed.indicator_id
             and input.side = needed.side
     group by input.indicator_id, input.side, selected.region_level, selected.region_code, selected.year
@@ -82,7 +87,8 @@ paired as (
         formula.indicator_id,
         formula.transform,
         formula.factor * numerator.total * coalesce(rate.yuan, 1)
-        / case when has_denominator.indicator_id is null then 1 else nullif(denominator.total, 0) end as quotient,
+        / case when has_denominator.indicator_id is null then 1 else nullif(denominator.total, 0) end
+            as quotient,
         numerator.total is not null
         and (has_denominator.indicator_id is null or denominator.total is not null) as has_inputs,
         numerator.letters || coalesce(denominator.letters, '') as letters,

@@ -359,8 +359,9 @@ precise as (
 
 ),
 
--- D8, weak: four second differences of the log in a row whose mean square is a small share v of the series' own,
--- P(chi2_4 < 4 v) = 1 - e^(-2 v) (1 + 2 v). Calm years exist: it stands beside other evidence, never flags.
+-- D8, weak: four second differences of the log in a row whose mean square is a small share v of the series'
+-- own, P(chi2_4 < 4 v) = 1 - e^(-2 v) (1 + 2 v). Calm years exist: it stands beside other evidence and never
+-- flags alone.
 calm as (
 
     select

@@ -10,4 +10,5 @@ def model(dbt, session):
     dbt.ref("panel_cell")
     dbt.ref("treatment_province_year")
     dbt.ref("treatment_city_year")
+    dbt.ref("doubted_cell")
     return fit_table(StudyData.from_reader(lambda name: dbt.ref(name)))

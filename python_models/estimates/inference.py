@@ -12,5 +12,6 @@ def model(dbt, session):
     dbt.ref("panel_cell")
     dbt.ref("treatment_province_year")
     dbt.ref("treatment_city_year")
+    dbt.ref("doubted_cell")
     data = StudyData.from_reader(lambda name: dbt.ref(name))
     return inference_table(data, dbt.ref("diagnostic").df())

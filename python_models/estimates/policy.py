@@ -12,6 +12,7 @@ def model(dbt, session):
     dbt.ref("panel_cell")
     dbt.ref("treatment_province_year")
     dbt.ref("treatment_city_year")
+    dbt.ref("doubted_cell")
     data = StudyData.from_reader(lambda name: dbt.ref(name))
     policies = dbt.ref("concurrent_policy_city_year").df()
     return policy_table(data, dbt.ref("diagnostic").df(), policies)

@@ -152,8 +152,8 @@ def test_a_figure_that_cannot_be_is_missing_not_an_error() -> None:
     values = cube()
     values[2, 1, 2], values[2, 2, 3] = 0, -1
     frame = run(data(values, definition(screen_ratio=np.nan)))
-    assert frame.loc[(CODES[1], 2012), "reason"] == "gdp is 0, not positive"
-    assert frame.loc[(CODES[2], 2012), "reason"] == "co2_emissions_inventory is -1, not positive"
+    assert frame.loc[(CODES[1], 2012), "reason"] == "all good outputs are 0"
+    assert frame.loc[(CODES[2], 2012), "reason"] == "co2_emissions_inventory is -1, below 0"
 
 
 def test_definitions_differ_as_declared() -> None:

@@ -64,6 +64,10 @@ def warehouse(**changes: Any) -> StudyData:
         "panel_cell": cells,
         "treatment_province_year": rule.head(0),
         "treatment_city_year": rule,
+        "doubted_cell": pd.DataFrame(
+            [("prefecture", CITIES[7], 2014, "x")],
+            columns=["region_level", "region_code", "year", "panel_column"],
+        ),
     }
     return StudyData(**tables)
 
@@ -81,8 +85,8 @@ def test_rows_are_kept_dropped_and_counted() -> None:
     assert sample.worst_status == "I"
     assert sample.imputed_share == pytest.approx(2 / (2 * 119))
     twin = assemble(data, one(), observed_only=True)
-    assert len(twin.rows) == 117
-    assert twin.reasons[-1] == "2 rows: a cell was filled"
+    assert len(twin.rows) == 116
+    assert twin.reasons[-2:] == ("2 rows: a cell was filled", "1 rows: a detector doubts a cell")
     assert twin.imputed_share == 0
 
 
@@ -152,6 +156,20 @@ def test_what_is_not_loaded_awaits_data_and_what_is_unknown_is_an_error() -> Non
         assemble(data, one(sample="none"))
     with pytest.raises(ValueError, match="rule 'no'; known: \\['rule'\\]"):
         assemble(data, one(treatment_rule="no"))
+
+
+def test_a_covariate_that_empties_a_cohort_is_named() -> None:
+    data = warehouse()
+    panel = data.panel_city_year.copy()
+    panel.loc[panel["prefecture_code"].isin(CITIES[::2]), "x"] = np.nan
+    spoilt = StudyData(**{**vars(data), "panel_city_year": panel})
+    with pytest.raises(ValueError, match="x is missing in every row of the cohort of 2015"):
+        assemble(spoilt, one())
+    table = fit_table(spoilt).to_pandas()
+    assert set(table["status"]) == {"refused"}
+    assert table["reason"].str.contains("the cohort of 2015").all()
+    # An outcome that is missing is no covariate's fault.
+    assert len(assemble(spoilt, one(outcome="x", controls=None)).rows) == 59
 
 
 def test_status_of_every_specification_and_both_twins() -> None:
@@ -258,3 +276,43 @@ def test_mediation_holds_its_identity_with_effects_and_controls() -> None:
     assert scaled.rho_at_zero == pytest.approx(found.rho_at_zero)
     with pytest.raises(ValueError, match="names no mediator"):
         mediate(rows, one(), unit="prefecture_code")
+
+
+def test_the_twin_removes_the_bias_of_fills_across_the_approval() -> None:
+    """Values carried forward over the approval hide the effect; the rows that do so are known to be doubted."""
+    data = warehouse()
+    panel = data.panel_city_year.copy()
+    treated = panel["prefecture_code"].isin(CITIES[::2])
+    panel["y"] = (treated & (panel["year"] >= 2015)) + np.random.default_rng(5).normal(0, 0.1, len(panel))
+    before = panel[treated & (panel["year"] == 2014)].set_index("prefecture_code")["y"]
+    carried = treated & panel["year"].between(2015, 2017)
+    panel.loc[carried, "y"] = panel.loc[carried, "prefecture_code"].map(before)
+    doubted = panel.loc[carried, ["prefecture_code", "year"]].rename(
+        columns={"prefecture_code": "region_code"}
+    )
+    doubted = doubted.assign(region_level="prefecture", panel_column="y")
+    spoilt = StudyData(**{**vars(data), "panel_city_year": panel, "doubted_cell": doubted})
+    spec = one(controls=None)
+    found = {
+        twin: fit_least_squares(assemble(spoilt, spec, observed_only=twin).rows, spec).terms[0]
+        for twin in (False, True)
+    }
+    # The effect is one; with three of five treated years carried forward most of it is gone.
+    assert found[False].estimate < 0.75
+    assert found[True].ci_low is not None and found[True].ci_high is not None
+    assert found[True].ci_low < 1 < found[True].ci_high
+    assert abs(found[True].estimate - 1) < abs(found[False].estimate - 1)
+
+
+def test_alternative_fills_stay_on_one_side_of_the_approval() -> None:
+    data = warehouse()
+    panel = data.panel_city_year.copy()
+    blank = (panel["prefecture_code"] == CITIES[0]) & panel["year"].isin([2012, 2014, 2015])
+    panel.loc[blank, "y"] = np.nan
+    holed = StudyData(**{**vars(data), "panel_city_year": panel})
+    sample = assemble(holed, one(controls=None), fill="linear")
+    city = sample.rows[sample.rows["prefecture_code"] == CITIES[0]].set_index("year")["y"]
+    # 2012 lies between two years before 2015; 2014 and 2015 have no anchor on their own side.
+    assert city[2012] == pytest.approx((city[2011] + city[2013]) / 2)
+    assert sample.n_filled_here == 1
+    assert sorted(set(YEARS) - set(city.index)) == [2014, 2015]

@@ -91,6 +91,11 @@ def test_event_study_on_a_calendar_base_equals_dense_least_squares(panel: pd.Dat
     np.testing.assert_allclose(list(path(found).values()), b[:11], atol=1e-8)
     np.testing.assert_allclose([e.std_error for e in found.events], np.sqrt(np.diag(v)[:11]), rtol=1e-6)
     assert found.base_period == "calendar year 3"
+    assert [effect.aggregation for effect in found.effects] == ["overall"]
+    with pytest.raises(ValueError, match="base_calendar_year 99; allowed: 1 to 12"):
+        fit(panel, "twfe_event_study", base_calendar_year=99)
+    with pytest.raises(ValueError, match="needs never-treated"):
+        fit(panel[panel.first_treated_year.notna()], "twfe_event_study", base_calendar_year=3)
 
 
 def test_sun_abraham_equals_diff_diff(panel: pd.DataFrame) -> None:
@@ -391,7 +396,7 @@ panel = bench.simulate_panel(seed=2)
 panel["city"] = ["city " + str(c) for c in panel["city"]]
 out = []
 for name in ESTIMATORS:
-    fit = fit_staggered(panel, estimator=name, **bench.MODEL)
+    fit = fit_staggered(panel, estimator=name, **bench.MODEL, aggregations=("dynamic", "group"))
     out.append([(e.estimate, e.std_error) for e in (*fit.effects, *fit.events)])
     if name == "sun_abraham":
         out.append([p.slope for p in pretrend_power(fit.events, fit.event_vcov)])
@@ -568,7 +573,7 @@ BAD = [
     ({"gaps": "fill"}, None, "gaps 'fill'; allowed: drop, keep"),
     ({"anticipation": -1}, None, "anticipation -1"),
     ({"first_event": 2}, None, "events 2 to 7 with base -1"),
-    ({"base_calendar_year": 3}, None, "option of twfe_event_study"),
+    ({"base_calendar_year": 3}, None, "base_calendar_year is no option of callaway_santanna; it is one of twfe_event_study"),
     ({"aggregations": ("cohort",)}, None, "aggregations 'cohort'; allowed"),
     ({"outcome": "yy"}, None, r"no column 'yy'; nearest: .*y"),
     ({"cohort": "first_treated"}, None, "no column 'first_treated'; nearest: first_treated_year"),
@@ -604,15 +609,39 @@ UNSUPPORTED = [
     ("stacked", {"cluster": "province"}, "clusters by unit only"),
     ("synthetic_did", {"cluster": "province"}, "clusters by unit only"),
     ("de_chaisemartin_dhaultfoeuille", {"cluster": "province"}, "clusters by unit only"),
-    ("lp_did", {"anticipation": 1}, "no anticipation"),
+    ("lp_did", {"anticipation": 1}, "anticipation is no option of lp_did; it is one of twfe_event_study"),
+    ("twfe", {"anticipation": 1}, "anticipation is no option of twfe;"),
+    ("imputation", {"control_group": "never_treated"}, "control_group is no option of imputation"),
+    ("imputation", {"method": "dr"}, "method is no option of imputation; it is one of callaway_santanna"),
+    (
+        "imputation",
+        {"base": -2},
+        "base is no option of imputation; it is one of twfe_event_study, sun_abraham",
+    ),
+    ("sun_abraham", {"base_period": "varying"}, "base_period is no option of sun_abraham"),
     (
         "extended_twfe",
         {"controls": tuple(f"x{i}" for i in range(13))},
         "too few units for a slope of every control",
     ),
-    ("synthetic_did", {"anticipation": 1}, "no anticipation"),
     ("callaway_santanna", {"gaps": "keep", "method": "dr", "controls": ("x",)}, "balanced"),
 ]
+
+
+@pytest.mark.parametrize("estimator", ["callaway_santanna", "stacked", "lp_did", "extended_twfe"])
+def test_never_treated_controls_change_the_comparison(panel: pd.DataFrame, estimator: str) -> None:
+    theirs = fit(panel, estimator)
+    ours = fit(panel, estimator, control_group="never_treated")
+    assert abs(ours.overall.estimate - theirs.overall.estimate) > 1e-4
+    assert abs(ours.overall.estimate - bench.target(panel, estimator)) < 1
+
+
+@pytest.mark.parametrize("base", [-2, -3])
+@pytest.mark.parametrize("estimator", ["twfe_event_study", "sun_abraham"])
+def test_the_base_is_left_out_and_may_be_moved(panel: pd.DataFrame, estimator: str, base: int) -> None:
+    found = fit(panel, estimator, base=base)
+    assert base not in path(found) and -1 in path(found)
+    assert found.base_period == f"event year {base}"
 
 
 @pytest.mark.parametrize(("estimator", "options", "words"), UNSUPPORTED)
@@ -642,6 +671,24 @@ def test_results_say_what_they_are(panel: pd.DataFrame) -> None:
             )
     overall = fit(panel, "callaway_santanna").overall
     assert (overall.n_units, overall.n_cells) == (48, 9 + 7 + 5 + 3)
+
+
+def test_column_types_of_the_warehouse_are_read(panel: pd.DataFrame) -> None:
+    """Nullable integers, decimals and strings, as DuckDB and Arrow give them."""
+    from decimal import Decimal
+
+    base = fit(panel, "callaway_santanna").overall
+    typed = panel.assign(
+        first_treated_year=panel.first_treated_year.astype("Int64"),
+        year=panel.year.astype("Int32"),
+        city=panel.city.map("{:06d}".format).astype("string"),
+        y=panel.y.astype("Float64"),
+    )
+    assert fit(typed, "callaway_santanna").overall == base
+    decimals = panel.assign(y=[Decimal(str(round(y, 6))) for y in panel.y])
+    assert abs(fit(decimals, "callaway_santanna").overall.estimate - base.estimate) < 1e-5
+    missing = typed.assign(y=typed.y.where(typed.index != 5))
+    assert "1 rows: outcome y missing" in fit(missing, "callaway_santanna").drop_reason
 
 
 def test_averages_nobody_asked_for_are_left_out(panel: pd.DataFrame) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import duckdb
+import jinja2
 import pandas as pd
 import pytest
 
@@ -161,10 +162,10 @@ def test_what_cannot_exist_is_not_filled() -> None:
 
 
 def straddling(first: int, last: int, year: int) -> list[tuple[object, ...]]:
-    path = ROOT / "tests/assert_fills_never_straddle_an_approval.sql"
-    sql = path.read_text(encoding="utf-8")
-    for name in ("treatment_city_year", "treatment_province_year", "observation"):
-        sql = sql.replace("{{ ref('" + name + "') }}", name)
+    # The data test is a call of a macro of the project.
+    parts = ("macros/straddling_fills.sql", "tests/assert_fills_never_straddle_an_approval.sql")
+    text = "".join((ROOT / part).read_text(encoding="utf-8") for part in parts)
+    sql = jinja2.Environment(autoescape=False).from_string(text).render(ref=lambda relation: relation)
     connection = duckdb.connect()
     connection.execute(
         f"create table treatment_city_year as select 'default' as rule_id, '{TREATED}' as prefecture_code, 2016 as first_treated_year"

@@ -199,3 +199,14 @@ def test_an_encoding_is_recognised_or_refused() -> None:
         assert decode("x", text.encode(codec), REGISTRY.familiar) == (text, name)
     with pytest.raises(Refused, match="neither UTF-8"):
         decode("x", "né à Orléans, 5 €\n".encode("latin-1", errors="replace") * 3, REGISTRY.familiar)
+
+
+def test_fuels_of_an_energy_yearbook_are_recognised() -> None:
+    fuels = ["煤炭", "焦炭", "原油", "汽油", "煤油", "柴油", "燃料油", "液化石油气"]
+    header = ",".join(f"{fuel}消费量（万吨）" for fuel in fuels)
+    done = read(
+        f"省份,年份,{header},天然气消费量（亿立方米）,电力消费量（亿千瓦小时）\n江苏省,2019,{'1.5,' * 8}288.1,6264.4\n"
+    )
+    accounts = (ROOT / "seeds/registry/energy_account.csv").read_text(encoding="utf-8").splitlines()[1:]
+    assert {c.indicator_id for c in done.cells} == {line.split(",")[2] for line in accounts}
+    assert {c.unit_printed for c in done.cells} == {"10k_t", "100m_m3", "100m_kwh"}

@@ -1,0 +1,223 @@
+"""What `cbec tables` and `cbec figures` do: read the study, make each output, say what could not be made."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import cast
+
+import pandas as pd
+
+from cbec.project import CbecError, Project
+from cbec.publish.read import connect, published
+from cbec.report import tables
+from cbec.report.frames import Awaiting, Source, choose
+from cbec.report.labels import BRACKETS, LANGS, Bracket, Lang
+from cbec.report.writers import WRITERS, write
+
+# What is done, how many are done, how many there are.
+Progress = Callable[[str, int, int], None]
+Make = Callable[[], tables.Table]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Files that were written, and one sentence for each output that could not be made."""
+
+    written: tuple[Path, ...]
+    skipped: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class TableOptions:
+    """What the user asked for. table, fmt: empty for all; out: None for the project's own folder."""
+
+    study: str
+    table: str = ""
+    lang: str = "zh"
+    fmt: str = ""
+    bracket: str = "se"
+    observed_only: bool = False
+    out: Path | None = None
+    target: str = "dev"
+
+
+def output_folder(project: Project, target: str, study_id: str, out: Path | None) -> Path:
+    """The user's folder as given, else one of the study; simulated outputs never stand beside real ones.
+
+    Raises CbecError (exit code 2) when it cannot be a folder.
+    """
+    folder = out or project.warehouse / ("output" if target == "dev" else f"{target}_output") / study_id
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CbecError(f"{folder}: cannot be made a folder ({error.strerror})", exit_code=2) from None
+    return folder
+
+
+def file_name(*parts: str) -> str:
+    """A file name of ids: letters, digits and underscores only, whatever a seed holds."""
+    return "_".join(re.sub(r"[^A-Za-z0-9]+", "_", part).strip("_") for part in parts if part)
+
+
+def write_tables(project: Project, options: TableOptions, progress: Progress) -> Outcome:
+    """Write the tables of a study in every format asked for.
+
+    Raises CbecError (exit code 2) for an unknown study, table, language, format or bracket, each with the
+    nearest known ones, and for a study that awaits data, with the indicators that it misses.
+    """
+    lang = cast(Lang, choose("language", options.lang, LANGS))
+    bracket = cast(Bracket, choose("bracket", options.bracket, BRACKETS))
+    formats = [choose("format", options.fmt, WRITERS)] if options.fmt else list(WRITERS)
+    with connect(published(project, options.target)) as connection:
+        source = Source.of(connection, options.study)
+        makers, skipped = table_makers(source, lang, bracket, observed_only=options.observed_only)
+        if options.table:
+            wanted = choose("table", options.table, makers)
+            makers, skipped = {wanted: makers[wanted]}, []
+        folder = output_folder(project, options.target, source.study_id, options.out)
+        written: list[Path] = []
+        for number, (name, make) in enumerate(makers.items()):
+            progress(name, number, len(makers))
+            try:
+                table = make()
+            except (Awaiting, ValueError) as reason:
+                skipped.append(f"{name}: {reason}")
+                continue
+            stem = file_name(source.study_id, table.name, lang)
+            for suffix in formats:
+                path = folder / f"{stem}.{suffix}"
+                write(table, path)
+                written.append(path)
+        progress("done", len(makers), len(makers))
+    if options.table and not written:
+        raise CbecError(skipped[0], exit_code=2)
+    return Outcome(tuple(written), tuple(skipped))
+
+
+def table_makers(
+    source: Source, lang: Lang, bracket: Bracket, *, observed_only: bool = False
+) -> tuple[dict[str, Make], list[str]]:
+    """Every table that the study can have, by name, and a sentence for each kind whose data are not there.
+
+    Raises CbecError (exit code 2) when the study has no estimates at all.
+    """
+    regression = source.regression()
+    labels = source.labels(lang)
+    specification = source.specification
+    makers: dict[str, Make] = {}
+    skipped: list[str] = []
+
+    def of(frame: pd.DataFrame, table_no: str) -> pd.DataFrame:
+        return frame[frame["table_no"] == table_no] if len(frame) else frame
+
+    def add(kind: str, table: str, build: Callable[[pd.DataFrame], dict[str, Make]]) -> None:
+        try:
+            makers.update(build(source.rows(table)))
+        except Awaiting as reason:
+            skipped.append(f"{kind}: {reason}")
+
+    def vcov_of(table_no: str) -> dict[int, str]:
+        rows = of(regression, table_no)
+        if rows.empty:
+            rows = of(specification, table_no)
+        return {int(n): str(v) for n, v in zip(rows["column_no"], rows["vcov"], strict=True)}
+
+    numbers = sorted(regression["table_no"].unique(), key=_natural)
+    plain = regression[regression["estimator"].isin(["pooled", "twfe"])]["table_no"]
+    first = min(plain.unique(), key=_natural, default="")
+    add("descriptive", "estimates.descriptive", lambda rows: {
+        "descriptive": partial(tables.descriptive_table, _in_order(rows, specification), labels)
+    })  # fmt: skip
+    published_results = source.rows_if_any("studies.published_result")
+    for table_no in numbers:
+        rows, spec = of(regression, table_no), of(specification, table_no)
+        makers[table_no] = partial(
+            tables.regression_table, rows, spec, labels,
+            bracket=bracket, observed_only=observed_only, status_names=source.status_names(lang),
+            study_title=source.title(lang), is_first=table_no == first,
+        )  # fmt: skip
+        printed = of(published_results, table_no)
+        if len(printed) and tables.comparison_columns(rows, spec, printed):
+            makers[f"{table_no}_comparison"] = partial(tables.comparison_table, rows, spec, printed, labels)
+    add("event study", "estimates.event_study", lambda rows: {
+        f"{no}_event_study": partial(
+            tables.event_study_table, of(rows, no), labels, vcov_of(no), bracket=bracket
+        )
+        for no in sorted(rows["table_no"].unique(), key=_natural)
+    })  # fmt: skip
+    add("average effects", "estimates.att", lambda rows: {
+        f"{no}_att": partial(tables.att_table, of(rows, no), labels, vcov_of(no), bracket=bracket)
+        for no in sorted(rows["table_no"].unique(), key=_natural)
+    })  # fmt: skip
+    add("mediation", "estimates.mediation", lambda rows: {
+        f"{no}_mediation": partial(
+            tables.mediation_table, of(rows, no), labels,
+            next(iter(vcov_of(no).values()), ""), bracket=bracket,
+        )
+        for no in sorted(rows["table_no"].unique(), key=_natural)
+    })  # fmt: skip
+    add("placebo", "estimates.placebo_summary", lambda rows: {
+        "placebo": partial(tables.placebo_table, rows, labels)
+    })  # fmt: skip
+    return makers, skipped
+
+
+def _in_order(rows: pd.DataFrame, specification: pd.DataFrame) -> pd.DataFrame:
+    """Variables as the regressions name them: outcomes, treatments, controls, then the rest by name."""
+    names: list[str] = []
+    for role in ("outcome", "treatment", "controls"):
+        if role in specification:
+            for text in specification[role].dropna():
+                names += [name.strip() for name in str(text).split("+")]
+    place = {name: number for number, name in enumerate(dict.fromkeys(names))}
+    keys = [(place.get(str(name), len(place)), str(name)) for name in rows["variable"]]
+    return rows.iloc[sorted(range(len(rows)), key=keys.__getitem__)]
+
+
+def _natural(text: str) -> tuple[int, str]:
+    """T2 before T10."""
+    digits = re.search(r"\d+", text)
+    return (int(digits.group()) if digits else 0, text)
+
+
+@dataclass(frozen=True)
+class FigureOptions:
+    """What the user asked for. figure: empty for all; out: None for the project's own folder; dpi of PNG."""
+
+    study: str
+    figure: str = ""
+    lang: str = "zh"
+    dpi: int = 200
+    out: Path | None = None
+    target: str = "dev"
+
+
+def write_figures(project: Project, options: FigureOptions, progress: Progress) -> Outcome:
+    """Write the figures of a study as PNG, SVG and PDF.
+
+    Raises CbecError (exit code 2) for an unknown study, figure or language, and for a study that awaits
+    data.
+    """
+    # matplotlib is slow to load and no other command needs it.
+    from cbec.report import figures
+
+    lang = cast(Lang, choose("language", options.lang, LANGS))
+    if options.figure:
+        choose("figure", options.figure, figures.KINDS)
+    with connect(published(project, options.target)) as connection:
+        source = Source.of(connection, options.study)
+        makers, skipped = figures.figure_makers(source, lang, only=options.figure)
+        folder = output_folder(project, options.target, source.study_id, options.out)
+        written: list[Path] = []
+        for number, (name, make) in enumerate(makers.items()):
+            progress(name, number, len(makers))
+            try:
+                written += figures.save(make, folder, file_name(source.study_id, name, lang), dpi=options.dpi)
+            except (Awaiting, ValueError) as reason:
+                skipped.append(f"{name}: {reason}")
+        progress("done", len(makers), len(makers))
+    return Outcome(tuple(written), tuple(skipped))

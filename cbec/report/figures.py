@@ -1,0 +1,783 @@
+"""Figures of a study: plain functions of frames, and one driver that reads the published file.
+
+Every function gives a `Figure` in greys with different markers, so that a black-and-white print can be read.
+They are called inside `style`, which sets the font.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import unicodedata
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.colors import BoundaryNorm, ListedColormap
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from scipy.stats import gaussian_kde
+
+from cbec.report.fonts import chinese_font
+from cbec.report.frames import Awaiting, Source
+from cbec.report.labels import (
+    COMPARISONS,
+    ESTIMATORS,
+    RULES,
+    SCHEMES,
+    Labels,
+    Lang,
+    base_words,
+    named,
+    say,
+    translate,
+)
+from cbec.report.tables import MINUS, NO_ERROR, vcov_words
+from cbec.report.writers import replace_with
+
+KINDS = (
+    "event_study",
+    "placebo",
+    "bacon",
+    "timing",
+    "specification",
+    "leave_one_out",
+    "cohorts",
+    "estimators",
+)
+FORMATS = ("png", "svg", "pdf")
+# Inches: the width of a journal's text block, 14 cm; and half characters of 7.5 points in a line of it.
+WIDTH = 5.6
+LINE_WIDTH = 104.0
+LATIN_FONT = "STIXGeneral"
+TITLE_PT, LABEL_PT, SMALL_PT = 9.0, 8.0, 7.5
+SHADES = ("#000000", "#6e6e6e", "#333333", "#9a9a9a", "#000000", "#6e6e6e")
+MARKERS = ("o", "s", "^", "D", "v", "P")
+# Filled markers first, hollow ones after, so that six series stay apart without colour.
+HOLLOW = (False, False, True, False, True, True)
+# Light to dark: printed, doubtful (blue), filled (orange); each differs from the next in grey as well.
+STATUS_COLOURS = {
+    "A": "#ebebeb", "G": "#dfe5ea", "N": "#d3dde6", "P": "#c6dbef", "U": "#b3d0e8", "V": "#9ecae1",
+    "D": "#85bbdb", "W": "#79b5d9", "B": "#5a9fcf", "J": "#4a90c4", "S": "#4292c6",
+    "E": "#f08a3c", "I": "#c44a00", "F": "#6b2002",
+}  # fmt: skip
+MISSING_COLOUR = "#ffffff"
+# Above these numbers of rows names no longer fit.
+NAMED_ROWS = 60
+FOREST_ROWS = 40
+
+Make = Callable[[], Figure]
+
+
+@contextlib.contextmanager
+def style() -> Iterator[None]:
+    """Font, sizes and embedding for the figures made and saved inside; nothing stays set afterwards."""
+    chinese = chinese_font()
+    with matplotlib.rc_context(
+        {
+            # Latin letters and digits of a Times, which matplotlib brings; what it lacks comes from the next.
+            "font.family": [LATIN_FONT, chinese.family],
+            "font.size": LABEL_PT,
+            "axes.titlesize": TITLE_PT,
+            "axes.labelsize": LABEL_PT,
+            "xtick.labelsize": SMALL_PT,
+            "ytick.labelsize": SMALL_PT,
+            "legend.fontsize": SMALL_PT,
+            "legend.frameon": False,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.linewidth": 0.6,
+            "xtick.major.width": 0.6,
+            "ytick.major.width": 0.6,
+            "lines.linewidth": 1.0,
+            # Type 42 keeps the text of a PDF selectable and editable; journals refuse type 3, which is left
+            # for a system font that cannot be anything else.
+            "pdf.fonttype": 42 if chinese.is_truetype else 3,
+            "ps.fonttype": 42,
+            # The same figure twice is the same file.
+            "svg.hashsalt": "cbec",
+        }
+    ):
+        yield
+
+
+def save(make: Make, folder: Path, stem: str, *, dpi: int) -> list[Path]:
+    """Make a figure and write it as PNG (dpi dots per inch), SVG and PDF. Gives the three paths."""
+    paths = []
+    with style():
+        figure = make()
+        for suffix in FORMATS:
+            path = folder / f"{stem}.{suffix}"
+            metadata = (
+                {"Date": None} if suffix == "svg" else {"CreationDate": None} if suffix == "pdf" else None
+            )
+            replace_with(
+                path,
+                partial(figure.savefig, format=suffix, dpi=dpi, metadata=metadata, bbox_inches="tight"),
+            )
+            paths.append(path)
+    return paths
+
+
+def event_study(events: pd.DataFrame, labels: Labels) -> Figure:
+    """Effects by event time of one outcome, one series an estimator, with 95 % intervals.
+
+    events: rows of estimates.event_study of one outcome, all cells. Series are offset so that intervals do
+    not hide each other; the number of cohorts stands below each year. Raises Awaiting without rows.
+    """
+    lang = labels.lang
+    _need(events, "estimates.event_study")
+    figure, axes = _figure(events, "event_study", labels, height=3.3)
+    series = list(events.groupby(["estimator", "table_no", "column_no"], sort=False))
+    repeated = len({key[0] for key, _ in series}) < len(series)
+    step = min(0.16, 0.6 / len(series))
+    for place, ((estimator, table_no, column_no), rows) in enumerate(series):
+        shift = (place - (len(series) - 1) / 2) * step
+        rows = rows.sort_values("event_year")
+        name = named(ESTIMATORS, str(estimator), lang)
+        if repeated:
+            name += f" {table_no}({column_no})"
+        x = rows["event_year"].to_numpy(float) + shift
+        _points(axes, x, rows, place, name, joined=True)
+        if -1 not in set(rows["event_year"]):
+            axes.plot([-1 + shift], [0.0], "o", mfc="white", mec=SHADES[place % len(SHADES)], ms=4, zorder=4)
+    omitted = any(-1 not in set(rows["event_year"]) for _, rows in series)
+    axes.axhline(0.0, color="black", lw=0.6, zorder=1)
+    axes.axvline(-0.5, color="#6e6e6e", lw=0.8, ls=(0, (4, 3)), zorder=1)
+    years = sorted({int(year) for year in events["event_year"]} | ({-1} if omitted else set()))
+    counted = (
+        events.dropna(subset=["n_cohorts"]).astype({"n_cohorts": int}).groupby("event_year")["n_cohorts"]
+    )
+    lows, highs = counted.min().to_dict(), counted.max().to_dict()
+    marks = []
+    for year in years:
+        sign = f"{year}".replace("-", MINUS)
+        if year in lows:
+            low, high = lows[year], highs[year]
+            marks.append(f"{sign}\n({low})" if low == high else f"{sign}\n({low}-{high})")
+        else:
+            marks.append(sign)
+    axes.set_xticks(years, marks)
+    axes.set_xlabel(say("axis_event", lang))
+    axes.set_ylabel(say("axis_coefficient", lang))
+    if len(series) > 1:
+        _legend_above(axes)
+    bases = sorted({base_words(str(base), lang) for base in events["base_period"].dropna()})
+    notes = [
+        say("interval_note", lang),
+        say("cohorts_below", lang),
+        *(say("base_none", lang, base=base) for base in bases),
+        *([say("base_omitted", lang)] if omitted else []),
+    ]
+    if ((events["ci_high"] - events["ci_low"]) < 2 * NO_ERROR).any():
+        notes.append(say("no_error_note", lang))
+    if len(series) == 1:
+        notes.insert(0, named(ESTIMATORS, str(series[0][0][0]), lang))
+    _note(figure, notes, lang)
+    return figure
+
+
+def placebo(draws: pd.DataFrame, summary: pd.DataFrame, labels: Labels) -> Figure:
+    """Density of placebo estimates (left) and their p values (right) of one column and scheme.
+
+    draws: rows of estimates.placebo; summary: the one row of estimates.placebo_summary. Raises Awaiting
+    without rows, ValueError when all draws are equal, which has no density.
+    """
+    lang = labels.lang
+    _need(draws, "estimates.placebo")
+    _need(summary, "estimates.placebo_summary")
+    line = summary.iloc[0]
+    values = draws["estimate"].dropna().to_numpy(float)
+    if values.size < 2 or np.ptp(values) == 0:
+        raise ValueError("the placebo estimates are all equal: no density")
+    true = float(line["estimate"])
+    density = gaussian_kde(values)
+    bandwidth = float(density.factor * values.std(ddof=1))
+    figure, axes = _figure(draws, "placebo", labels, height=3.3)
+    span = max(np.ptp(values), abs(true) / 2)
+    grid = np.linspace(min(values.min(), true) - 0.08 * span, max(values.max(), true) + 0.08 * span, 400)
+    axes.plot(grid, density(grid), color="black", lw=1.2, label=say("density_of", lang), zorder=3)
+    axes.axvline(true, color="black", ls=(0, (5, 3)), lw=0.9, zorder=2)
+    axes.set_xlabel(say("axis_coefficient", lang))
+    axes.set_ylabel(say("axis_density", lang))
+    axes.set_ylim(0, float(density(grid).max()) * 1.08)
+    right = axes.twinx()
+    right.scatter(
+        draws["estimate"], draws["p_value"], s=7, marker="o", facecolors="none", edgecolors="#8a8a8a",
+        linewidths=0.5, label=say("p_of", lang), zorder=1, rasterized=len(draws) > 3000,
+    )  # fmt: skip
+    right.axhline(0.10, color="#6e6e6e", ls=(0, (2, 2)), lw=0.8)
+    right.set_ylim(0, 1.08)
+    right.spines["right"].set_visible(True)
+    right.set_yticks([0, 0.1, 0.25, 0.5, 0.75, 1.0], ["0", "0.10", "0.25", "0.50", "0.75", "1"])
+    right.set_ylabel(say("axis_p", lang))
+    axes.set_zorder(right.get_zorder() + 1)
+    axes.patch.set_visible(False)
+    handles = [
+        Line2D([], [], color="black", lw=1.2, label=say("density_of", lang)),
+        Line2D([], [], ls="", marker="o", mfc="none", mec="#8a8a8a", ms=3, label=say("p_of", lang)),
+        Line2D(
+            [],
+            [],
+            color="black",
+            ls=(0, (5, 3)),
+            lw=0.9,
+            label=f"{say('true_estimate', lang)} {_digits(true)}",
+        ),
+        Line2D([], [], color="#6e6e6e", ls=(0, (2, 2)), lw=0.8, label="p = 0.10"),
+    ]
+    _legend_above(axes, handles)
+    seed = line["seed"]
+    note = say(
+        "placebo_note", lang,
+        scheme=named(SCHEMES, str(line["scheme"]), lang), n_draws=f"{int(line['n_draws']):,}",
+        seed=say("none", lang) if pd.isna(seed) else int(seed), bandwidth=_digits(bandwidth),
+        p=f"{float(line['p_randomization']):.3f}",
+    )  # fmt: skip
+    extra = line.get("note")
+    _note(figure, [note, *([] if extra is None or pd.isna(extra) else [translate(str(extra), lang)])], lang)
+    return figure
+
+
+def bacon(rows: pd.DataFrame, labels: Labels) -> Figure:
+    """Weights and estimates of the two-by-two comparisons inside a two-way estimate (Goodman-Bacon 2021).
+
+    rows: rows of estimates.bacon of one column. Raises Awaiting without rows.
+    """
+    lang = labels.lang
+    _need(rows, "estimates.bacon")
+    figure, axes = _figure(rows, "bacon", labels, height=3.2)
+    total = float(rows["weight"].sum())
+    mean = float((rows["weight"] * rows["estimate"]).sum() / total)
+    for place, (kind, group) in enumerate(rows.groupby("comparison_type", sort=True)):
+        share = 100 * float(group["weight"].sum()) / total
+        axes.plot(
+            group["weight"], group["estimate"], ls="", marker=MARKERS[place % len(MARKERS)], ms=4.5,
+            mfc="white" if HOLLOW[(place + 1) % len(HOLLOW)] or place == 1 else SHADES[place % len(SHADES)],
+            mec=SHADES[place % len(SHADES)], mew=0.8,
+            label=f"{named(COMPARISONS, str(kind), lang)} ({share:.1f}%)",
+        )  # fmt: skip
+    axes.axhline(0.0, color="black", lw=0.6)
+    axes.axhline(mean, color="#6e6e6e", lw=0.9, ls=(0, (4, 3)))
+    axes.set_xlim(left=0)
+    axes.set_xlabel(say("axis_weight", lang))
+    axes.set_ylabel(say("axis_coefficient", lang))
+    _legend_above(axes)
+    forbidden = 100 * float(rows.loc[rows["comparison_type"] == "later_vs_earlier", "weight"].sum()) / total
+    _note(figure, [say("bacon_note", lang, mean=_digits(mean), share=f"{forbidden:.1f}")], lang)
+    return figure
+
+
+def timing(
+    cells: pd.DataFrame, labels: Labels, *, column: str, rule_id: str, status_names: dict[str, str]
+) -> Figure:
+    """Regions by years, coloured by cell status, with a line where treatment begins.
+
+    cells: `region_code, name_zh, name_en, year, obs_status, first_treated_year, is_simulated`, one row a
+    region and year, obs_status None without a cell. Regions are sorted by first treated year, never
+    treated last; above 60 of them the axis names cohorts and their size instead. Raises Awaiting without
+    rows.
+    """
+    lang = labels.lang
+    _need(cells, f"cells of {column}")
+    order = (
+        cells.drop_duplicates("region_code")
+        .assign(first=lambda frame: frame["first_treated_year"].astype(float).fillna(math.inf))
+        .sort_values(["first", "region_code"], ignore_index=True)
+    )
+    years = sorted(int(year) for year in cells["year"].unique())
+    letters = [letter for letter in STATUS_COLOURS if letter in set(cells["obs_status"].dropna())]
+    absent = sorted(set(cells["obs_status"].dropna()) - set(letters))
+    code = {letter: number for number, letter in enumerate(letters, start=1)}
+    grid = (
+        cells.assign(code=cells["obs_status"].map(code).fillna(0))
+        .pivot(index="region_code", columns="year", values="code")
+        .reindex(index=order["region_code"], columns=years)
+        .fillna(0)
+        .to_numpy(float)
+    )
+    is_named = len(order) <= NAMED_ROWS
+    height = min(8.6, 1.5 + (0.155 if is_named else 0.026) * len(order))
+    figure, axes = _figure(cells, "timing", labels, height=height, column=column)
+    colours = [MISSING_COLOUR, *(STATUS_COLOURS[letter] for letter in letters)]
+    axes.imshow(
+        grid, aspect="auto", interpolation="nearest", cmap=ListedColormap(colours),
+        norm=BoundaryNorm(np.arange(-0.5, len(colours)), len(colours)),
+        extent=(years[0] - 0.5, years[-1] + 0.5, len(order) - 0.5, -0.5),
+    )  # fmt: skip
+    if is_named:
+        # White lines between cells; with hundreds of rows they would be the picture.
+        axes.hlines(np.arange(len(order) - 1) + 0.5, years[0] - 0.5, years[-1] + 0.5, color="white", lw=0.5)
+        axes.vlines(np.array(years[:-1]) + 0.5, -0.5, len(order) - 0.5, color="white", lw=0.5)
+        for row, year in np.argwhere(grid == 0):
+            axes.plot(years[year], row, marker="x", color="#6e6e6e", ms=3.5, mew=0.8)
+        axes.set_yticks(range(len(order)), [str(name) for name in order[f"name_{lang}"]])
+    else:
+        sizes = order.groupby("first", sort=True)["region_code"].agg(["size"])["size"]
+        ends = sizes.cumsum()
+        middles = ends - (sizes + 1) / 2
+        names = [
+            f"{say('none', lang) if math.isinf(first) else int(first)} ({size})"
+            for first, size in zip([float(str(key)) for key in sizes.index], sizes, strict=True)
+        ]
+        keep = _spread(middles.to_numpy(float), at_least=len(order) / (height - 1.5) * SMALL_PT / 72)
+        axes.set_yticks(middles.to_numpy(float)[keep], [names[place] for place in keep])
+        axes.set_ylabel(say("axis_cohort", lang))
+    first_years = order["first"].to_numpy(float)
+    # Treated before the years shown: at the left edge; after them or never: no line.
+    shown = first_years[first_years <= years[-1]]
+    edges_x = [x for first in shown for x in [max(first, years[0]) - 0.5] * 2]
+    edges_y = [y for row in range(len(shown)) for y in (row - 0.5, row + 0.5)]
+    if len(shown):
+        edges_x.append(years[-1] + 0.5)
+        edges_y.append(len(shown) - 0.5)
+    axes.plot(edges_x, edges_y, color="black", lw=1.6, solid_joinstyle="miter")
+    axes.set_xlim(years[0] - 0.5, years[-1] + 0.5)
+    axes.set_xticks(years if len(years) <= 16 else years[:: math.ceil(len(years) / 16)])
+    axes.tick_params(length=0)
+    for spine in axes.spines.values():
+        # A frame, because a missing cell is as white as the page.
+        spine.set(visible=True, color="#b0b0b0", linewidth=0.4)
+    axes.set_xlabel(say("axis_year", lang))
+    handles: list[Any] = [
+        Patch(
+            fc=STATUS_COLOURS[letter], ec="#6e6e6e", lw=0.4, label=f"{letter} {status_names.get(letter, '')}"
+        )
+        for letter in letters
+    ]
+    if (grid == 0).any():
+        missing = (
+            say("missing", lang)
+            if not absent
+            else say("list", lang).join(
+                f"{letter} {status_names.get(letter, '').split('：')[0].split(':')[0]}" for letter in absent
+            )
+        )
+        if is_named:
+            handles.append(Line2D([], [], ls="", marker="x", color="#6e6e6e", ms=3.5, label=missing))
+        else:
+            handles.append(Patch(fc=MISSING_COLOUR, ec="#6e6e6e", lw=0.4, label=missing))
+    handles.append(Line2D([], [], color="black", lw=1.6, label=say("approval", lang)))
+    _legend_above(axes, handles)
+    _note(figure, [say("timing_note", lang, n=len(order), rule=named(RULES, rule_id, lang))], lang)
+    return figure
+
+
+def specification_curve(rows: pd.DataFrame, labels: Labels) -> Figure:
+    """Treatment coefficients of one outcome, sorted, above a grid of the choices behind each.
+
+    rows: rows of estimates.regression of the treatment term, with `has_controls`; twins whose estimate
+    equals the one on all cells are left out, because they add no information. Only choices that differ
+    make rows of the grid. Raises Awaiting with fewer than two specifications.
+    """
+    lang = labels.lang
+    twin_of = rows[~rows["is_observed_only"].astype(bool)].set_index(["table_no", "column_no"])["estimate"]
+    same = [
+        bool(row["is_observed_only"])
+        and math.isclose(twin_of.get((row["table_no"], row["column_no"]), math.nan), row["estimate"])
+        for row in rows.to_dict("records")
+    ]
+    rows = rows[~np.array(same, dtype=bool)].sort_values("estimate", ignore_index=True)
+    if len(rows) < 2:
+        raise Awaiting("fewer than two specifications of this outcome")
+    rules = rows["treatment_rule"].fillna("").astype(str)
+    choices = {
+        "estimation": [named(ESTIMATORS, str(name), lang) for name in rows["estimator"]],
+        "treatment_variable": [labels.variable(str(name)) for name in rows["term"]],
+        "treatment_rule": [named(RULES, rule, lang) if rule else say("none", lang) for rule in rules],
+        "controls": [say("yes" if flag else "no", lang) for flag in rows["has_controls"]],
+        "vcov_row": [vcov_words(str(text), lang).removesuffix("的") for text in rows["vcov"]],
+        "sample_row": [str(name).replace("_", " ") for name in rows["sample"]],
+        "observed_row": [say("yes" if flag else "no", lang) for flag in rows["is_observed_only"]],
+    }
+    lines: list[tuple[str, str, np.ndarray]] = []
+    for key, values in choices.items():
+        options = list(dict.fromkeys(values))
+        if len(options) > 1:
+            lines += [(key, option, np.array([value == option for value in values])) for option in options]
+    height = 2.2 + 0.17 * len(lines)
+    figure = Figure(figsize=(WIDTH, height), layout="constrained")
+    top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=[2.0, max(0.17 * len(lines), 0.3)])
+    _title(top, rows, "specification", labels, str(rows["outcome"].iloc[0]))
+    x = np.arange(1, len(rows) + 1, dtype=float)
+    is_clear = ((rows["ci_low"] > 0) | (rows["ci_high"] < 0)).to_numpy(bool)
+    top.vlines(x, rows["ci_low"], rows["ci_high"], color="#8a8a8a", lw=0.9 if len(rows) < 80 else 0.4)
+    size = 4.0 if len(rows) < 80 else 2.0
+    estimates = rows["estimate"].to_numpy(float)
+    top.plot(x[is_clear], estimates[is_clear], ls="", marker="o", color="black", ms=size)
+    top.plot(x[~is_clear], estimates[~is_clear], ls="", marker="o", mfc="white", mec="black", ms=size)
+    top.axhline(0.0, color="black", lw=0.6)
+    top.set_ylabel(say("axis_coefficient", lang))
+    top.tick_params(bottom=False)
+    group = ""
+    for place, (key, _, chosen) in enumerate(lines):
+        if key != group and place:
+            bottom.axhline(place - 0.5, color="#c8c8c8", lw=0.5)
+        group = key
+        bottom.plot(x, np.full(len(x), place), ls="", marker=".", ms=2, color="#d0d0d0")
+        bottom.plot(
+            x[chosen], np.full(int(chosen.sum()), place), ls="", marker="s", ms=size - 0.5, color="black"
+        )
+    titles = {key: say(key, lang) for key in choices}
+    bottom.set_yticks(
+        range(len(lines)),
+        [f"{titles[key]}{'：' if lang == 'zh' else ': '}{option}" for key, option, _ in lines],
+    )
+    bottom.set_ylim(len(lines) - 0.5, -0.5)
+    bottom.set_xlim(0.4, len(rows) + 0.6)
+    bottom.set_xticks([])
+    bottom.tick_params(length=0)
+    for side in ("bottom", "left"):
+        bottom.spines[side].set_visible(False)
+    bottom.set_xlabel(say("axis_rank", lang))
+    _note(figure, [say("interval_note", lang), say("hollow_note", lang)], lang)
+    return figure
+
+
+def leave_one_out(rows: pd.DataFrame, labels: Labels) -> Figure:
+    """Estimates without one batch, province or city at a time, with 95 % intervals.
+
+    rows: rows of estimates.leave_one_out of one column and dimension. Above 40 rows only those farthest
+    from the full estimate are drawn, and the note says so. Raises Awaiting without rows.
+    """
+    lang = labels.lang
+    _need(rows, "estimates.leave_one_out")
+    full = float(rows["full_estimate"].iloc[0])
+    distance = (rows["estimate"] - full).abs()
+    shown = rows.loc[distance.sort_values(ascending=False).index[:FOREST_ROWS]].sort_values("estimate")
+    dimension = str(rows["dimension"].iloc[0])
+    suffix = f" ({say(f'dim_{dimension}', lang)})"
+    figure, axes = _figure(rows, "leave_one_out", labels, height=1.3 + 0.155 * len(shown), suffix=suffix)
+    y = np.arange(len(shown))
+    axes.hlines(y, shown["ci_low"], shown["ci_high"], color="#8a8a8a", lw=0.9)
+    axes.plot(shown["estimate"], y, ls="", marker="o", color="black", ms=3.5)
+    axes.axvline(full, color="black", lw=0.8, ls=(0, (4, 3)))
+    axes.axvline(0.0, color="black", lw=0.6)
+    names = [
+        str(row[f"name_{lang}"]) if pd.notna(row[f"name_{lang}"]) else str(row["left_out"])
+        for row in shown.to_dict("records")
+    ]
+    axes.set_yticks(y, names)
+    axes.set_ylim(-0.7, len(shown) - 0.3)
+    axes.set_xlabel(say("axis_coefficient", lang))
+    flips = int((np.sign(rows["estimate"]) != np.sign(full)).sum())
+    notes = [
+        say(
+            "leave_note", lang, full=_digits(full), low=_digits(float(rows["estimate"].min())),
+            high=_digits(float(rows["estimate"].max())), flips=flips,
+        ),
+        say("interval_note_h", lang),
+    ]  # fmt: skip
+    if len(shown) < len(rows):
+        notes.append(say("leave_extreme", lang, shown=len(shown), total=len(rows)))
+    _note(figure, notes, lang)
+    return figure
+
+
+def cohorts(rows: pd.DataFrame, labels: Labels) -> Figure:
+    """Effects by cohort of one outcome, one series an estimator.
+
+    rows: rows of estimates.att with aggregation `group`, all cells. Raises Awaiting without rows.
+    """
+    lang = labels.lang
+    _need(rows, "estimates.att by cohort")
+    figure, axes = _figure(rows, "cohorts", labels, height=3.0)
+    groups = sorted({str(label) for label in rows["group_label"]})
+    series = list(rows.groupby(["estimator", "table_no", "column_no"], sort=False))
+    step = min(0.16, 0.6 / len(series))
+    repeated = len({key[0] for key, _ in series}) < len(series)
+    for place, ((estimator, table_no, column_no), of_series) in enumerate(series):
+        name = named(ESTIMATORS, str(estimator), lang) + (f" {table_no}({column_no})" if repeated else "")
+        x = np.array([groups.index(str(label)) for label in of_series["group_label"]], dtype=float)
+        _points(axes, x + (place - (len(series) - 1) / 2) * step, of_series, place, name, joined=False)
+    axes.axhline(0.0, color="black", lw=0.6, zorder=1)
+    axes.set_xticks(range(len(groups)), groups)
+    axes.set_xlim(-0.6, len(groups) - 0.4)
+    axes.set_xlabel(say("axis_cohort", lang))
+    axes.set_ylabel(say("axis_coefficient", lang))
+    _legend_above(axes)
+    _note(figure, [say("interval_note", lang)], lang)
+    return figure
+
+
+def estimators(rows: pd.DataFrame, labels: Labels) -> Figure:
+    """Estimates of one outcome by every estimator, with 95 % intervals.
+
+    rows: `estimator, table_no, column_no, estimate, ci_low, ci_high, outcome, is_simulated`. Raises
+    Awaiting with fewer than two rows.
+    """
+    lang = labels.lang
+    if len(rows) < 2:
+        raise Awaiting("fewer than two estimates of this outcome")
+    rows = rows.reset_index(drop=True)
+    figure, axes = _figure(rows, "estimators", labels, height=1.2 + 0.2 * len(rows))
+    y = np.arange(len(rows))
+    axes.hlines(y, rows["ci_low"], rows["ci_high"], color="#6e6e6e", lw=1.0)
+    kinds = list(dict.fromkeys(rows["estimator"]))
+    for place, kind in enumerate(kinds):
+        chosen = (rows["estimator"] == kind).to_numpy()
+        colour = SHADES[place % len(SHADES)]
+        axes.plot(
+            rows.loc[chosen, "estimate"], y[chosen], ls="", marker=MARKERS[place % len(MARKERS)], ms=4.5,
+            mfc="white" if HOLLOW[place % len(HOLLOW)] else colour, mec=colour, zorder=3,
+        )  # fmt: skip
+    axes.axvline(0.0, color="black", lw=0.6)
+    axes.set_yticks(
+        y,
+        [
+            f"{named(ESTIMATORS, str(row['estimator']), lang)} {row['table_no']}({row['column_no']})"
+            for row in rows.to_dict("records")
+        ],
+    )
+    axes.set_ylim(len(rows) - 0.4, -0.6)
+    axes.set_xlabel(say("axis_coefficient", lang))
+    _note(figure, [say("interval_note_h", lang)], lang)
+    return figure
+
+
+def figure_makers(source: Source, lang: Lang, *, only: str = "") -> tuple[dict[str, Make], list[str]]:
+    """Every figure that the study can have, by name, and a sentence for each kind whose data are not there.
+
+    Raises CbecError (exit code 2) when the study has no estimates at all.
+    """
+    regression = source.regression()
+    labels = source.labels(lang)
+    makers: dict[str, Make] = {}
+    skipped: list[str] = []
+    readers: dict[str, Callable[[], dict[str, Make]]] = {
+        "event_study": lambda: _event_studies(source, labels),
+        "placebo": lambda: _placebos(source, labels),
+        "bacon": lambda: {
+            f"bacon_{table_no}_{column_no}": partial(bacon, rows, labels)
+            for (table_no, column_no), rows in source.rows("estimates.bacon").groupby(
+                ["table_no", "column_no"]
+            )
+        },
+        "timing": lambda: _timings(source, labels, regression),
+        "specification": lambda: {
+            f"specification_{name}": partial(specification_curve, rows, labels)
+            for name, rows in _by_outcome(_treatment_rows(source, regression), labels).items()
+        },
+        "leave_one_out": lambda: {
+            f"leave_one_out_{table_no}_{column_no}_{dimension}": partial(leave_one_out, rows, labels)
+            for (table_no, column_no, dimension), rows in source.rows("estimates.leave_one_out").groupby(
+                ["table_no", "column_no", "dimension"]
+            )
+        },
+        "cohorts": lambda: _cohorts(source, labels),
+        "estimators": lambda: _estimators(source, labels, regression),
+    }
+    for kind, read in readers.items():
+        if only in ("", kind):
+            try:
+                makers.update(read())
+            except Awaiting as reason:
+                skipped.append(f"{kind}: {reason}")
+    return makers, skipped
+
+
+def _event_studies(source: Source, labels: Labels) -> dict[str, Make]:
+    events = source.rows("estimates.event_study")
+    events = events[~events["is_observed_only"].astype(bool)]
+    return {
+        f"event_study_{outcome}": partial(event_study, rows, labels)
+        for outcome, rows in events.groupby("outcome", sort=False)
+    }
+
+
+def _placebos(source: Source, labels: Labels) -> dict[str, Make]:
+    draws, summary = source.rows("estimates.placebo"), source.rows("estimates.placebo_summary")
+    keys = ["table_no", "column_no", "outcome", "scheme"]
+    makers: dict[str, Make] = {}
+    for key, rows in draws.groupby(keys):
+        line = summary[(summary[keys] == list(key)).all(axis=1)]
+        makers[f"placebo_{key[0]}_{key[1]}_{key[3]}"] = partial(placebo, rows, line, labels)
+    return makers
+
+
+def _timings(source: Source, labels: Labels, regression: pd.DataFrame) -> dict[str, Make]:
+    timed = regression[regression["treatment_rule"].fillna("").astype(str) != ""]
+    if timed.empty:
+        raise Awaiting("no specification of this study has a treatment rule")
+    makers: dict[str, Make] = {}
+    for outcome, rows in timed.groupby("outcome", sort=False):
+        sample, rule = str(rows["sample"].iloc[0]), str(rows["treatment_rule"].iloc[0])
+        makers[f"timing_{outcome}"] = partial(_timing, source, labels, str(outcome), sample, rule)
+    return makers
+
+
+def _timing(source: Source, labels: Labels, column: str, sample: str, rule: str) -> Figure:
+    cells = source.cells(column, sample, rule)
+    return timing(cells, labels, column=column, rule_id=rule, status_names=source.status_names(labels.lang))
+
+
+def _treatment_rows(source: Source, regression: pd.DataFrame) -> pd.DataFrame:
+    """The coefficient of the treatment of every column of every table, with `has_controls`."""
+    spec = source.specification
+    if spec.empty:
+        raise Awaiting("studies.specification is not there")
+    keys = ["table_no", "column_no"]
+    wanted = spec[[*keys, "treatment", "controls"]].rename(columns={"treatment": "term"})
+    wanted = wanted.assign(has_controls=wanted["controls"].fillna("").astype(str) != "").drop(
+        columns="controls"
+    )
+    rows = regression.merge(wanted, on=[*keys, "term"], how="inner")
+    if rows.empty:
+        raise Awaiting("no treatment coefficient in estimates.regression")
+    return rows
+
+
+def _cohorts(source: Source, labels: Labels) -> dict[str, Make]:
+    rows = source.rows("estimates.att")
+    rows = rows[(rows["aggregation"] == "group") & ~rows["is_observed_only"].astype(bool)]
+    _need(rows, "estimates.att by cohort")
+    return {
+        f"cohorts_{outcome}": partial(cohorts, of_outcome, labels)
+        for outcome, of_outcome in rows.groupby("outcome", sort=False)
+    }
+
+
+def _estimators(source: Source, labels: Labels, regression: pd.DataFrame) -> dict[str, Make]:
+    keys = ["table_no", "column_no", "estimator"]
+    columns = [*keys, "outcome", "term", "estimate", "ci_low", "ci_high", "is_simulated"]
+    main = _treatment_rows(source, regression)
+    main = main[~main["is_observed_only"].astype(bool)][columns]
+    att = source.rows_if_any("estimates.att")
+    if len(att):
+        att = att[(att["aggregation"] == "overall") & ~att["is_observed_only"].astype(bool)]
+        # The staggered estimators have one treatment, the zone.
+        att = att.assign(term="is_treated")[columns]
+        # The same estimate may stand in both tables.
+        main = pd.concat([main, att], ignore_index=True).drop_duplicates([*keys, "outcome"])
+    return {
+        f"estimators_{name}": partial(estimators, rows, labels)
+        for name, rows in _by_outcome(main, labels).items()
+        if len(rows) > 1
+    }
+
+
+def _by_outcome(rows: pd.DataFrame, labels: Labels) -> dict[str, pd.DataFrame]:
+    """Rows of one outcome whose treatments have one unit: an index and a count share no axis."""
+    units = rows["term"].map(lambda term: labels.unit(str(term)))
+    groups = {
+        (str(outcome), str(unit)): group
+        for (outcome, unit), group in rows.groupby(["outcome", units], sort=False)
+    }
+    outcomes = [outcome for outcome, _ in groups]
+    return {
+        outcome if outcomes.count(outcome) == 1 else f"{outcome}_{group['term'].iloc[0]}": group
+        for (outcome, _), group in groups.items()
+    }
+
+
+def _need(frame: pd.DataFrame, what: str) -> None:
+    if frame.empty:
+        raise Awaiting(f"{what} has no row")
+
+
+def _figure(
+    rows: pd.DataFrame, kind: str, labels: Labels, *, height: float, column: str = "", suffix: str = ""
+) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(WIDTH, height), layout="constrained")
+    axes = figure.subplots()
+    _title(axes, rows, kind, labels, column or str(rows["outcome"].iloc[0]), suffix)
+    return figure, axes
+
+
+def _title(axes: Axes, rows: pd.DataFrame, kind: str, labels: Labels, outcome: str, suffix: str = "") -> None:
+    lang = labels.lang
+    prefix = say("simulated", lang) + "  " if bool(rows["is_simulated"].any()) else ""
+    colon = "：" if lang == "zh" else ": "
+    text = f"{prefix}{say(f'figure_{kind}', lang)}{suffix}{colon}{labels.variable(outcome)}"
+    # Of the whole figure, so that a legend above the axes does not meet it.
+    figure = axes.figure
+    assert isinstance(figure, Figure)
+    figure.suptitle(_wrapped(text, LINE_WIDTH * SMALL_PT / TITLE_PT), fontsize=TITLE_PT)
+
+
+def _points(axes: Axes, x: np.ndarray, rows: pd.DataFrame, place: int, name: str, *, joined: bool) -> None:
+    colour = SHADES[place % len(SHADES)]
+    face = "white" if HOLLOW[place % len(HOLLOW)] else colour
+    axes.vlines(x, rows["ci_low"], rows["ci_high"], color=colour, lw=0.8, zorder=2)
+    axes.plot(
+        x, rows["estimate"], ls="-" if joined else "", lw=0.6, color=colour, ms=4, mew=0.8, mfc=face,
+        mec=colour, marker=MARKERS[place % len(MARKERS)], label=name, zorder=3,
+    )  # fmt: skip
+
+
+def _legend_above(axes: Axes, handles: list[Any] | None = None) -> None:
+    """Between title and axes, where it hides no point; as many columns as fit the width."""
+    shown, names = axes.get_legend_handles_labels()
+    if handles is not None:
+        shown, names = handles, [str(handle.get_label()) for handle in handles]
+    # Each entry has a sign and a gap, some six half characters.
+    widest = max(_width(name) for name in names) + 6.0
+    columns = max(1, min(len(names), 4, int(LINE_WIDTH // widest)))
+    axes.legend(
+        shown, names, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=columns, columnspacing=1.2,
+        handlelength=1.5, handletextpad=0.5, borderaxespad=0.2,
+    )  # fmt: skip
+
+
+def _note(figure: Figure, sentences: Sequence[str], lang: Lang) -> None:
+    text = say("note", lang) + say("sentence", lang).join(sentences) + say("stop", lang)
+    figure.supxlabel(_wrapped(text, LINE_WIDTH), fontsize=SMALL_PT, x=0.01, ha="left")
+
+
+def _width(text: str) -> float:
+    """Width in half Chinese characters; a Latin letter is a little narrower than half a Chinese one."""
+    return sum(2.0 if unicodedata.east_asian_width(character) in "WF" else 0.87 for character in text)
+
+
+def _wrapped(text: str, width: float) -> str:
+    """Lines of at most `width` half characters; Chinese breaks anywhere but before punctuation, other text at
+    spaces."""
+    lines, line, used = [], "", 0.0
+    for piece in _pieces(text):
+        size = _width(piece)
+        if used + size > width and line and piece not in "，。；：、）”":
+            lines.append(line.rstrip())
+            line, used = "", 0.0
+            piece = piece.lstrip()
+        line += piece
+        used += size
+    return "\n".join([*lines, line.rstrip()])
+
+
+def _pieces(text: str) -> Iterator[str]:
+    word = ""
+    for character in text:
+        if unicodedata.east_asian_width(character) in "WF":
+            if word:
+                yield word
+            yield character
+            word = ""
+        else:
+            word += character
+            if character == " ":
+                yield word
+                word = ""
+    if word:
+        yield word
+
+
+def _spread(places: np.ndarray, *, at_least: float) -> list[int]:
+    """Indices of places that are at least so far apart, so that their labels do not overlap."""
+    kept: list[int] = []
+    for number, place in enumerate(places):
+        if not kept or place - places[kept[-1]] >= at_least:
+            kept.append(number)
+    return kept
+
+
+def _digits(value: float) -> str:
+    decimals = 3
+    while decimals < 6 and value and abs(value) * 10**decimals < 10:
+        decimals += 1
+    return f"{value:.{decimals}f}".replace("-", MINUS)

@@ -1,0 +1,181 @@
+"""Read from the published file what tables and figures need, and say in words what is not there."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+import duckdb
+import pandas as pd
+
+from cbec.project import CbecError
+from cbec.report.labels import Labels, Lang, pick
+
+
+class Awaiting(Exception):
+    """Something cannot be made because its data are not there; the message says which."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"awaiting data: {what}")
+
+
+def choose(kind: str, value: str, known: Iterable[str]) -> str:
+    """The value when it is known. Raises CbecError (exit code 2) with the nearest known ones."""
+    options = list(known)
+    if value in options:
+        return value
+    by_lower = {option.lower(): option for option in options}
+    near = [by_lower[name] for name in difflib.get_close_matches(value.lower(), by_lower, n=3, cutoff=0.4)]
+    hint = f"nearest: {', '.join(near)}" if near else f"known: {', '.join(options) or 'none'}"
+    raise CbecError(f"{kind} {value!r} is not known; {hint}", exit_code=2)
+
+
+@dataclass(frozen=True)
+class Source:
+    """One study in an open, read-only published file."""
+
+    connection: duckdb.DuckDBPyConnection
+    study_id: str
+
+    @classmethod
+    def of(cls, connection: duckdb.DuckDBPyConnection, study_id: str) -> Source:
+        """Raises CbecError (exit code 2) for an unknown study, with the nearest known ones."""
+        known = [
+            row[0] for row in connection.execute("select study_id from studies.study order by 1").fetchall()
+        ]
+        return cls(connection, choose("study", study_id, known))
+
+    def has(self, table: str) -> bool:
+        """Whether the published file has `schema.table`."""
+        schema, name = table.split(".")
+        found = self.connection.execute(
+            "select count(*) from information_schema.tables where table_schema = ? and table_name = ?",
+            [schema, name],
+        ).fetchone()
+        return bool(found and found[0])
+
+    def rows(self, table: str) -> pd.DataFrame:
+        """The rows of this study in a table of schema estimates or studies, ordered by all columns.
+
+        Raises Awaiting when the table is not in the file or has no row of the study.
+        """
+        if not self.has(table):
+            raise Awaiting(f"{table} is not there")
+        # The name is a constant of this package; only the study comes from outside.
+        frame = self.connection.execute(
+            f"select * from {table} where study_id = ? order by all", [self.study_id]
+        ).df()
+        if frame.empty:
+            raise Awaiting(f"{table} has no row of study {self.study_id}")
+        return frame
+
+    def rows_if_any(self, table: str) -> pd.DataFrame:
+        """As `rows`; an empty frame instead of Awaiting."""
+        try:
+            return self.rows(table)
+        except Awaiting:
+            return pd.DataFrame()
+
+    @cached_property
+    def specification(self) -> pd.DataFrame:
+        return self.rows_if_any("studies.specification")
+
+    def title(self, lang: Lang) -> str:
+        row = self.connection.execute(
+            "select title_zh, title_en from studies.study where study_id = ?", [self.study_id]
+        ).fetchone()
+        return pick((str(row[0]), str(row[1])), lang) if row else self.study_id
+
+    def regression(self) -> pd.DataFrame:
+        """Rows of estimates.regression of the study.
+
+        Raises CbecError (exit code 2), `awaiting data` with the missing indicators, when there are none.
+        """
+        try:
+            return self.rows("estimates.regression")
+        except Awaiting as nothing:
+            missing = (
+                self.connection.execute(
+                    "select indicator_id, name_zh from quality.study_readiness"
+                    " where study_id = ? and status = 'missing' order by 1",
+                    [self.study_id],
+                ).fetchall()
+                if self.has("quality.study_readiness")
+                else []
+            )
+            names = ", ".join(f"{indicator} ({name})" if name else indicator for indicator, name in missing)
+            raise CbecError(
+                f"study {self.study_id}: awaiting data: "
+                + (f"missing indicators: {names}" if names else str(nothing).removeprefix("awaiting data: ")),
+                exit_code=2,
+            ) from None
+
+    def labels(self, lang: Lang) -> Labels:
+        """Names and units of all variables in one language."""
+        names = "name_zh" if lang == "zh" else "name_en"
+        indicators = self.connection.execute(
+            f"select i.indicator_id, i.name_zh, i.name_en, coalesce(u.{names}, i.unit)"
+            " from registry.indicator as i left join registry.unit as u using (unit)"
+        ).fetchall()
+        columns = (
+            self.connection.execute(
+                "select distinct panel_column, indicator_id from marts.panel_cell"
+            ).fetchall()
+            if self.has("marts.panel_cell")
+            else []
+        )
+        study = self.rows_if_any("studies.study_indicator")
+        return Labels(
+            lang=lang,
+            panel_columns=dict(columns),
+            indicators={row[0]: (row[1], row[2], row[3] or "") for row in indicators},
+            study_names=dict(zip(study["indicator_id"], study["name_zh"], strict=True)) if len(study) else {},
+        )
+
+    def status_names(self, lang: Lang) -> dict[str, str]:
+        """Status letter -> its name."""
+        rows = self.connection.execute(
+            "select obs_status, name_zh, name_en from registry.obs_status"
+        ).fetchall()
+        return {row[0]: pick((row[1], row[2]), lang) for row in rows}
+
+    def cells(self, column: str, sample_id: str, rule_id: str) -> pd.DataFrame:
+        """One row per region and year of a sample: `region_code, name_zh, name_en, year, obs_status,
+        first_treated_year, is_simulated` for one panel column; obs_status is None without a cell.
+
+        Raises Awaiting when the sample is empty.
+        """
+        frame = self.connection.execute(
+            """
+            with treatment as (
+                select 'prefecture' as region_level, prefecture_code as region_code, first_treated_year
+                from marts.treatment_city_year where rule_id = $rule
+                union
+                select 'province' as region_level, province_code as region_code, first_treated_year
+                from marts.treatment_province_year where rule_id = $rule
+            ),
+            name as (
+                select region_level, region_code, arg_max(name_zh, coalesce(valid_to_year, 9999)) as name_zh,
+                    arg_max(name_en, coalesce(valid_to_year, 9999)) as name_en
+                from registry.region group by all
+            )
+            select member.region_code, name.name_zh, name.name_en, member.year, cell.obs_status,
+                treatment.first_treated_year, coalesce(cell.is_simulated, false) as is_simulated
+            from marts.sample_member as member
+            left join marts.panel_cell as cell
+                on cell.region_level = member.region_level and cell.region_code = member.region_code
+                and cell.year = member.year and cell.panel_column = $column
+            left join treatment
+                on treatment.region_level = member.region_level and treatment.region_code = member.region_code
+            left join name
+                on name.region_level = member.region_level and name.region_code = member.region_code
+            where member.sample_id = $sample
+            order by all
+            """,
+            {"rule": rule_id, "column": column, "sample": sample_id},
+        ).df()
+        if frame.empty:
+            raise Awaiting(f"sample {sample_id} has no member")
+        return frame

@@ -1,0 +1,85 @@
+-- Panel cells that rest on a figure which a detector holds to be filled or misprinted. The value stays as it
+-- is; the observed-only twin of an estimate leaves its row out. One detector is enough here: at most one
+-- printed cell in a thousand is lost for nothing. Level shifts, broken identities and columns as a whole
+-- (D16, D11, D9B) say nothing of one cell.
+with finding as (
+
+    select * from {{ ref('finding') }}
+    where detector in (
+            'D1', 'D2', 'D3', 'D4', 'D5', 'D6', 'D7', 'D8', 'D9', 'D10', 'D13', 'D14', 'D15'
+        )
+
+),
+
+grid as (
+
+    select * from {{ ref('int_series__gridded') }}
+    where is_panel_vintage
+
+),
+
+convicted as (
+
+    select
+        finding.region_level,
+        finding.region_code,
+        finding.year,
+        finding.indicator_id,
+        {{ dbt.listagg('distinct finding.detector', "';'", 'order by finding.detector') }} as detectors,
+    from finding
+    inner join grid
+        on finding.region_level = grid.region_level
+            and finding.region_code = grid.region_code
+            and finding.year = grid.year
+            and finding.indicator_id = grid.indicator_id
+            and finding.vintage = grid.vintage
+    group by finding.region_level, finding.region_code, finding.year, finding.indicator_id
+
+),
+
+resting as (
+
+    select * from convicted
+    union all
+    select
+        convicted.region_level,
+        convicted.region_code,
+        cell.year,
+        cell.indicator_id,
+        convicted.detectors,
+    from convicted
+    inner join {{ ref('int_inputs__traced') }} as traced
+        on convicted.indicator_id = traced.input_indicator_id
+    inner join {{ ref('panel_cell') }} as cell
+        on convicted.region_level = cell.region_level
+            and convicted.region_code = cell.region_code
+            and traced.indicator_id = cell.indicator_id
+            and (
+                convicted.year = cell.year
+                -- A misprinted investment stays in the stock of every later year.
+                or (convicted.indicator_id = 'fixed_asset_investment' and convicted.year < cell.year)
+            )
+
+),
+
+final as (
+
+    select
+        cell.region_level,
+        cell.region_code,
+        cell.year,
+        cell.panel_column,
+        {{ dbt.listagg('distinct resting.detectors', "';'", 'order by resting.detectors') }} as detectors,
+        any_value(cell.is_simulated) as is_simulated,
+    from resting
+    inner join {{ ref('panel_cell') }} as cell
+        on resting.region_level = cell.region_level
+            and resting.region_code = cell.region_code
+            and resting.year = cell.year
+            and resting.indicator_id = cell.indicator_id
+    group by cell.region_level, cell.region_code, cell.year, cell.panel_column
+
+)
+
+select * from final
+order by region_level, panel_column, region_code, year
