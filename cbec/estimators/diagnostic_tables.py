@@ -30,9 +30,20 @@ from cbec.estimators.inference import (
 from cbec.estimators.mediation import mediate
 from cbec.estimators.panel_tests import f_test_of_effects, hausman, variance_inflation
 from cbec.estimators.placebo import leave_one_out, placebo_frame, placebo_test
-from cbec.estimators.regression import fit_least_squares
+from cbec.estimators.policies import concurrent_policies
+from cbec.estimators.regression import Term, fit_least_squares
 from cbec.estimators.sample import AwaitingDataError, EmptiedError, EstimationSample, StudyData, assemble
+from cbec.estimators.selection import (
+    Panel,
+    SelectionEstimate,
+    balance,
+    entropy_did,
+    entropy_twfe,
+    matched_did,
+    prepare,
+)
 from cbec.estimators.specification import Specification, source
+from cbec.estimators.spillover import spillovers
 from cbec.estimators.staggered import StaggeredFit, fit_staggered
 from cbec.estimators.study import identity, small_heap
 
@@ -48,6 +59,9 @@ DIAGNOSTICS: dict[str, dict[str, str]] = {
     "bacon": {},
     "panel_tests": {},
     "data_integrity": {},
+    "selection": {"covariates": "", "caliper": "0.2"},
+    "spillover": {"rings": "100-200-300-550", "donut": "200"},
+    "policies": {},
 }
 # Their reason stands in estimates.specification_status.
 NOT_ESTIMATED = (AwaitingDataError, EmptiedError)
@@ -92,6 +106,20 @@ DESCRIPTIVE = _schema(
     "variable:s n_obs:i mean:f sd:f minimum:f maximum:f vif:f imputed_share:f sample:s",
     key="study_id:s",
     end="",
+)
+SELECTION = _schema(
+    "outcome:s method:s estimate:f std_error:f p_value:f ci_low:f ci_high:f n_obs:i n_treated:i n_control:i"
+)
+BALANCE = _schema(
+    "outcome:s covariate:s mean_treated:f mean_control:f smd_before:f smd_after_matching:f"
+    " smd_after_weighting:f min_treated:f max_treated:f min_control:f max_control:f share_outside:f"
+)
+SPILLOVER = _schema(
+    "outcome:s variant:s ring:s estimate:f std_error:f p_value:f ci_low:f ci_high:f n_cells:i n_obs:i"
+    " n_clusters:i"
+)
+POLICY = _schema(
+    "outcome:s policy_id:s variant:s term:s estimate:f std_error:f p_value:f ci_low:f ci_high:f n_obs:i"
 )
 DATA_INTEGRITY = _schema(
     "outcome:s variant:s estimate:f std_error:f p_value:f n_obs:i n_filled_here:i imputed_share_treated:f"
@@ -574,3 +602,132 @@ def panel_test_table(data: StudyData, diagnostic: pd.DataFrame) -> pa.Table:
         return [vars(test) for test in tests]
 
     return _table(data, diagnostic, "panel_tests", PANEL_TEST, rows)
+
+
+def selection_table(data: StudyData, diagnostic: pd.DataFrame) -> pa.Table:
+    """Effects among comparable cities, in the columns of estimates.selection.
+
+    Beside the two-way coefficient with and without the covariates stand matching and weighting by them at
+    g - 1, and ATT(g,t) without covariates and doubly robust. A method that refuses is a row with the reason.
+    """
+
+    def rows(asked: _Asked) -> list[dict[str, Any]]:
+        spec, rows_of, panel = _comparable(data, asked)
+        naive, caliper = spec.with_(controls=()), float(asked.options["caliper"])
+        methods: dict[str, Callable[[], SelectionEstimate]] = {
+            "twfe": lambda: _two_way("twfe", rows_of, spec),
+            "twfe_no_covariates": lambda: _two_way("twfe_no_covariates", rows_of, naive),
+            "psm_did": lambda: matched_did(panel, caliper=caliper),
+            "entropy_did": lambda: entropy_did(panel),
+            "entropy_twfe": lambda: entropy_twfe(panel),
+            "callaway_santanna": lambda: _group_time("callaway_santanna", rows_of, spec, "reg", ()),
+            "doubly_robust": lambda: _group_time("doubly_robust", rows_of, spec, "dr", spec.controls),
+        }
+        found = []
+        for name, method in methods.items():
+            try:
+                found.append(vars(method()))
+            except ValueError as error:
+                found.append({"method": name, "note": f"refused: {error}"})
+        return found
+
+    return _table(data, diagnostic, "selection", SELECTION, rows)
+
+
+def _comparable(data: StudyData, asked: _Asked) -> tuple[Specification, EstimationSample, Panel]:
+    """The specification with the covariates asked for as controls, its sample, and the arrays of both."""
+    wanted, spec = asked.options["covariates"], asked.specification
+    sample = asked.sample
+    if wanted:
+        spec = spec.with_(controls=tuple(wanted.split("+")))
+        sample = assemble(data, spec)
+    if spec.is_staggered or not spec.treatment_rule:
+        raise ValueError("selection needs a two-way specification with a treatment rule")
+    panel = prepare(
+        sample.rows, outcome=spec.outcome, unit=sample.unit, covariates=spec.controls, cluster=spec.cluster
+    )
+    return spec, sample, panel
+
+
+def _two_way(method: str, sample: EstimationSample, spec: Specification) -> SelectionEstimate:
+    fit = fit_least_squares(sample.rows, spec, unit=sample.unit)
+    term = next(term for term in fit.terms if term.term == spec.treatment)
+    treated = sample.rows.groupby(sample.unit)[spec.treatment].max().astype(bool)
+    return SelectionEstimate(
+        method, *_numbers(term), fit.n_obs, int(treated.sum()), int((~treated).sum()), None
+    )
+
+
+def _numbers(term: Term) -> tuple[float, float, float, float, float]:
+    """Estimate, standard error, p value and interval. Raises ValueError without a standard error."""
+    fields = (term.estimate, term.std_error, term.p_value, term.ci_low, term.ci_high)
+    known = [value for value in fields if value is not None]
+    if len(known) < len(fields):
+        raise ValueError(f"{term.term} has no standard error")
+    estimate, error, p_value, low, high = known
+    return estimate, error, p_value, low, high
+
+
+def _group_time(
+    name: str, sample: EstimationSample, spec: Specification, method: str, controls: tuple[str, ...]
+) -> SelectionEstimate:
+    fit = fit_staggered(
+        sample.rows, estimator="callaway_santanna", outcome=spec.outcome, unit=sample.unit,
+        controls=controls, cluster=spec.cluster, method=method, aggregations=("overall",),
+    )  # fmt: skip
+    effect = fit.overall
+    return SelectionEstimate(
+        name, effect.estimate, effect.std_error, effect.p_value, effect.ci_low, effect.ci_high,
+        fit.n_obs, effect.n_units, fit.n_units - effect.n_units, fit.note,
+    )  # fmt: skip
+
+
+def balance_table(data: StudyData, diagnostic: pd.DataFrame) -> pa.Table:
+    """Standardised differences before and after, and overlap, in the columns of estimates.balance."""
+
+    def rows(asked: _Asked) -> list[dict[str, Any]]:
+        panel = _comparable(data, asked)[2]
+        return [vars(row) for row in balance(panel, caliper=float(asked.options["caliper"]))]
+
+    return _table(data, diagnostic, "selection", BALANCE, rows)
+
+
+def spillover_table(data: StudyData, diagnostic: pd.DataFrame) -> pa.Table:
+    """Effects by ring of distance and with clean controls, in the columns of estimates.spillover."""
+
+    def rows(asked: _Asked) -> list[dict[str, Any]]:
+        spec, unit = asked.specification, asked.sample.unit
+        if spec.is_staggered or not spec.treatment_rule or unit != "prefecture_code":
+            raise ValueError("spillover needs a two-way specification of cities with a treatment rule")
+        rule = data.treatment_city_year
+        treated = rule.loc[(rule["rule_id"] == spec.treatment_rule) & rule["is_treated"], [unit, "year"]]
+        places = data.panel_city_year[[unit, "longitude", "latitude"]].drop_duplicates(unit)
+        limits = [float(limit) for limit in asked.options["rings"].split("-")]
+        found = spillovers(
+            asked.sample.rows, spec, unit=unit, places=places, treated=treated, rings=limits,
+            donut=float(asked.options["donut"]),
+        )  # fmt: skip
+        return [_plain(row.term) | vars(row) for row in found]
+
+    return _table(data, diagnostic, "spillover", SPILLOVER, rows)
+
+
+def policy_table(data: StudyData, diagnostic: pd.DataFrame, policies: pd.DataFrame) -> pa.Table:
+    """The treatment beside other policies and without their cities, in the columns of estimates.policy.
+
+    policies: marts.concurrent_policy_city_year.
+    """
+
+    def rows(asked: _Asked) -> list[dict[str, Any]]:
+        spec, unit = asked.specification, asked.sample.unit
+        if spec.is_staggered or unit != "prefecture_code":
+            raise ValueError("policies need a two-way specification of cities")
+        found = concurrent_policies(asked.sample.rows, spec, unit=unit, policies=policies)
+        return [_plain(row.value) | vars(row) for row in found]
+
+    return _table(data, diagnostic, "policies", POLICY, rows)
+
+
+def _plain(term: Term | None) -> dict[str, Any]:
+    """A coefficient as columns; none without one."""
+    return {} if term is None else {name: value for name, value in vars(term).items() if name != "term"}

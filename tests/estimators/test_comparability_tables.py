@@ -1,0 +1,135 @@
+"""The tables of selection, spillovers and policies: options, refusals as rows, baselines."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from cbec.estimators.diagnostic_tables import balance_table, policy_table, selection_table, spillover_table
+from cbec.estimators.sample import StudyData
+from cbec.estimators.study import run
+from tests.estimators.test_selection import make_panel
+
+ROW = {
+    "study_id": "s", "table_no": "T1", "column_no": 1, "estimator": "twfe", "options": None, "outcome": "y",
+    "treatment": "is_treated", "treatment_rule": "rule", "controls": "x2", "fixed_effects":
+    "prefecture_code + year", "vcov": "CRV1:prefecture_code", "sample": "all", "winsor": None,
+    "subgroup": None, "mediator": None, "note": None,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def data() -> StudyData:
+    """The panel of the selection tests as tables of a warehouse, cities on a line half a degree apart."""
+    panel = make_panel(seed=11).rename(columns={"city": "number"})
+    panel["prefecture_code"] = (100000 + panel["number"]).astype(str)
+    panel["longitude"], panel["latitude"] = 70 + panel["number"] * 0.5, 30.0
+    # A covariate whose influence the two-way effects do not absorb.
+    panel["x2"] += np.random.default_rng(0).normal(0, 0.1, len(panel))
+    key = ["prefecture_code", "year"]
+    rule = panel[[*key, "is_treated", "first_treated_year"]].assign(rule_id="rule")
+    cells = panel.melt(key, ["x1", "x2", "y"], "panel_column", "value")
+    cells = cells.rename(columns={"prefecture_code": "region_code"})
+    members = panel[key].rename(columns={"prefecture_code": "region_code"})
+    return StudyData(
+        specification=pd.DataFrame([ROW]),
+        sample_member=members.assign(sample_id="all", region_level="prefecture"),
+        panel_province_year=panel.head(0),
+        panel_city_year=panel.drop(columns=["is_treated", "first_treated_year", "number"]),
+        panel_cell=cells.assign(
+            region_level="prefecture", obs_status="A", imputed_share=0.0, is_simulated=False
+        ),
+        treatment_province_year=rule.head(0),
+        treatment_city_year=rule,
+        doubted_cell=pd.DataFrame(columns=["region_level", "region_code", "year", "panel_column"]),
+    )
+
+
+def asked(diagnostic: str, options: str | None = None) -> pd.DataFrame:
+    row = {"study_id": "s", "table_no": "T1", "column_no": 1, "diagnostic": diagnostic, "options": options}
+    return pd.DataFrame([row])
+
+
+def rows(table: pa.Table, key: str) -> dict[Any, dict[str, Any]]:
+    return {row[key]: row for row in table.to_pylist()}
+
+
+def test_selection_uses_the_controls_or_what_is_named(data: StudyData) -> None:
+    plain = rows(balance_table(data, asked("selection")), "covariate")
+    assert list(plain) == ["x2", "propensity_index"]
+    named = asked("selection", "covariates=x1+x2;caliper=0.1")
+    assert list(rows(balance_table(data, named), "covariate")) == ["x1", "x2", "propensity_index"]
+    found = rows(selection_table(data, named), "method")
+    assert list(found) == [
+        "twfe", "twfe_no_covariates", "psm_did", "entropy_did", "entropy_twfe", "callaway_santanna",
+        "doubly_robust",
+    ]  # fmt: skip
+    assert found["callaway_santanna"]["estimate"] > 1.4
+    for method in ("psm_did", "entropy_did", "entropy_twfe", "doubly_robust"):
+        row = found[method]
+        assert row["estimate"] == pytest.approx(1, abs=0.4)
+        assert row["ci_low"] < row["estimate"] < row["ci_high"]
+        assert 0 < row["n_treated"] < 150
+
+
+def test_a_method_that_refuses_does_not_stop_the_others(data: StudyData) -> None:
+    """No weights bring the never treated to adopters beyond all of them; later adopters still compare."""
+    treated = data.treatment_city_year.groupby("prefecture_code")["is_treated"].max()
+    panel = data.panel_city_year.copy()
+    far = panel["prefecture_code"].map(treated)
+    panel["x2"] = panel["x2"] + np.where(far, 50.0, 0.0)
+    found = rows(selection_table(replace(data, panel_city_year=panel), asked("selection")), "method")
+    assert found["twfe"]["estimate"] is not None
+    assert found["entropy_twfe"]["estimate"] is None
+    assert found["entropy_twfe"]["note"].startswith("refused: no weights")
+    assert "no weights" in found["entropy_did"]["note"]
+
+
+def test_spillover_and_policy_start_from_the_specification(data: StudyData) -> None:
+    fit = run(data, data.specifications()[0]).fit
+    assert fit is not None
+    term = fit.terms[0]  # type: ignore[union-attr]
+    spill = spillover_table(data, asked("spillover", "rings=60-120;donut=60")).to_pylist()
+    assert [row["ring"] for row in spill] == ["treated", "treated", "0-60", "60-120", "treated", "treated"]
+    policies = data.treatment_city_year[["prefecture_code", "year"]].assign(
+        policy_id="p", is_verified=None, is_list_complete=True
+    )
+    policies["is_active"] = policies["prefecture_code"].str.endswith("3") & (policies["year"] >= 2013)
+    policies.loc[policies["prefecture_code"].str.endswith("3"), "is_verified"] = True
+    table = policy_table(data, asked("policies"), policies).to_pylist()
+    variants = [(row["variant"], row["policy_id"], row["term"]) for row in table]
+    assert variants == [
+        ("baseline", None, "is_treated"),
+        ("added", "p", "is_treated"),
+        ("added", "p", "policy_p"),
+        ("all added", None, "is_treated"),
+        ("all added", "p", "policy_p"),
+        ("dropped cities", "p", "is_treated"),
+    ]
+    for baseline in (spill[0], table[0]):
+        assert baseline["estimate"] == term.estimate
+        assert baseline["std_error"] == term.std_error
+
+
+@pytest.mark.parametrize(
+    ("diagnostic", "options", "message"),
+    [
+        ("selection", "covariates=z", "no column 'z'"),
+        ("selection", "caliper=0", "caliper 0"),
+        ("spillover", "rings=200-100", "rise from above 0"),
+    ],
+)
+def test_bad_options_are_a_row(data: StudyData, diagnostic: str, options: str, message: str) -> None:
+    table = selection_table if diagnostic == "selection" else spillover_table
+    notes = [row["note"] or "" for row in table(data, asked(diagnostic, options)).to_pylist()]
+    assert any(message in note for note in notes)
+
+
+def test_an_unknown_option_is_an_error(data: StudyData) -> None:
+    with pytest.raises(ValueError, match="option 'ring'; allowed: rings, donut"):
+        spillover_table(data, asked("spillover", "ring=100"))
