@@ -284,6 +284,9 @@ def _check(data: pd.DataFrame, specification: Specification) -> None:
         raise ValueError(f"{specification.label}: no complete row is left")
     if data[specification.outcome].nunique() < 2:
         raise ValueError(f"{specification.label}: outcome {specification.outcome!r} is constant")
+    for cluster in specification.clusters:
+        if data[cluster].nunique() < 2:
+            raise ValueError(f"{specification.label}: one cluster of {cluster!r}; at least two needed")
     if specification.fixed_effects:
         codes = [
             factor_codes(data.groupby(effect.split("^"), sort=False).ngroup().to_numpy())
@@ -292,9 +295,6 @@ def _check(data: pd.DataFrame, specification: Specification) -> None:
         # The engine crashes on a sample without a row.
         if not rows_in_pairs(codes, len(data)).any():
             raise ValueError(f"{specification.label}: every row is alone in one of the fixed effects")
-    for cluster in specification.clusters:
-        if data[cluster].nunique() < 2:
-            raise ValueError(f"{specification.label}: one cluster of {cluster!r}; at least two needed")
 
 
 def _finite(value: float) -> float | None:

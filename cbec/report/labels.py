@@ -106,6 +106,7 @@ TEXT: dict[str, tuple[str, str]] = {
     "vcov_cluster": ("聚类到{level}层面的", "clustered by {level}"),
     "vcov_hc1": ("异方差稳健（HC1）", "robust to heteroskedasticity (HC1)"),
     "vcov_iid": ("同方差假定下的", "under homoskedasticity"),
+    "vcov_conley": ("Conley空间相关稳健（{km}公里）", "Conley, spatial to {km} km"),
     "vcov_estimator": ("估计方法自带的", "of the estimator itself"),
     "level_prefecture_code": ("城市", "city"),
     "level_province_code": ("省份", "province"),

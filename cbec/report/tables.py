@@ -759,6 +759,8 @@ def vcov_words(vcov: str, lang: Lang) -> str:
     """The kind of standard errors in words; KeyError when it is none that `_is_known` knows."""
     if vcov.startswith("CRV"):
         return say("vcov_cluster", lang, level=_level_name(vcov.split(":", 1)[1], lang))
+    if vcov.startswith("conley:"):
+        return say("vcov_conley", lang, km=vcov.split(":", 1)[1])
     return say({"HC1": "vcov_hc1", "hetero": "vcov_hc1", "iid": "vcov_iid"}[vcov], lang)
 
 
@@ -770,7 +772,7 @@ def _bracket_note(vcov: Mapping[int, str], bracket: Bracket, lang: Lang, where: 
     unknown = sorted(n for n, text in vcov.items() if not _is_known(text))
     if unknown or not vcov:
         raise ValueError(
-            f"{where}: columns {unknown} have no known vcov (allowed: iid, HC1, CRV1:<column>); "
+            f"{where}: columns {unknown} have no known vcov (allowed: iid, HC1, CRV1:<column>, conley:<km>); "
             "brackets that cannot be named are not printed"
         )
     opening = say("note_in_square" if bracket == "ci" else "note_in", lang)
@@ -800,7 +802,7 @@ def _bracket_note(vcov: Mapping[int, str], bracket: Bracket, lang: Lang, where: 
 
 def _is_known(vcov: str) -> bool:
     return vcov in ("iid", "HC1", "hetero") or (
-        vcov.startswith("CRV") and ":" in vcov and bool(vcov.split(":", 1)[1].strip())
+        vcov.startswith(("CRV", "conley")) and ":" in vcov and bool(vcov.split(":", 1)[1].strip())
     )
 
 

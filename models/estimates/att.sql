@@ -22,6 +22,14 @@ final as (
         ci_high,
         n_obs,
         n_units,
+        case
+            when options like '%control_group never_treated%' then 'never_treated'
+            when estimator in ('callaway_santanna', 'lp_did', 'extended_twfe', 'stacked') then 'not_yet_treated'
+        end as control_group,
+        case
+            when estimator = 'callaway_santanna'
+                then coalesce(nullif(regexp_extract(options, 'method ([a-z]+)', 1), ''), 'reg')
+        end as method,
         options,
         treatment_rule,
         controls,

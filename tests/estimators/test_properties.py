@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from cbec.estimators.regression import Fit, fit_least_squares
 from cbec.estimators.specification import Specification
-from cbec.estimators.staggered import fit_callaway_santanna
+from cbec.estimators.staggered import fit_staggered
 from cbec.estimators.study import stars
 
 ROW = {
@@ -18,7 +18,9 @@ ROW = {
     "treatment_rule": None, "controls": "x", "fixed_effects": "unit + year", "vcov": "CRV1:unit", "sample": "all",
 }  # fmt: skip
 TWFE = Specification.from_row(ROW)
-STAGGERED = Specification.from_row(ROW | {"estimator": "callaway_santanna", "controls": None})
+STAGGERED = Specification.from_row(
+    ROW | {"estimator": "callaway_santanna", "controls": None, "treatment_rule": "rule"}
+)
 
 
 def panel(seed: int, units: int = 14, years: int = 7) -> pd.DataFrame:
@@ -42,7 +44,8 @@ def numbers(fit: Fit) -> np.ndarray:
 def run(frame: pd.DataFrame, specification: Specification) -> np.ndarray:
     if specification.estimator == "twfe":
         return numbers(fit_least_squares(frame, specification))
-    return numbers(fit_callaway_santanna(frame, specification, unit="unit")[0])
+    effect = fit_staggered(frame, estimator=specification.estimator, outcome="y", unit="unit").overall
+    return np.array([[effect.estimate, effect.std_error, effect.p_value]])
 
 
 @pytest.mark.parametrize("specification", [TWFE, STAGGERED], ids=["twfe", "callaway_santanna"])
@@ -110,33 +113,11 @@ def test_a_region_alone_in_its_effect_is_counted() -> None:
 
 
 @pytest.mark.parametrize(
-    ("spoil", "message"),
-    [
-        (lambda f: f.assign(first_treated_year=np.nan), "no unit is treated"),
-        (lambda f: f.assign(first_treated_year=2012.0), "no unit is a control"),
-    ],
-    ids=["no treated", "no control"],
-)
-def test_staggered_without_a_comparison_is_an_error(spoil, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        fit_callaway_santanna(spoil(panel(1)), STAGGERED, unit="unit")
-
-
-def test_units_with_a_gap_and_units_always_treated_are_dropped_and_counted() -> None:
-    frame = panel(1).drop(index=3)
-    frame.loc[frame["unit"] == "000001", "first_treated_year"] = 2010
-    fit, _ = fit_callaway_santanna(frame, STAGGERED, unit="unit")
-    assert fit.n_obs == 12 * 7
-    assert "1 unit(s) treated from the first year on dropped" in fit.note
-    assert "1 unit(s) with a gap dropped" in fit.note
-
-
-@pytest.mark.parametrize(
     ("field", "value", "message"),
     [
-        ("estimator", "ols", "allowed: pooled"),
+        ("estimator", "ols", "nearest: pooled"),
         ("vcov", "robust", "allowed: iid"),
-        ("winsor", "1/99", "not supported"),
+        ("winsor", "1/99", "allowed: lower:upper"),
     ],
 )
 def test_a_specification_is_never_half_understood(field: str, value: str, message: str) -> None:

@@ -14,7 +14,6 @@ import pytest
 
 from cbec.estimators.regression import fit_least_squares
 from cbec.estimators.specification import Specification
-from cbec.estimators.staggered import fit_callaway_santanna
 from tests.conftest import SHARED
 from tests.estimators.test_independent_engines import entropy_weights, weights_of_shares
 
@@ -61,20 +60,6 @@ def test_two_way_effects_equal_fixest(mpdta: pd.DataFrame, name: str, vcov: str)
     np.testing.assert_allclose(
         found, [want[k] for k in ("est", "se", "t", "p")], rtol=0, atol=expected["tol"]
     )
-
-
-@needs_reference
-def test_callaway_santanna_equals_r_did(mpdta: pd.DataFrame) -> None:
-    expected = case("did.cs_mpdta_nocov_notyet_varying")
-    fit, events = fit_callaway_santanna(
-        mpdta, specification(estimator="callaway_santanna"), unit="countyreal"
-    )
-    simple, dynamic = expected["expected"]["simple"], expected["expected"]["dynamic"]
-    found = [fit.terms[0].estimate, fit.terms[0].std_error]
-    np.testing.assert_allclose(found, [simple["overall"], simple["overall_se"]], rtol=0, atol=expected["tol"])
-    assert [event.event_year for event in events] == dynamic["egt"]
-    np.testing.assert_allclose([e.estimate for e in events], dynamic["att"], rtol=0, atol=expected["tol"])
-    np.testing.assert_allclose([e.std_error for e in events], dynamic["se"], rtol=0, atol=expected["tol"])
 
 
 @needs_reference
