@@ -24,7 +24,9 @@ final as (
         n_units,
         case
             when options like '%control_group never_treated%' then 'never_treated'
-            when estimator in ('callaway_santanna', 'lp_did', 'extended_twfe', 'stacked') then 'not_yet_treated'
+            when
+                estimator in ('callaway_santanna', 'lp_did', 'extended_twfe', 'stacked')
+                then 'not_yet_treated'
         end as control_group,
         case
             when estimator = 'callaway_santanna'
