@@ -207,6 +207,7 @@ def _score_cells(connection: duckdb.DuckDBPyConnection, root: Path, variables: d
                     as is_unrounded,
                 coalesce(abs(scan.r_d4) < scan.u / 2, false) as is_repeat, scan.p_d4,
                 coalesce(abs(scan.r_d4) < scan.u / 2 and not scan.h_d4, false) as is_cap,
+                coalesce(scan.h_d2 or scan.h_d3, false) as is_on_line,
                 case truth.defect {chances} end as p,
                 case truth.defect {detectors} end as detector,
                 limits.decidable_chance as alone_chance,
@@ -250,6 +251,8 @@ def _score_cells(connection: duckdb.DuckDBPyConnection, root: Path, variables: d
         judged as (
             select *,
                 count(p_tested) over ({run}) as n_tested,
+                -- A cubic that runs on a line or curve within rounding is no cubic.
+                count(p_tested) filter (where not is_on_line) over ({run}) as n_core,
                 max(p_tested) over ({run}) as p_largest,
                 -- Beside a cubic that reaches an end of the series either end of the gap may be the anchor.
                 defect = 'spline' and (
@@ -276,7 +279,7 @@ def _score_cells(connection: duckdb.DuckDBPyConnection, root: Path, variables: d
                         and p_largest <= {values["detector_local_fdr"]}
                         and case
                             when n_tested = 1 and defect <> 'spline' then p_largest <= alone_chance
-                            when n_tested > 1 then
+                            when n_tested > 1 and (defect <> 'spline' or n_core >= n_tested / 2.0) then
                                 n_tested * power(p_largest, (n_tested + 1) / 2.0)
                                 <= {values["detector_column_budget"]}
                         end

@@ -113,8 +113,10 @@ run as (
         round(sum(ln(p)), 9) * (count(*) + 1) / (2 * count(*)) as log_chance,
     from islands
     group by series_no, column_no, detector, island
-    -- One fourth difference near zero is met by any three points on a smooth curve; a line is no cubic.
-    having detector <> 'D8' or count(*) filter (where is_core) >= greatest(2, count(*) / 2.0)
+    -- One fourth difference near zero is met by any three points on a smooth curve; a line is no cubic, but a
+    -- cubic may cross one.
+    having detector <> 'D8'
+        or (count(*) >= 2 and count(*) filter (where is_core) >= greatest(1, count(*) / 2.0))
 
 ),
 
