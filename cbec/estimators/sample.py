@@ -14,6 +14,10 @@ from cbec.estimators.specification import Specification, Subgroup, source
 
 KEYS = {"province": "province_code", "prefecture": "prefecture_code"}
 # SDMX precedence, highest first; spelt out because an estimator reads no registry.
+# What diagnostics read beside the equation: groups to leave out or to compare, and places.
+COMPANIONS = (
+    "first_treated_year", "province_code", "batch", "longitude", "latitude", "region3", "is_resource_based",
+)  # fmt: skip
 CELL_COLUMNS = (
     "region_level", "region_code", "year", "panel_column", "obs_status", "imputed_share", "is_simulated",
 )  # fmt: skip
@@ -110,11 +114,7 @@ def assemble(
     spec.check_columns(everything.columns)
     grid = members.rename(columns={"region_code": unit})[[unit, "year"]]
     wanted = [unit, "year", *(name for name in spec.columns if name not in (unit, "year"))]
-    extra = [
-        name
-        for name in ("first_treated_year", "province_code", "batch", "longitude", "latitude")
-        if name in everything.columns and name not in wanted
-    ]
+    extra = [name for name in COMPANIONS if name in everything.columns and name not in wanted]
     frame = grid.merge(everything[[*wanted, *extra]], on=[unit, "year"], how="left", validate="one_to_one")
     cells = data.panel_cell[data.panel_cell["region_level"] == level].rename(columns={"region_code": unit})
     cells = cells[cells["panel_column"].isin(spec.columns)]

@@ -92,7 +92,7 @@ def test_city_studies_are_ready_and_others_await_data(demo_warehouse: Path) -> N
         ).fetchone()
     assert years == (285, 2009, 2023)
     assert {study for study, value in status.items() if value == "ready"} == {
-        "green_tfp", "new_quality_productivity", "major_cities", "province_ecommerce",
+        "green_tfp", "new_quality_productivity", "major_cities", "province_ecommerce", "city_outcomes",
     }  # fmt: skip
 
 
