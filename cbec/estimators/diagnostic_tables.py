@@ -84,7 +84,8 @@ PLACEBO_SUMMARY = _schema(
     " mean_of_draws:f sd_of_draws:f seed:i"
 )
 LEAVE_ONE_OUT = _schema(
-    "outcome:s dimension:s left_out:s estimate:f std_error:f ci_low:f ci_high:f full_estimate:f"
+    "outcome:s dimension:s left_out:s name_zh:s name_en:s estimate:f std_error:f ci_low:f ci_high:f"
+    " full_estimate:f"
 )
 INFERENCE = _schema(
     "outcome:s term:s method:s estimate:f std_error:f p_value:f ci_low:f ci_high:f n_draws:i n_clusters:i"
@@ -242,10 +243,14 @@ def leave_one_out_table(data: StudyData, diagnostic: pd.DataFrame) -> pa.Table:
     def rows(asked: _Asked) -> list[dict[str, Any]]:
         by = asked.sample.unit if asked.options["by"] == "unit" else asked.options["by"]
         result = leave_one_out(asked.rows, by=by, outcome=asked.specification.outcome, **asked.columns)
+        names = _names(data, by)
+        dimension = {"prefecture_code": "city", "province_code": "province"}.get(by, by)
         found = [
             {
-                "dimension": asked.options["by"],
+                "dimension": dimension,
                 "left_out": _label(label),
+                "name_zh": names.get(_label(label), (None, None))[0],
+                "name_en": names.get(_label(label), (None, None))[1],
                 "estimate": estimate.estimate,
                 "std_error": estimate.se,
                 "ci_low": estimate.estimate - stats.t.ppf(0.975, estimate.df) * estimate.se,
@@ -255,12 +260,24 @@ def leave_one_out_table(data: StudyData, diagnostic: pd.DataFrame) -> pa.Table:
             for label, estimate in zip(result.labels, result.estimates, strict=True)
         ]
         skipped = [
-            {"dimension": asked.options["by"], "left_out": _label(label), "note": f"refused: {reason}"}
+            {"dimension": dimension, "left_out": _label(label), "note": f"refused: {reason}"}
             for label, reason in result.skipped
         ]
         return [*found, *skipped]
 
     return _table(data, diagnostic, "leave_one_out", LEAVE_ONE_OUT, rows)
+
+
+def _names(data: StudyData, by: str) -> dict[str, tuple[str, str]]:
+    """Chinese and English name of each group that may be left out, by its label."""
+    if by == "batch":
+        return {str(n): (f"第{n}批", f"batch {n}") for n in range(1, 9)}
+    panel = data.panel_province_year if by == "province_code" else data.panel_city_year
+    last = panel.sort_values("year").drop_duplicates(by, keep="last")
+    return {
+        str(code): (str(zh), str(en))
+        for code, zh, en in zip(last[by], last["name_zh"], last["name_en"], strict=True)
+    }
 
 
 def _label(value: Any) -> str:
