@@ -269,7 +269,7 @@ def bacon(rows: pd.DataFrame, labels: Labels) -> Figure:
     axes.set_xlabel(say("axis_weight", lang))
     axes.set_ylabel(say("axis_coefficient", lang))
     _legend_above(axes)
-    forbidden = 100 * float(rows.loc[rows["comparison_type"] == "later_vs_earlier", "weight"].sum()) / total
+    forbidden = 100 * float(rows.loc[rows["comparison_type"] == "later vs earlier", "weight"].sum()) / total
     _note(figure, [say("bacon_note", lang, mean=_digits(mean), share=f"{forbidden:.1f}")], lang)
     return figure
 

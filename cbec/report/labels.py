@@ -220,15 +220,16 @@ ESTIMATORS: dict[str, tuple[str, str]] = {
     "pooled": ("混合回归", "Pooled"),
     "twfe": ("双向固定效应", "Two-way effects"),
     "callaway_santanna": ("Callaway-Sant'Anna", "Callaway-Sant'Anna"),
-    "callaway_santanna_unbalanced": ("Callaway-Sant'Anna（非平衡）", "Callaway-Sant'Anna, unbalanced"),
+    "random_effects": ("随机效应", "Random effects"),
+    "unit_slopes": ("各单位斜率", "Slope by unit"),
+    "twfe_event_study": ("双向固定效应事件研究", "Two-way event study"),
     "sun_abraham": ("Sun-Abraham", "Sun-Abraham"),
     "imputation": ("插补法（BJS）", "Imputation (BJS)"),
-    "borusyak_jaravel_spiess": ("插补法（BJS）", "Imputation (BJS)"),
-    "gardner": ("两阶段DID", "Two-stage DID"),
+    "two_stage": ("两阶段DID", "Two-stage DID"),
+    "lp_did": ("局部投影DID", "LP-DID"),
     "stacked": ("堆叠DID", "Stacked DID"),
-    "dcdh": ("dCDH", "dCDH"),
     "de_chaisemartin_dhaultfoeuille": ("dCDH", "dCDH"),
-    "etwfe": ("扩展TWFE", "Extended TWFE"),
+    "extended_twfe": ("扩展TWFE", "Extended TWFE"),
     "synthetic_did": ("合成DID", "Synthetic DID"),
 }
 # What the registry of indicators does not hold: treatment by a rule, the constant, indices by their id or,
@@ -280,9 +281,9 @@ CONTROL_GROUPS: dict[str, tuple[str, str]] = {
     "nevertreated": ("从未处理", "never treated"),
 }
 COMPARISONS: dict[str, tuple[str, str]] = {
-    "treated_vs_never": ("处理组对从未处理组", "Treated against never treated"),
-    "earlier_vs_later": ("先处理对后处理", "Earlier against later treated"),
-    "later_vs_earlier": ("后处理对先处理", "Later against already treated"),
+    "treated vs never treated": ("处理组对从未处理组", "Treated against never treated"),
+    "earlier vs later": ("先处理对后处理", "Earlier against later treated"),
+    "later vs earlier": ("后处理对先处理", "Later against already treated"),
 }
 # Control characters that XML, and so docx and xlsx, cannot hold.
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")

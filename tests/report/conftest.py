@@ -41,7 +41,7 @@ def regression() -> pd.DataFrame:
             _regression(is_observed_only=observed, column_no=2, term="deposits_gdp_ratio", estimate=0.00021, std_error=0.00009, p_value=0.07),
             _regression(is_observed_only=observed, column_no=2, term="_cons", estimate=7.5, std_error=1.5, p_value=0.5),
         ]  # fmt: skip
-        for number, estimator in ((1, "callaway_santanna"), (2, "callaway_santanna_unbalanced")):
+        for number, estimator in ((1, "callaway_santanna"), (2, "sun_abraham")):
             rows.append(
                 _regression(
                     table_no="T2", column_no=number, estimator=estimator, is_observed_only=observed, r2=None, r2_within=None,
@@ -61,7 +61,7 @@ def specification() -> pd.DataFrame:
         ("T1", 1, "twfe", None),
         ("T1", 2, "twfe", "deposits_gdp_ratio"),
         ("T2", 1, "callaway_santanna", None),
-        ("T2", 2, "callaway_santanna_unbalanced", None),
+        ("T2", 2, "sun_abraham", None),
     ]
     return pd.DataFrame(
         [
@@ -128,7 +128,7 @@ def leave_one_out() -> pd.DataFrame:
 
 
 def bacon() -> pd.DataFrame:
-    kinds = ("treated_vs_never", "earlier_vs_later", "later_vs_earlier")
+    kinds = ("treated vs never treated", "earlier vs later", "later vs earlier")
     return pd.DataFrame(
         [
             {
@@ -152,7 +152,7 @@ def att() -> pd.DataFrame:
                 "method": "dr", "treatment_rule": "default", "base_period": "-1", "is_observed_only": observed,
                 "imputed_share": 0.02, "engine": "diff-diff", "note": None, "is_simulated": False,
             }
-            for estimator in ("imputation", "gardner")
+            for estimator in ("imputation", "two_stage")
             for aggregation, label in groups
             for observed in (False, True)
         ]

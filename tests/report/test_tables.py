@@ -301,7 +301,7 @@ def test_a_standard_error_of_zero_is_not_printed_as_one(bracket: str) -> None:
 
 def test_average_effects_stand_by_estimator(small_file: Path) -> None:
     table = next(table for table in every_table("zh", small_file) if table.name == "T2_att")
-    assert row(table, "estimation") == ["两阶段DID", "插补法（BJS）"]
+    assert row(table, "estimation") == ["插补法（BJS）", "两阶段DID"]
     assert row(table, "control_group") == ["尚未处理", "尚未处理"]
     assert row(table, "base_period") == ["−1", "−1"]
     assert (
