@@ -13,7 +13,6 @@ from typing import Literal
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
-from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -22,15 +21,11 @@ from matplotlib.text import Text
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
+from cbec.report.fonts import chinese_font
+
 Float = NDArray[np.float64]
 Language = Literal["en", "zh"]
 
-# Families that hold simplified Chinese, in order of preference.
-CHINESE_FONTS = (
-    "Noto Sans CJK SC", "Noto Sans SC", "Source Han Sans SC", "Source Han Sans CN", "WenQuanYi Micro Hei",
-    "WenQuanYi Zen Hei", "Noto Serif CJK SC", "Noto Sans CJK JP", "Droid Sans Fallback", "Microsoft YaHei",
-    "SimHei", "SimSun", "PingFang SC", "Heiti SC", "Hiragino Sans GB", "Arial Unicode MS",
-)  # fmt: skip
 # Okabe and Ito (2008): told apart by colour-blind readers.
 BLUE, ORANGE, GREEN, GREY, DARK = "#0072B2", "#E69F00", "#009E73", "#B8B8B8", "#222222"
 REGIONS = {"east": (BLUE, "o"), "central": (ORANGE, "s"), "west": (GREEN, "^")}
@@ -59,23 +54,13 @@ TEXT: dict[str, dict[str, str]] = {
 }  # fmt: skip
 
 
-class MissingFontError(RuntimeError):
-    """No font on this machine has Chinese characters; the message says what to install."""
-
-
-def chinese_font() -> str | None:
-    """Name of an installed font with simplified Chinese, None when there is none."""
-    installed = {font.name for font in font_manager.fontManager.ttflist}
-    return next((name for name in CHINESE_FONTS if name in installed), None)
-
-
 def cumulative_figure(
     frame: pd.DataFrame, *, language: Language = "en", is_simulated: bool = False
 ) -> Figure:
     """Median cumulative index by region and year.
 
     frame: one row per region-year with year, region3 (east, central, west), cumulative_index (1 in the first
-    year). Raises ValueError without such rows, MissingFontError for Chinese without a font.
+    year). Raises ValueError without such rows, CbecError for Chinese without a font.
     """
     known = _given(frame, ["year", "region3", "cumulative_index"])
     known = known[known["region3"].isin(REGIONS)]
@@ -103,7 +88,7 @@ def decomposition_figure(
     """Efficiency and technical change by year, as means of logs, so that the bars add up to the index.
 
     frame: one row per region-year with year, index, efficiency_change, technical_change, all ratios.
-    Raises ValueError without such rows, MissingFontError for Chinese without a font.
+    Raises ValueError without such rows, CbecError for Chinese without a font.
     """
     parts = ["efficiency_change", "technical_change"]
     known = _given(frame, ["year", "index", *parts])
@@ -229,17 +214,8 @@ def _start(
 
 
 def _font(language: Language) -> str:
-    """The family to draw with; DejaVu Sans comes with matplotlib. Raises MissingFontError."""
-    if language == "en":
-        return "DejaVu Sans"
-    found = chinese_font()
-    if found is None:
-        raise MissingFontError(
-            "no font with Chinese characters is installed; install one of "
-            f"{', '.join(CHINESE_FONTS[:6])} (packages fonts-noto-cjk or fonts-wqy-microhei), "
-            'or draw with language="en"'
-        )
-    return found
+    """The family to draw with; DejaVu Sans comes with matplotlib. Raises CbecError without a Chinese font."""
+    return "DejaVu Sans" if language == "en" else chinese_font().family
 
 
 def _finished(figure: Figure, language: Language) -> Figure:

@@ -14,8 +14,6 @@ import pandas as pd
 from cbec.estimators.regression import Fit, Term, fit_least_squares
 from cbec.estimators.specification import Specification
 
-VARIANTS = ("baseline", "added", "all added", "dropped cities")
-
 
 @dataclass(frozen=True)
 class PolicyTerm:

@@ -15,7 +15,6 @@ from cbec.ingest.tables import NOTE_START, Column, Table, locator
 from cbec.ingest.text import compact, decimals_of, is_past, number_of, plain, year_of
 from cbec.ingest.vocabulary import Meaning, Vocabulary
 
-MISSING_LETTERS = frozenset("OMLHQK")
 TRUE_WORDS = {"true", "1", "yes", "y", "是", "t"}
 FALSE_WORDS = {"false", "0", "no", "n", "否", "f", ""}
 # A remark that says the figures of some regions mean something else.

@@ -17,7 +17,6 @@ from cbec.ingest.problems import Problem
 from cbec.ingest.text import compact, number_of, plain, year_of, years_in
 from cbec.ingest.vocabulary import Meaning, Vocabulary
 
-KEY_ROLES = ("region", "province", "region_code", "province_code", "year", "indicator", "unit", "value")
 NOTE_START = re.compile(
     r"^(?:注|数据来源|资料来源|来源|说明|备注|note|source|更多|http|\*|①|本表|数$)", re.IGNORECASE
 )

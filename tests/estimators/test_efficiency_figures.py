@@ -8,18 +8,17 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from rich.console import Console
 
-from cbec.efficiency import figures
 from cbec.efficiency.figures import (
-    MissingFontError,
-    chinese_font,
     cumulative_figure,
     decomposition_figure,
     frontier_figure,
     save_figure,
 )
 from cbec.efficiency.progress import progress_bar
+from cbec.report.fonts import chinese_font
 
 
 def panel() -> pd.DataFrame:
@@ -91,12 +90,11 @@ def test_the_same_figure_gives_the_same_bytes(tmp_path: Path) -> None:
     assert [path.read_bytes() for path in first] == [path.read_bytes() for path in again]
 
 
-def test_chinese_labels_need_a_font_and_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    if chinese_font():
-        assert all("模拟数据" in title(figure) for figure in drawn("zh", is_simulated=True))
-    monkeypatch.setattr(figures, "chinese_font", lambda: None)
-    with pytest.raises(MissingFontError, match="fonts-noto-cjk"):
-        drawn("zh")
+def test_chinese_labels_are_set_in_the_font_of_every_figure() -> None:
+    for figure in drawn("zh", is_simulated=True):
+        assert "模拟数据" in title(figure)
+        families = {text.get_fontfamily()[0] for text in figure.findobj(Text)}
+        assert families == {chinese_font().family}
 
 
 def test_a_frame_that_lacks_a_column_is_refused_by_name() -> None:
