@@ -213,9 +213,10 @@ def _start(
     return figure, axes, say
 
 
-def _font(language: Language) -> str:
-    """The family to draw with; DejaVu Sans comes with matplotlib. Raises CbecError without a Chinese font."""
-    return "DejaVu Sans" if language == "en" else chinese_font().family
+def _font(language: Language) -> list[str]:
+    """Families to draw with; DejaVu Sans comes with matplotlib and has the minus sign that SimHei lacks.
+    Raises CbecError without a Chinese font."""
+    return ["DejaVu Sans"] if language == "en" else [chinese_font().family, "DejaVu Sans"]
 
 
 def _finished(figure: Figure, language: Language) -> Figure:

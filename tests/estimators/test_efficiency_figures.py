@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -90,11 +91,15 @@ def test_the_same_figure_gives_the_same_bytes(tmp_path: Path) -> None:
     assert [path.read_bytes() for path in first] == [path.read_bytes() for path in again]
 
 
-def test_chinese_labels_are_set_in_the_font_of_every_figure() -> None:
+def test_chinese_labels_are_set_in_the_font_of_every_figure(tmp_path: Path) -> None:
     for figure in drawn("zh", is_simulated=True):
         assert "模拟数据" in title(figure)
         families = {text.get_fontfamily()[0] for text in figure.findobj(Text)}
         assert families == {chinese_font().family}
+        # A character without a glyph, such as the minus sign of an axis, would be drawn as a box.
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            save_figure(figure, tmp_path / "figure")
 
 
 def test_a_frame_that_lacks_a_column_is_refused_by_name() -> None:
