@@ -610,22 +610,23 @@ class Reader:
         self._keep(cell, slot.is_filled)
 
     def _keep(self, cell: Cell, is_filled: bool) -> None:
-        held = self.extract.cells.get(cell.key)
+        key = cell.key
+        held = self.extract.cells.get(key)
         if held is None:
-            self.extract.cells[cell.key] = cell
+            self.extract.cells[key] = cell
             return
         if cell.value is None:
             self.extract.dropped["missing here, printed elsewhere in the file"] += held.value is not None
             return
         if held.value is None:
-            self.extract.cells[cell.key] = cell
+            self.extract.cells[key] = cell
             return
         shift = self.registry.units[cell.unit_printed].scale - self.registry.units[held.unit_printed].scale
         other = cell.value.scaleb(shift)
         held_is_filled = "I" in held.obs_status_all and "filled by column" in (held.obs_comment or "")
         if _same(held.value, held.value_printed, other, cell.value_printed, shift):
             if held_is_filled and not is_filled:
-                self.extract.cells[cell.key] = cell
+                self.extract.cells[key] = cell
             self.extract.dropped["copy of a figure printed elsewhere in the file"] += 1
             return
         if is_filled != held_is_filled:
@@ -633,7 +634,7 @@ class Reader:
             printed.obs_comment = _joined(
                 printed.obs_comment or "", f"the filled column prints {filled.value_printed} instead"
             )
-            self.extract.cells[cell.key] = printed
+            self.extract.cells[key] = printed
             self.extract.dropped["filled column differs from the printed one; the printed one is kept"] += 1
             return
         place = f"{cell.indicator_id} of {cell.region_code} in {cell.year}"
