@@ -262,7 +262,10 @@ def _residual(sample: Sample, column: FloatArray) -> FloatArray:
 def _sides(
     events: Sequence[EventTime], vcov: FloatArray | None, base: int
 ) -> tuple[list[int], list[int], FloatArray, FloatArray]:
-    """Event years before and after the base, their estimates and covariance, in order."""
+    """Event years before and after the base, their estimates and covariance, in order.
+
+    Event years that one unit alone identifies have no error and no place in a joint test.
+    """
     if vcov is None:
         raise ValueError("no joint covariance: this estimator does not measure its event years from one base")
     years = [event.event_year for event in events]
@@ -271,7 +274,7 @@ def _sides(
         raise ValueError(f"vcov has shape {covariance.shape}; needed: {len(years)} by {len(years)}")
     if base in years:
         raise ValueError(f"event year {base} is estimated and cannot be the base")
-    order = np.argsort(years)
+    order = [i for i in np.argsort(years) if not math.isnan(events[i].std_error)]
     years = [years[i] for i in order]
     before = [year for year in years if year < base]
     if not before:

@@ -28,6 +28,7 @@ OPTIONS: dict[str, type] = {
     "control_group": str,
     "method": str,
     "gaps": str,
+    "weights": str,
     "base_period": str,
     "anticipation": int,
     "first_event": int,

@@ -21,15 +21,20 @@ from cbec.estimators.staggered_engines import (
     CONTROL_GROUPS,
     ESTIMATORS,
     METHODS,
+    WEIGHTS,
     FloatArray,
     Options,
+    treated_cells,
 )
 from cbec.estimators.staggered_sample import Sample, prepare_sample
 
 
 @dataclass(frozen=True)
 class EventTime:
-    """Average effect at one distance from treatment; n_cohorts cohorts have that distance."""
+    """Average effect at one distance from treatment; n_cohorts cohorts have that distance.
+
+    std_error and interval are NaN where no error can be learnt; see `Effect`.
+    """
 
     event_year: int
     estimate: float
@@ -48,6 +53,10 @@ class Effect:
     whole: then "dynamic" and "calendar" are plain means over their parts and "group" the mean weighted
     by cohort size (Callaway and Sant'Anna 2021). n_units counts treated units, n_cells the
     cohort-years averaged.
+
+    std_error, p_value and interval are NaN where every contributing cohort is one unit: its effect is fitted
+    to that unit, so that no residual is left to learn an error from, and the clustered formula returns
+    the controls' share alone (Conley and Taber 2011; MacKinnon and Webb 2018).
     """
 
     aggregation: str
@@ -98,6 +107,7 @@ SUPPORT = {
     "base_period": ("callaway_santanna",),
     "base": ("twfe_event_study", "sun_abraham"),
     "base_calendar_year": ("twfe_event_study",),
+    "weights": ("lp_did",),
     # Sun and Abraham's and the synthetic control group is the never treated anyway.
     "control_group": (
         "callaway_santanna",
@@ -138,6 +148,7 @@ def fit_staggered(
     base_calendar_year: int | None = None,
     base_period: str = "universal",
     gaps: str = "drop",
+    weights: str = "equal",
     treatment: str | None = None,
     aggregations: Sequence[str] = AGGREGATIONS,
 ) -> StaggeredFit:
@@ -153,9 +164,10 @@ def fit_staggered(
     outside into its ends. base is the omitted event year; anticipation moves it further back.
     base_calendar_year makes twfe_event_study compare ever treated with never treated units year by year
     against that year: event_year is then a calendar year. base_period "varying" gives
-    callaway_santanna's short differences before treatment. aggregations leaves averages out that nobody
-    asks for ("calendar" costs imputation and two_stage one fit a year); "overall" is always there. An
-    estimator gives those of its averages that it defines.
+    callaway_santanna's short differences before treatment. weights "regression" leaves lp_did as its
+    regression weighs the cohorts; "equal" counts each treated unit once, the average effect on the treated.
+    aggregations leaves averages out that nobody asks for ("calendar" costs imputation and two_stage one
+    fit a year); "overall" is always there. An estimator gives those of its averages that it defines.
 
     Controls enter as the estimator's authors propose: linearly (two-way fixed effects, Sun and
     Abraham, local projections), in the model of the untreated outcome (imputation, two-stage), at the
@@ -171,6 +183,7 @@ def fit_staggered(
     _choice("control_group", control_group, CONTROL_GROUPS)
     _choice("method", method, METHODS)
     _choice("base_period", base_period, BASE_PERIODS)
+    _choice("weights", weights, WEIGHTS)
     for aggregation in aggregations:
         _choice("aggregations", aggregation, AGGREGATIONS)
     if not first_event <= base < 0 <= last_event:
@@ -182,6 +195,7 @@ def fit_staggered(
         "base_period": base_period != "universal",
         "base": base != -1,
         "base_calendar_year": base_calendar_year is not None,
+        "weights": weights != "equal",
         "control_group": control_group != "not_yet_treated",
         "anticipation": anticipation != 0,
     }
@@ -215,6 +229,7 @@ def fit_staggered(
         base_calendar_year,
         base_period,
         gaps,
+        weights,
         ("overall", *(name for name in AGGREGATIONS[1:] if name in aggregations)),
     )
     with warnings.catch_warnings():
@@ -227,6 +242,13 @@ def fit_staggered(
             raise ValueError(f"{estimator} of {outcome!r}{with_controls}: {error}") from error
     n_clusters = sample.n_clusters
     sizes = sample.cohort_sizes
+
+    def error_of(cells: Sequence[tuple[int, int]], std_error: float) -> float:
+        """NaN where nothing but cohorts of one unit contributes."""
+        members = [sizes[g] for g in {g for g, _ in cells}]
+        # Two-way effects pool their cohorts, so that two lone units are a sample of two.
+        return math.nan if sum(members) == 1 or (not naive and set(members) == {1}) else float(std_error)
+
     effects = tuple(
         Effect(
             aggregation,
@@ -238,20 +260,22 @@ def fit_staggered(
             n_units=sum(sizes[g] for g in {g for g, _ in cells}),
             n_cells=len(cells),
         )
-        for aggregation, group, estimate, error, cells in found.effects
+        for aggregation, group, estimate, given, cells in found.effects
+        for error in [error_of(cells, given)]
         if aggregation in options.aggregations
         and math.isfinite(estimate)
-        and math.isfinite(error)
-        and error > 0
+        and (error > 0 or (math.isnan(error) and aggregation != "overall" and cells))
     )
     if not effects or effects[0].aggregation != "overall":
         raise ValueError(
             f"{estimator} of {outcome!r}: the overall effect has no standard error; "
             "too few units to compare with"
         )
+    at_event = _cells_by_event(sample, options, binned=estimator == "twfe_event_study")
     events = tuple(
-        EventTime(int(e), float(b), float(s), *_interval(b, s, n_clusters), n_cohorts=int(n))
-        for e, b, s, n in found.events
+        EventTime(int(e), float(b), error, *_interval(b, error, n_clusters), n_cohorts=int(n))
+        for e, b, given, n in found.events
+        for error in [error_of(at_event[e], given) if e in at_event else float(given)]
     )
     n_obs = len(sample.data) if found.n_obs is None else found.n_obs
     dropped = [f"{n} rows: {reason}" for reason, n in sample.dropped]
@@ -272,6 +296,17 @@ def fit_staggered(
         note="; ".join([*sample.notes, *found.notes]) or None,
         event_vcov=found.vcov,
     )
+
+
+def _cells_by_event(sample: Sample, options: Options, *, binned: bool) -> dict[int, list[tuple[int, int]]]:
+    """Cohort-years behind each event year; none for calendar years, to which every cohort contributes."""
+    if options.base_calendar_year is not None:
+        return {}
+    found: dict[int, list[tuple[int, int]]] = {}
+    for g, t in treated_cells(sample):
+        event = min(max(t - g, options.first_event), options.last_event) if binned else t - g
+        found.setdefault(event, []).append((g, t))
+    return found
 
 
 def _interval(estimate: float, std_error: float, n_units: int) -> tuple[float, float]:

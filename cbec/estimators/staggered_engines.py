@@ -26,6 +26,7 @@ Cell = tuple[int, int]
 CONTROL_GROUPS = ("not_yet_treated", "never_treated")
 METHODS = ("reg", "ipw", "dr")
 BASE_PERIODS = ("universal", "varying")
+WEIGHTS = ("equal", "regression")
 AGGREGATIONS = ("overall", "dynamic", "group", "calendar")
 
 
@@ -40,6 +41,7 @@ class Options:
     base_calendar_year: int | None
     base_period: str
     gaps: str
+    weights: str
     aggregations: tuple[str, ...] = AGGREGATIONS
 
 
@@ -159,7 +161,7 @@ def _split(
     return effects, events, covariance[np.ix_(inside, inside)]
 
 
-def _cells(sample: Sample) -> list[Cell]:
+def treated_cells(sample: Sample) -> list[Cell]:
     """Treated cohort-years of the sample."""
     data = sample.data[sample.data["cohort"] > 0]
     pairs = data[["cohort", "time"]].drop_duplicates().sort_values(["cohort", "time"])
@@ -167,7 +169,7 @@ def _cells(sample: Sample) -> list[Cell]:
 
 
 def _post(sample: Sample) -> list[Cell]:
-    return [(g, t) for g, t in _cells(sample) if t >= g]
+    return [(g, t) for g, t in treated_cells(sample) if t >= g]
 
 
 # --- pyfixest -----------------------------------------------------------------------------
@@ -249,7 +251,7 @@ def _twfe_event_study(sample: Sample, options: Options) -> Estimates:
         raise ValueError(f"no treated unit is observed in the base event year {base}")
     columns = {f"e{k}".replace("-", "m"): (ever & (key == k)).astype(float) for k in labels}
     b, v, n_obs, notes = _regress(sample, columns)
-    cells = _cells(sample)
+    cells = treated_cells(sample)
     position = {k: {c for c in cells if _bin(c, options, calendar) == k} for k in labels}
     treated = np.array([(ever & (key == k) & (since >= 0)).sum() for k in labels], dtype=float)
     if treated.sum() == 0:
@@ -296,7 +298,7 @@ def _sun_abraham(sample: Sample, options: Options) -> Estimates:
     """A dummy for every cohort and year but the base, averaged with cohort sizes held fixed."""
     data = sample.data
     base = options.base - options.anticipation
-    every = _cells(sample)
+    every = treated_cells(sample)
     without = sorted({g for g, _ in every} - {g for g, t in every if t - g == base})
     if without:
         raise ValueError(f"cohort(s) {', '.join(map(str, without))} have no year at the base {base}")
@@ -521,7 +523,7 @@ def _of_aggregates(
     base_period: str,
 ) -> Estimates:
     """Overall, dynamic and group effects as the library averages them; calendar ones if it can."""
-    cells, post = _cells(sample), _post(sample)
+    cells, post = treated_cells(sample), _post(sample)
     if by_event is None:
         by_event = result.aggregate("event_study")
     effects: list[tuple[str, int | None, float, float, Sequence[Cell]]] = [
@@ -616,7 +618,7 @@ def _stacked(sample: Sample, options: Options) -> Estimates:
         anticipation=options.anticipation,
         control_group=options.control_group,
     ).fit(sample.data, **_names(sample))
-    inside = [(g, t) for g, t in _cells(sample) if -before <= t - g <= after]
+    inside = [(g, t) for g, t in treated_cells(sample) if -before <= t - g <= after]
     post = [c for c in inside if c[1] >= c[0]]
     table = result.aggregate("event_study")
     rows = [
@@ -671,6 +673,7 @@ def _lp_did(sample: Sample, options: Options) -> Estimates:
         control_group="clean" if options.control_group == "not_yet_treated" else "never_treated",
         cluster=_cluster(sample),
         rank_deficient_action="silent",
+        reweight=options.weights == "equal",
     ).fit(
         data.assign(d=status),
         outcome="y",
@@ -680,7 +683,7 @@ def _lp_did(sample: Sample, options: Options) -> Estimates:
         covariates=sample.control_columns or None,
         post_pooled=(0, pooled),
     )
-    cells = _cells(sample)
+    cells = treated_cells(sample)
     post = [(g, t) for g, t in cells if 0 <= t - g <= pooled]
     whole = result.pooled.set_index("window").loc["post"]
     rows = [
@@ -699,7 +702,8 @@ def _lp_did(sample: Sample, options: Options) -> Estimates:
         engine=_diff_diff(),
         base_period="event year -1",
         notes=(
-            f"weighted by the regression; overall: mean of event years 0 to {pooled}, which every cohort has",
+            "each treated unit counts once" if options.weights == "equal" else "weighted by the regression",
+            f"overall: mean of event years 0 to {pooled}, which every cohort has",
         ),
     )
 
@@ -725,7 +729,7 @@ def _extended_twfe(sample: Sample, options: Options) -> Estimates:
     ).fit(sample.data, xtvar=sample.control_columns or None, **_names(sample))
     for kind in ("group", "calendar", "event_study"):
         result.aggregate(kind)
-    cells, post = _cells(sample), _post(sample)
+    cells, post = treated_cells(sample), _post(sample)
     tables: list[tuple[str, Any, int]] = [
         ("dynamic", result.event_study_effects, -1),
         ("group", result.group_effects, 0),
@@ -760,7 +764,7 @@ def _de_chaisemartin_dhaultfoeuille(sample: Sample, options: Options) -> Estimat
     _unit_clusters_only(sample, "de_chaisemartin_dhaultfoeuille")
     if options.gaps == "keep":
         raise ValueError("de_chaisemartin_dhaultfoeuille needs a balanced panel; use gaps='drop'")
-    data, cells = sample.data, _cells(sample)
+    data, cells = sample.data, treated_cells(sample)
     longest = sample.years[-1] - min(sample.cohort_sizes)
     status = (data["cohort"].gt(0) & data["time"].ge(data["cohort"])).astype(int)
     result = ChaisemartinDHaultfoeuille(twfe_diagnostic=False).fit(
@@ -874,8 +878,7 @@ def _synthetic_did(sample: Sample, options: Options) -> Estimates:
         if any(path[1][everyone & (np.arange(len(never)) != i)].sum() <= 1e-12 for path in paths.values()):
             raise ValueError("one control unit carries all the weight; the jackknife is undefined")
         replicates.append(weights @ gaps(own, np.arange(len(never)) != i))
-    single = [g for g, units in own.items() if len(units) == 1]
-    if len(own) == 1 and single:
+    if [len(units) for units in own.values()] == [1]:
         raise ValueError("one treated unit: the jackknife is undefined; use another estimator")
     for g, units in own.items():
         for i in range(len(units)):
@@ -890,8 +893,6 @@ def _synthetic_did(sample: Sample, options: Options) -> Estimates:
     # An average that a unit alone identifies has no jackknife error.
     covariance = (n - 1) / n * spread.T @ spread
     covariance = np.where(np.isfinite(covariance), covariance, 0.0)
-    if single:
-        notes.append("no standard error for what one unit alone identifies")
     effects, events, _ = _split(rows, estimate, covariance, cells, options)
     return Estimates(
         effects=effects,

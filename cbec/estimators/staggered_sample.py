@@ -183,7 +183,9 @@ def prepare_sample(
     single = sorted(g for g in _cohorts(data) - {0} if sizes[g] == 1)
     if single:
         years = ", ".join(map(str, single))
-        notes.append(f"one unit only in the cohort(s) of {years}: their standard errors are too small")
+        notes.append(
+            f"one unit only in the cohort(s) of {years}: no standard error for what they alone identify"
+        )
     n_never = int(sizes.get(0, 0))
     if needs_controls and n_never < FEW_UNITS:
         notes.append(

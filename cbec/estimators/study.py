@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -140,7 +141,7 @@ def estimate(spec: Specification, sample: EstimationSample) -> Fit | StaggeredFi
 
 def stars(p_value: float | None) -> str:
     """Three, two or one star for p below 1, 5 and 10 per cent; the one convention of the project."""
-    if p_value is None:
+    if p_value is None or math.isnan(p_value):
         return ""
     return "***" if p_value < 0.01 else "**" if p_value < 0.05 else "*" if p_value < 0.1 else ""
 
@@ -161,6 +162,11 @@ def small_heap() -> Iterator[None]:
         yield
     finally:
         gc.unfreeze()
+
+
+def _known(value: float) -> float | None:
+    """An error that cannot be learnt is null in a table, not a number."""
+    return None if math.isnan(value) else value
 
 
 def _rows(result: Result, is_simulated: bool) -> list[dict[str, Any]]:
@@ -220,11 +226,11 @@ def _rows(result: Result, is_simulated: bool) -> list[dict[str, Any]]:
             "aggregation": effect.aggregation,
             "group_value": effect.group,
             "estimate": effect.estimate,
-            "std_error": effect.std_error,
-            "t_value": effect.estimate / effect.std_error if effect.std_error > 0 else None,
-            "p_value": effect.p_value,
-            "ci_low": effect.ci_low,
-            "ci_high": effect.ci_high,
+            "std_error": _known(effect.std_error),
+            "t_value": _known(effect.estimate / effect.std_error),
+            "p_value": _known(effect.p_value),
+            "ci_low": _known(effect.ci_low),
+            "ci_high": _known(effect.ci_high),
             "stars": stars(effect.p_value),
             "n_units": effect.n_units,
         }
@@ -237,9 +243,9 @@ def _rows(result: Result, is_simulated: bool) -> list[dict[str, Any]]:
             "term": spec.treatment,
             "group_value": event.event_year,
             "estimate": event.estimate,
-            "std_error": event.std_error,
-            "ci_low": event.ci_low,
-            "ci_high": event.ci_high,
+            "std_error": _known(event.std_error),
+            "ci_low": _known(event.ci_low),
+            "ci_high": _known(event.ci_high),
             "n_cohorts": event.n_cohorts,
         }
         for event in fit.events

@@ -236,7 +236,7 @@ def test_stacked_equals_its_comparisons_one_by_one(panel: pd.DataFrame) -> None:
 
 
 def test_local_projection_equals_its_regression(panel: pd.DataFrame) -> None:
-    found = fit(panel, "lp_did")
+    found = fit(panel, "lp_did", weights="regression")
     wide = panel.pivot(index="city", columns="year", values="y")
     cohort = panel.drop_duplicates("city").set_index("city").first_treated_year
     rows = []
@@ -248,6 +248,17 @@ def test_local_projection_equals_its_regression(panel: pd.DataFrame) -> None:
     data = pd.concat(rows)
     d = data.d - data.groupby("t").d.transform("mean")
     assert abs(path(found)[2] - (d @ data.change) / (d @ data.d)) < 1e-9
+
+
+def test_equal_weights_make_local_projections_callaway_and_santanna(panel: pd.DataFrame) -> None:
+    """Dube, Girardi, Jorda and Taylor (2023), section 3: reweighted, and without covariates, the two agree."""
+    ours, theirs = fit(panel, "lp_did"), fit(panel, "callaway_santanna")
+    after = {event: estimate for event, estimate in path(theirs).items() if event >= 0}
+    assert len(after) >= 5
+    for event, estimate in after.items():
+        assert abs(path(ours)[event] - estimate) < 1e-9, event
+    by_regression = fit(panel, "lp_did", weights="regression")
+    assert abs(path(by_regression)[2] - path(ours)[2]) > 1e-3
 
 
 def test_synthetic_did_of_one_cohort_equals_diff_diff(panel: pd.DataFrame) -> None:
@@ -276,13 +287,6 @@ def test_effects_are_recovered_where_nothing_else_moves(estimator: str) -> None:
     found = fit(frame, estimator, last_event=8)
     effects = frame[frame.first_treated_year.notna()]
     since = effects.year - effects.first_treated_year
-    if estimator == "lp_did":
-        # Weighted by the regression: inside the range of the cohorts' effects.
-        for event, estimate in path(found).items():
-            at = effects.effect[since == event]
-            if event >= 0:
-                assert at.min() - 1e-4 < estimate < at.max() + 1e-4
-        return
     assert abs(found.overall.estimate - bench.target(frame, estimator)) < 1e-4
     for event, estimate in path(found).items():
         want = effects.effect[since == event].mean() if event >= 0 else 0.0
@@ -484,6 +488,21 @@ def test_a_cohort_of_one_city_is_kept_and_named(panel: pd.DataFrame) -> None:
         found = fit(frame, estimator)
         assert "one unit only in the cohort(s) of 6" in (found.note or "")
         assert "4 of 4 cohorts" in (found.note or "")
+        assert found.overall.std_error > 0
+        lone = [e for e in found.effects if (e.aggregation, e.group) == ("group", 6)]
+        assert all(math.isnan(e.std_error) and math.isnan(e.p_value) for e in lone)
+        assert all(math.isfinite(e.estimate) for e in lone)
+        if "group" in {e.aggregation for e in found.effects}:
+            assert lone
+            assert all(e.std_error > 0 for e in found.effects if e.aggregation == "group" and e.group != 6)
+
+
+def test_one_treated_city_alone_is_refused(panel: pd.DataFrame) -> None:
+    first = panel.city[panel.first_treated_year == 6].min()
+    frame = panel[panel.first_treated_year.isna() | (panel.city == first)]
+    for estimator in ESTIMATORS:
+        with pytest.raises(ValueError, match=r"no standard error|jackknife is undefined"):
+            fit(frame, estimator)
 
 
 def test_a_small_control_group_is_named(panel: pd.DataFrame) -> None:

@@ -100,7 +100,7 @@ def test_the_error_of_the_mean_over_groups_differs_from_r_by_its_indexing(mpdta:
 
     expected = case("did.cs_mpdta_nocov_never_varying")["expected"]["group"]
     sample = prepare_sample(mpdta, outcome="lemp", unit="countyreal")
-    options = Options("never_treated", "reg", 0, -5, 7, -1, None, "varying", "drop")
+    options = Options("never_treated", "reg", 0, -5, 7, -1, None, "varying", "drop", "equal")
     cells, b, psi, _ = influence(sample, options)
     sizes = sample.cohort_sizes
     rows = [row for row in averages(cells, sizes) if row.aggregation == "group" and row.group is not None]
@@ -188,7 +188,7 @@ def test_imputation_and_two_stage_equal_r(
 
 def test_local_projections_equal_their_recipe_in_fixest(mpdta: pd.DataFrame) -> None:
     expected = case("did.lpdid_mpdta")
-    found = events(fit_staggered(mpdta, estimator="lp_did", **MPDTA))
+    found = events(fit_staggered(mpdta, estimator="lp_did", weights="regression", **MPDTA))
     assert sorted(found) == sorted(map(int, expected["expected"]))
     for year, row in expected["expected"].items():
         np.testing.assert_allclose(found[int(year)], [row["est"], row["se"]], rtol=0, atol=expected["tol"])
