@@ -143,7 +143,7 @@ def _widen_registry(copy: Path, cells: object, first_year: int) -> None:
             continue
         is_province = level == "province"
         # Letters, because a name that ends in digits could be a footnote.
-        name = "模拟" + "".join("甲乙丙丁戊己庚辛壬癸"[int(digit)] for digit in code[1:])
+        name = "模拟" + "".join("甲乙丙丁戊己庚辛壬癸"[int(digit)] for digit in code)
         rows.append(
             dict.fromkeys(rows[0], "")
             | {

@@ -142,10 +142,17 @@ def demo_cities(seeds: Path) -> pd.DataFrame:
     return kept.sort_values(["region_code", "first"]).reset_index(drop=True)
 
 
+def _made_up_codes(seeds: Path, n: int) -> list[str]:
+    """Codes of n cities, at most 50 to a province as in the country, in prefixes that no province has."""
+    used = {row["region_code"][:2] for row in _rows(seeds / "registry/region.csv")}
+    free = [str(prefix) for prefix in range(16, 100) if str(prefix) not in used | {"71", "81", "82"}]
+    return [f"{free[k // 50]}{k % 50 + 1:02d}00" for k in range(n)]
+
+
 def simulate_yearbooks(
     seeds: Path, *, seed: int = 20150307, units: int = 285, first_year: int = 2009, n_years: int = 15
 ) -> Yearbooks:
-    """Draw the yearbooks. seeds: the project's seeds folder; units beyond the 285 cities get codes 9xxxxx.
+    """Draw the yearbooks. seeds: the project's seeds folder; units beyond the 285 cities lie in made-up provinces.
 
     The same arguments give the same tables. Raises ValueError outside 40 to 3,000 units and 10 to 40 years.
     """
@@ -153,8 +160,9 @@ def simulate_yearbooks(
         raise ValueError(f"{units} units x {n_years} years; allowed: 40 to 3000 units, 10 to 40 years")
     rng = np.random.default_rng(seed)
     cities = demo_cities(seeds).drop_duplicates("region_code", keep="last")
-    codes = [*cities.region_code, *(f"{900000 + k}" for k in range(max(0, units - len(cities))))][:units]
-    provinces = np.array([*cities.province_code, *(f"{91 + k // 400}0000" for k in range(units))][:units])
+    made_up = _made_up_codes(seeds, max(0, units - len(cities)))
+    codes = [*cities.region_code, *made_up][:units]
+    provinces = np.array([*cities.province_code, *(f"{code[:2]}0000" for code in made_up)][:units])
     # No zone of the registry lies in a made-up city: those are never treated.
     starts = _approval_years(seeds)
     cohort = np.array([min(starts.get(f"city {code}", [9999])) for code in codes])
