@@ -29,7 +29,7 @@ from cbec.estimators.inference import (
 )
 from cbec.estimators.mediation import mediate
 from cbec.estimators.panel_tests import f_test_of_effects, hausman, variance_inflation
-from cbec.estimators.placebo import leave_one_out, placebo_frame, placebo_test
+from cbec.estimators.placebo import leave_one_out, placebo_frame, placebo_test, time_placebo
 from cbec.estimators.policies import concurrent_policies
 from cbec.estimators.regression import Term, fit_least_squares
 from cbec.estimators.sample import AwaitingDataError, EmptiedError, EstimationSample, StudyData, assemble
@@ -51,6 +51,8 @@ from cbec.estimators.study import identity, small_heap
 DIAGNOSTICS: dict[str, dict[str, str]] = {
     "placebo": {"scheme": "cohort", "strata": "", "draws": "1000", "seed": "20150307"},
     "leave_one_out": {"by": "unit"},
+    "time_placebo": {"shifts": "1-2-3"},
+    "outcome_placebo": {"outcomes": ""},
     "wild_bootstrap": {"method": "WCR11", "weights": "rademacher", "draws": "9999", "seed": "20150307"},
     "family": {"draws": "9999", "seed": "20150307"},
     "group_difference": {"group": "", "draws": "1000", "seed": "20150307"},
@@ -86,6 +88,9 @@ PLACEBO_SUMMARY = _schema(
 LEAVE_ONE_OUT = _schema(
     "outcome:s dimension:s left_out:s name_zh:s name_en:s estimate:f std_error:f ci_low:f ci_high:f"
     " full_estimate:f"
+)
+FALSIFICATION = _schema(
+    "outcome:s kind:s variant:s estimate:f std_error:f p_value:f ci_low:f ci_high:f n_treated_cells:i n_obs:i"
 )
 INFERENCE = _schema(
     "outcome:s term:s method:s estimate:f std_error:f p_value:f ci_low:f ci_high:f n_draws:i n_clusters:i"
@@ -266,6 +271,67 @@ def leave_one_out_table(data: StudyData, diagnostic: pd.DataFrame) -> pa.Table:
         return [*found, *skipped]
 
     return _table(data, diagnostic, "leave_one_out", LEAVE_ONE_OUT, rows)
+
+
+def falsification_table(data: StudyData, diagnostic: pd.DataFrame) -> pa.Table:
+    """Effects that must be zero if the design holds, in the columns of estimates.falsification.
+
+    in_time: the treatment some years early, on untreated rows only; outcome: the same column with an outcome
+    that a zone cannot move. A placebo outcome that is not loaded is a row that awaits its data.
+    """
+
+    def earlier(asked: _Asked) -> list[dict[str, Any]]:
+        shifts = [int(shift) for shift in asked.options["shifts"].split("-")]
+        result = time_placebo(asked.rows, outcome=asked.specification.outcome, shifts=shifts, **asked.columns)
+        found = []
+        per_shift = zip(result.shifts, result.estimates, result.n_fake_cells, result.n_obs, strict=True)
+        for shift, fit, cells, n_obs in per_shift:
+            half = float(stats.t.ppf(0.975, fit.df)) * fit.se
+            found.append(
+                {
+                    "kind": "in_time",
+                    "variant": str(shift),
+                    "estimate": fit.estimate,
+                    "std_error": fit.se,
+                    "p_value": fit.p_value,
+                    "ci_low": fit.estimate - half,
+                    "ci_high": fit.estimate + half,
+                    "n_treated_cells": int(cells),
+                    "n_obs": int(n_obs),
+                }
+            )
+        return found
+
+    def unmoved(asked: _Asked) -> list[dict[str, Any]]:
+        spec = asked.specification
+        found: list[dict[str, Any]] = []
+        for name in filter(None, asked.options["outcomes"].split("+")):
+            row: dict[str, Any] = {"kind": "outcome", "variant": name}
+            other = spec.with_(outcome=name)
+            try:
+                sample = assemble(data, other)
+                fit = fit_least_squares(sample.rows, other, unit=sample.unit)
+                term = next(term for term in fit.terms if term.term == spec.treatment)
+            except AwaitingDataError as error:
+                found.append(row | {"note": f"awaiting data: {error}"})
+                continue
+            except ValueError as error:
+                found.append(row | {"note": f"refused: {error}"})
+                continue
+            estimate, std_error, p_value, ci_low, ci_high = _numbers(term)
+            row |= {"estimate": estimate, "std_error": std_error, "p_value": p_value}
+            row |= {"ci_low": ci_low, "ci_high": ci_high, "n_obs": fit.n_obs}
+            found.append(row | {"n_treated_cells": int(sample.rows[spec.treatment].astype(bool).sum())})
+        if not found:
+            raise ValueError("outcome_placebo names no outcome")
+        return found
+
+    return pa.concat_tables(
+        [
+            _table(data, diagnostic, "time_placebo", FALSIFICATION, earlier),
+            _table(data, diagnostic, "outcome_placebo", FALSIFICATION, unmoved),
+        ]
+    )
 
 
 def _names(data: StudyData, by: str) -> dict[str, tuple[str, str]]:

@@ -147,13 +147,14 @@ class TimePlacebo:
 
     `shifts` (S,) counts periods of the panel's own time grid; `estimates` holds one fit for
     each. `n_fake_cells` (S,) counts the cells treated by the fake treatment, `n_units_used`
-    (S,) the units whose fake treatment starts inside their observed periods.
+    (S,) the units whose fake treatment starts inside their observed periods, `n_obs` (S,) the rows fitted.
     """
 
     shifts: IntArray
     estimates: tuple[Estimate, ...]
     n_fake_cells: IntArray
     n_units_used: IntArray
+    n_obs: IntArray
 
 
 @dataclass(frozen=True)
@@ -645,7 +646,7 @@ def time_placebo(
     first = first_treated(panel)
     untreated = panel.treatment == 0.0
     rows = panel.row_position[untreated]
-    fits, cells, used = [], [], []
+    fits, cells, used, sizes = [], [], [], []
     for shift in shifts:
         starts = np.where(first < panel.time_values.size, first - shift, panel.time_values.size)
         fake = panel.time >= starts[panel.unit]
@@ -667,11 +668,13 @@ def time_placebo(
         fits.append(fit_treatment(moved))
         cells.append(int(kept_fake.sum()))
         used.append(n_used)
+        sizes.append(moved.n_obs)
     return TimePlacebo(
         shifts=np.asarray(shifts, dtype=np.int64),
         estimates=tuple(fits),
         n_fake_cells=np.asarray(cells, dtype=np.int64),
         n_units_used=np.asarray(used, dtype=np.int64),
+        n_obs=np.asarray(sizes, dtype=np.int64),
     )
 
 

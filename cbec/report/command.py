@@ -163,6 +163,9 @@ def table_makers(
     add("placebo", "estimates.placebo_summary", lambda rows: {
         "placebo": partial(tables.placebo_table, rows, labels)
     })  # fmt: skip
+    add("falsification", "estimates.falsification", lambda rows: {
+        "falsification": partial(tables.falsification_table, rows, labels)
+    })  # fmt: skip
     return makers, skipped
 
 

@@ -36,7 +36,6 @@ from cbec.report.labels import (
     base_words,
     named,
     say,
-    translate,
 )
 from cbec.report.tables import MINUS, NO_ERROR, vcov_words
 from cbec.report.writers import replace_with
@@ -241,7 +240,7 @@ def placebo(draws: pd.DataFrame, summary: pd.DataFrame, labels: Labels) -> Figur
         p=f"{float(line['p_randomization']):.3f}",
     )  # fmt: skip
     extra = line.get("note")
-    _note(figure, [note, *([] if extra is None or pd.isna(extra) else [translate(str(extra), lang)])], lang)
+    _note(figure, [note, *([] if extra is None or pd.isna(extra) else [labels.translate(str(extra))])], lang)
     return figure
 
 

@@ -127,11 +127,13 @@ class Source:
             else []
         )
         study = self.rows_if_any("studies.study_indicator")
+        specification = self.rows_if_any("studies.specification")
         return Labels(
             lang=lang,
             panel_columns=dict(columns),
             indicators={row[0]: (row[1], row[2], row[3] or "") for row in indicators},
             study_names=dict(zip(study["indicator_id"], study["name_zh"], strict=True)) if len(study) else {},
+            notes=_note_parts(specification) if "note_zh" in specification else {},
         )
 
     def status_names(self, lang: Lang) -> dict[str, str]:
@@ -179,3 +181,13 @@ class Source:
         if frame.empty:
             raise Awaiting(f"sample {sample_id} has no member")
         return frame
+
+
+def _note_parts(specification: pd.DataFrame) -> dict[str, str]:
+    """Each part of the specifications' notes, English -> Chinese."""
+    pairs = specification[["note", "note_zh"]].dropna().itertuples(index=False)
+    return {
+        english.strip(): chinese.strip()
+        for note, note_zh in pairs
+        for english, chinese in zip(str(note).split(";"), str(note_zh).split(";"), strict=True)
+    }

@@ -62,6 +62,18 @@ TEXT: dict[str, tuple[str, str]] = {
     "maximum": ("最大值", "Maximum"),
     "vif": ("方差膨胀因子", "VIF"),
     "n_obs_short": ("观测值", "N"),
+    "falsification": ("证伪检验", "Falsification tests"),
+    "falsification_kind": ("检验", "Test"),
+    "falsification_note": (
+        "若设计成立，各效应应为零：提前处理时间者只用未处理的行；替换结果者为政策难以影响的变量。",
+        "If the design holds, every effect is zero: an early treatment uses untreated rows only; another "
+        "outcome is one that the policy can hardly move.",
+    ),
+    "years_early": ("处理提前{n}年", "Treated {n} year(s) early"),
+    "other_outcome": ("替换结果变量", "Another outcome"),
+    "n_treated_cells": ("处理的行数", "Rows treated"),
+    "std_error": ("标准误", "Std. error"),
+    "p_value": ("p 值", "p value"),
     "event_time": ("相对时间", "Event time"),
     "n_cohorts": ("批次数", "Cohorts"),
     "base_period": ("基期", "Base period"),
@@ -314,13 +326,19 @@ class Labels:
     """Names and units of variables in one language.
 
     panel_columns: panel column -> indicator; indicators: indicator -> (zh, en, unit); study_names:
-    indicator -> the name that the study gives it in Chinese.
+    indicator -> the name that the study gives it in Chinese; notes: what a specification adds, English ->
+    Chinese.
     """
 
     lang: Lang
     panel_columns: Mapping[str, str] = field(default_factory=dict)
     indicators: Mapping[str, tuple[str, str, str]] = field(default_factory=dict)
     study_names: Mapping[str, str] = field(default_factory=dict)
+    notes: Mapping[str, str] = field(default_factory=dict)
+
+    def translate(self, text: str) -> str:
+        """A note in the language of these labels; see `translate`."""
+        return translate(text, self.lang, self.notes)
 
     def indicator(self, column: str) -> str:
         """The indicator of a panel column: as the panel says, else the longest name that the column begins
@@ -354,14 +372,86 @@ class Labels:
 
 # What the estimators write in English, by machine: pattern -> Chinese. Other text stays as written.
 _MACHINE_ZH: tuple[tuple[str, str], ...] = (
+    (r"^(\d+) rows: (\d+) rows: (.+)$", r"\1 rows: \3"),
     (r"^(\d+) rows: outcome \S+ missing$", r"\1行：被解释变量缺失"),
     (r"^(\d+) rows: treatment \S+ missing$", r"\1行：处理变量缺失"),
     (r"^(\d+) rows: control (\S+) missing$", r"\1行：控制变量缺失（\2）"),
+    (r"^(\d+) rows: mediator (\S+) missing$", r"\1行：中介变量缺失（\2）"),
     (r"^(\d+) rows: a cell was filled$", r"\1行：含填补值"),
+    (r"^(\d+) rows: a detector doubts a cell$", r"\1行：检测器存疑"),
     (r"^(\d+) rows: unit dropped by the estimator$", r"\1行：单位被估计方法剔除"),
     (r"^(\d+) rows: alone in a fixed effect$", r"\1行：固定效应组内只有一行"),
+    (r"^(\d+) rows: (\d+) unit\(s\) with a gap in \w+ (\S+)$", r"\1行：\2个单位的\3有缺口"),
+    (
+        r"^(\d+) rows: (\d+) unit\(s\) treated from the first period on$",
+        r"\1行：\2个单位自首期起即受处理",
+    ),
+    (r"^(\d+) rows: years from (\d+) on: no unit is untreated then$", r"\1行：\2年起无未处理单位"),
     (r"^collinear: (.+)$", r"共线：\1"),
     (r"^not-yet-treated controls$", r"对照组为尚未处理单位"),
+    (
+        r"^(\d+) of (\d+) units and (\d+) of (\d+) cohorts offered are used$",
+        r"使用\2个单位中的\1个、\4个批次中的\3个",
+    ),
+    (
+        r"^one unit only in the cohort\(s\) of (.+): no standard error for what they alone identify$",
+        r"\1年批次只有一个单位：仅由其识别的效应无标准误",
+    ),
+    (
+        r"^(\d+) unit\(s\) untreated throughout: late effects and every standard error rest on them$",
+        r"始终未处理的单位仅\1个：后期效应和所有标准误都依赖它们",
+    ),
+    (r"^no complete unit of (.+)$", r"无完整单位：\1"),
+    (
+        r"^no never-treated unit: effects from (\d+) on are not identified$",
+        r"无从未处理单位：\1年起的效应不可识别",
+    ),
+    (
+        r"^the control group is the cohort of (\d+) before its treatment$",
+        r"对照组为\1年批次处理之前的观测",
+    ),
+    (
+        r"^overall: mean of post-treatment coefficients weighted by treated unit-years$",
+        r"总体：处理后各期系数按受处理观测数加权平均",
+    ),
+    (
+        r"^overall: mean of the years' coefficients weighted by treated unit-years$",
+        r"总体：各年系数按受处理观测数加权平均",
+    ),
+    (
+        r"^overall: mean of event years (\d+) to (\d+), which every cohort has$",
+        r"总体：各批次都有的第\1至\2期的平均",
+    ),
+    (r"^overall: plain mean of the event years after treatment$", r"总体：处理后各期的简单平均"),
+    (r"^windows from (\S+) to (\d+), which every cohort fills$", r"窗口为各批次都有的第\1至\2期"),
+    (r"^weighted by the regression$", r"权重由回归决定"),
+    (r"^each treated unit counts once$", r"每个受处理单位权重相同"),
+    (
+        r"^ever treated against never treated, also before a unit's own treatment$",
+        r"曾受处理与从未处理相比，包括单位自身受处理之前",
+    ),
+    (r"^share of the unit effect in the variance: (\S+)$", r"个体效应占方差的份额：\1"),
+    (
+        r"^the first term is the mean of the slopes \(mean group\)$",
+        r"第一项为各斜率的平均（组均值估计）",
+    ),
+    (
+        r"^the cohort of (\d+) has one year before treatment and is left out$",
+        r"\1年批次处理前只有一年，剔除",
+    ),
+    (r"^every assignment enumerated$", r"枚举了全部分配"),
+    (r"^every sign vector enumerated$", r"枚举了全部符号向量"),
+    (r"^event year (\S+)$", r"第\1期"),
+    (r"^calendar year (\d+)$", r"\1年"),
+    (r"^years before treatment, weighted$", r"处理前各年加权"),
+    (r"^all untreated years$", r"所有未处理年份"),
+    (r"^all untreated years, weighted by the regression$", r"所有未处理年份，由回归加权"),
+    (r"^before treatment: all years before the leads shown$", r"处理前：所列各期之前的所有年份"),
+    (r"^after: all untreated years$", r"处理后：所有未处理年份"),
+    (r"^no share: the total effect is not clear$", r"不报告份额：总效应不显著"),
+    (r"^none$", r"无"),
+    (r"^awaiting data: (.+)$", r"待数据：\1"),
+    (r"^refused: (.+)$", r"未估计：\1"),
     (
         r"^(\d+) of (\d+) ATT\(g,t\) after treatment have controls$",
         r"处理后的\2个ATT(g,t)中有对照的为\1个",
@@ -378,21 +468,25 @@ _MACHINE_ZH: tuple[tuple[str, str], ...] = (
 )
 
 
-def translate(text: str, lang: Lang) -> str:
-    """What an estimator wrote, part by part (parts are separated by semicolons), in the language asked for.
+def translate(text: str, lang: Lang, notes: Mapping[str, str] | None = None) -> str:
+    """What a specification or an estimator wrote, part by part (semicolons part them), in one language.
 
-    A part that is not one of the machine's own sentences stays as it was written.
+    notes: the specifications' own notes, English -> Chinese. A part that is neither one of them nor one of
+    the machine's own sentences stays as it was written.
     """
     parts = [part.strip() for part in clean(text).split(";") if part.strip()]
     if lang == "zh":
-        parts = [
-            next(
-                (re.sub(pattern, zh, part) for pattern, zh in _MACHINE_ZH if re.match(pattern, part)),
-                part,
-            )
-            for part in parts
-        ]
+        parts = [(notes or {}).get(part) or _machine_zh(part) for part in parts]
     return ("，" if lang == "zh" else "; ").join(parts)
+
+
+def _machine_zh(part: str) -> str:
+    for pattern, zh in _MACHINE_ZH:
+        if re.match(pattern, part):
+            words = re.sub(pattern, zh, part)
+            # The first pattern only takes an outer count away.
+            return _machine_zh(words) if zh.endswith(r"\3") and " rows: " in words else words
+    return part
 
 
 def base_words(text: str, lang: Lang) -> str:

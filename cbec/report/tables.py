@@ -30,7 +30,6 @@ from cbec.report.labels import (
     named,
     pick,
     say,
-    translate,
 )
 
 MINUS = "\N{MINUS SIGN}"
@@ -224,8 +223,8 @@ def regression_table(
             say("simulated_note", lang) if simulated else "",
         ),
         remarks=(
-            _by_column("columns_note", {n: _text(first[n]["note"]) for n in columns}, lang),
-            _by_column("dropped_note", {n: _text(first[n]["drop_reason"]) for n in columns}, lang),
+            _by_column("columns_note", {n: _text(first[n]["note"]) for n in columns}, labels),
+            _by_column("dropped_note", {n: _text(first[n]["drop_reason"]) for n in columns}, labels),
             say("study", lang, name=study_title) if study_title else "",
         ),
         units=_units([*outcomes, *terms], labels),
@@ -549,6 +548,54 @@ def mediation_table(rows: pd.DataFrame, labels: Labels, vcov: str, *, bracket: B
     )
 
 
+def falsification_table(rows: pd.DataFrame, labels: Labels) -> Table:
+    """Effects that must be zero if the design holds: rows of estimates.falsification, one line each.
+
+    Raises ValueError without rows.
+    """
+    lang = labels.lang
+    if rows.empty:
+        raise ValueError("no rows of estimates.falsification for this study")
+    keys = ("falsification_kind", "estimate", "std_error", "p_value", "n_treated_cells", "n_obs_short")
+    body, notes = [], set()
+    for line in _records(rows.sort_values(["table_no", "column_no", "kind", "variant"])):
+        place = f"{_number_of(str(line['table_no']))}({line['column_no']})"
+        in_time = line["kind"] == "in_time"
+        name = str(line["outcome"]) if in_time else str(line["variant"])
+        error = _float(line["std_error"])
+        decimals = _decimals([error])
+        notes.add(labels.translate(_text(line["note"])))
+        body.append(
+            Row(
+                f"{place} {labels.variable(name)}",
+                (
+                    say("years_early", lang, n=line["variant"]) if in_time else say("other_outcome", lang),
+                    _number(_float(line["estimate"]), decimals),
+                    _number(error, decimals),
+                    _number(_float(line["p_value"]), 3),
+                    _count(line["n_treated_cells"]),
+                    _count(line["n_obs"]),
+                ),
+            )
+        )
+    simulated = bool(rows["is_simulated"].any())
+    return Table(
+        study_id=str(rows["study_id"].iloc[0]),
+        name="falsification",
+        lang=lang,
+        caption=say("falsification", lang),
+        head=(Row(say("outcome", lang), tuple(say(key, lang) for key in keys)),),
+        body=tuple(body),
+        bracket_note="",
+        notes=(
+            say("falsification_note", lang),
+            *sorted(notes - {""}),
+            say("simulated_note", lang) if simulated else "",
+        ),
+        is_simulated=simulated,
+    )
+
+
 def placebo_table(rows: pd.DataFrame, labels: Labels) -> Table:
     """Randomization p values: rows of estimates.placebo_summary of a study, one line each.
 
@@ -576,7 +623,7 @@ def placebo_table(rows: pd.DataFrame, labels: Labels) -> Table:
             )
         )
     simulated = bool(rows["is_simulated"].any())
-    notes = sorted({translate(_text(value), lang) for value in rows["note"]} - {""})
+    notes = sorted({labels.translate(_text(value)) for value in rows["note"]} - {""})
     return Table(
         study_id=str(rows["study_id"].iloc[0]),
         name="placebo",
@@ -806,16 +853,16 @@ def _is_known(vcov: str) -> bool:
     )
 
 
-def _by_column(key: str, notes: Mapping[int, str], lang: Lang) -> str:
+def _by_column(key: str, notes: Mapping[int, str], labels: Labels) -> str:
     """One sentence for columns with the same note; empty when there is nothing to say."""
     groups: dict[str, list[int]] = {}
     for number, text in notes.items():
         if text and text != "none":
-            groups.setdefault(translate(text, lang), []).append(number)
+            groups.setdefault(labels.translate(text), []).append(number)
     if not groups:
         return ""
     parts = ["".join(f"({n})" for n in numbers) + " " + text for text, numbers in groups.items()]
-    return say(key, lang, notes=say("separator", lang).join(parts))
+    return say(key, labels.lang, notes=say("separator", labels.lang).join(parts))
 
 
 def _kind(main: pd.DataFrame, specification: pd.DataFrame, table_no: str, is_first: bool) -> str:

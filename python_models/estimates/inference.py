@@ -4,7 +4,7 @@ from cbec.estimators.sample import StudyData
 
 def model(dbt, session):
     # One after the other: warning filters and the collector belong to the whole process.
-    dbt.ref("leave_one_out")
+    dbt.ref("falsification")
     dbt.ref("specification")
     dbt.ref("sample_member")
     dbt.ref("panel_province_year")

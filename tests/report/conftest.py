@@ -113,6 +113,19 @@ def placebo_summary() -> pd.DataFrame:
     )  # fmt: skip
 
 
+def falsification() -> pd.DataFrame:
+    row = {"study_id": STUDY, "table_no": "T1", "column_no": 1, "outcome": "gdp_log", "is_simulated": True}
+    return pd.DataFrame(
+        [
+            row | {"kind": "in_time", "variant": "2", "estimate": 0.011, "std_error": 0.0234, "p_value": 0.64,
+                   "n_treated_cells": 80, "n_obs": 900, "note": None},
+            row | {"kind": "outcome", "variant": "universities_count", "estimate": None, "std_error": None,
+                   "p_value": None, "n_treated_cells": None, "n_obs": None,
+                   "note": "awaiting data: T1(1): no value of universities_count"},
+        ]
+    )  # fmt: skip
+
+
 def leave_one_out() -> pd.DataFrame:
     return pd.DataFrame(
         [
@@ -277,6 +290,7 @@ def tables() -> dict[str, pd.DataFrame]:
         "estimates.placebo": placebo(),
         "estimates.placebo_summary": placebo_summary(),
         "estimates.leave_one_out": leave_one_out(),
+        "estimates.falsification": falsification(),
         "estimates.bacon": bacon(),
         "estimates.att": att(),
         "estimates.mediation": mediation(),

@@ -309,6 +309,21 @@ def test_average_effects_stand_by_estimator(small_file: Path) -> None:
     )
 
 
+def test_falsification_says_what_was_moved_and_what_awaits_data(small_file: Path) -> None:
+    table = next(table for table in every_table("zh", small_file) if table.name == "falsification")
+    early, other = table.body
+    assert "处理提前2年" in early.cells
+    assert "替换结果变量" in other.cells
+    assert any("待数据" in note for note in table.notes)
+
+
+def test_notes_of_a_specification_are_chinese_in_chinese_tables() -> None:
+    labels = Labels("zh", notes={"two-way effects": "双向固定效应"})
+    text = "two-way effects; 12 rows: 12 rows: 3 unit(s) with a gap in outcome y; what nobody translated"
+    assert labels.translate(text) == "双向固定效应，12行：3个单位的y有缺口，what nobody translated"
+    assert Labels("en", notes=labels.notes).translate("two-way effects") == "two-way effects"
+
+
 def test_comparison_with_the_paper(small_file: Path) -> None:
     table = next(table for table in every_table("zh", small_file) if table.name == "T1_comparison")
     assert row(table, "effect_printed") == ["0.039***"]
