@@ -142,6 +142,7 @@ def test_every_format_prints_the_same_cells(lang: str, small_file: Path, tmp_pat
     tables = every_table(lang, small_file)
     assert {table.name for table in tables} == {
         "descriptive", "T1", "T1_comparison", "T2", "T2_event_study", "T2_att", "T1_mediation", "placebo",
+        "falsification",
     }  # fmt: skip
     for table in tables:
         expected = from_object(table)
@@ -511,7 +512,7 @@ def test_absent_tables_are_named(small_file: Path, tmp_path: Path) -> None:
     outcome = write_tables(project, TableOptions(STUDY, fmt="html"), lambda *_: None)
     assert "mediation: awaiting data: estimates.mediation is not there" in outcome.skipped
     assert f"placebo: awaiting data: estimates.placebo_summary has no row of study {STUDY}" in outcome.skipped
-    assert len(outcome.written) == 6
+    assert len(outcome.written) == 7
 
 
 def test_names_of_variables() -> None:
