@@ -53,6 +53,9 @@ KINDS = (
 FORMATS = ("png", "svg", "pdf")
 # Inches: the width of a journal's text block, 14 cm; and half characters of 7.5 points in a line of it.
 WIDTH = 5.6
+# More series than these hide each other: each gets a panel of its own.
+MAX_OVERLAID = 4
+GRID_COLUMNS = 3
 LINE_WIDTH = 104.0
 LATIN_FONT = "STIXGeneral"
 TITLE_PT, LABEL_PT, SMALL_PT = 9.0, 8.0, 7.5
@@ -132,24 +135,56 @@ def event_study(events: pd.DataFrame, labels: Labels) -> Figure:
     """
     lang = labels.lang
     _need(events, "estimates.event_study")
-    figure, axes = _figure(events, "event_study", labels, height=3.3)
     series = list(events.groupby(["estimator", "table_no", "column_no"], sort=False))
     repeated = len({key[0] for key, _ in series}) < len(series)
-    step = min(0.16, 0.6 / len(series))
-    for place, ((estimator, table_no, column_no), rows) in enumerate(series):
-        shift = (place - (len(series) - 1) / 2) * step
-        rows = rows.sort_values("event_year")
+
+    def name_of(key: tuple[Any, ...]) -> str:
+        estimator, table_no, column_no = key
         name = named(ESTIMATORS, str(estimator), lang)
-        if repeated:
-            name += f" {table_no}({column_no})"
-        x = rows["event_year"].to_numpy(float) + shift
-        _points(axes, x, rows, place, name, joined=True)
-        if -1 not in set(rows["event_year"]):
-            axes.plot([-1 + shift], [0.0], "o", mfc="white", mec=SHADES[place % len(SHADES)], ms=4, zorder=4)
+        return f"{name} {table_no}({column_no})" if repeated else name
+
     omitted = any(-1 not in set(rows["event_year"]) for _, rows in series)
+    years = sorted({int(year) for year in events["event_year"]} | ({-1} if omitted else set()))
+    is_grid = len(series) > MAX_OVERLAID
+    if is_grid:
+        figure = _event_grid(events, series, [name_of(key) for key, _ in series], years, labels)
+    else:
+        figure, axes = _figure(events, "event_study", labels, height=3.3)
+        step = min(0.16, 0.6 / len(series))
+        for place, (key, rows) in enumerate(series):
+            shift = (place - (len(series) - 1) / 2) * step
+            _event_points(axes, rows, place, shift, name_of(key))
+        axes.set_xticks(years, _event_marks(events, years))
+        axes.set_xlabel(say("axis_event", lang))
+        axes.set_ylabel(say("axis_coefficient", lang))
+        if len(series) > 1:
+            _legend_above(axes)
+    bases = sorted({base_words(str(base), lang) for base in events["base_period"].dropna()})
+    notes = [
+        say("interval_note", lang),
+        say("grid_reference", lang, name=name_of(series[0][0])) if is_grid else say("cohorts_below", lang),
+        *(say("base_none", lang, base=base) for base in bases),
+        *([say("base_omitted", lang)] if omitted else []),
+    ]
+    if not ((events["ci_high"] - events["ci_low"]) >= 2 * NO_ERROR).all():
+        notes.append(say("no_error_note", lang))
+    if len(series) == 1:
+        notes.insert(0, named(ESTIMATORS, str(series[0][0][0]), lang))
+    _note(figure, notes, lang)
+    return figure
+
+
+def _event_points(axes: Axes, rows: pd.DataFrame, place: int, shift: float, name: str) -> None:
+    rows = rows.sort_values("event_year")
+    _points(axes, rows["event_year"].to_numpy(float) + shift, rows, place, name, joined=True)
+    if -1 not in set(rows["event_year"]):
+        axes.plot([-1 + shift], [0.0], "o", mfc="white", mec=SHADES[place % len(SHADES)], ms=4, zorder=4)
     axes.axhline(0.0, color="black", lw=0.6, zorder=1)
     axes.axvline(-0.5, color="#6e6e6e", lw=0.8, ls=(0, (4, 3)), zorder=1)
-    years = sorted({int(year) for year in events["event_year"]} | ({-1} if omitted else set()))
+
+
+def _event_marks(events: pd.DataFrame, years: Sequence[int]) -> list[str]:
+    """Event years with the number of contributing cohorts below."""
     counted = (
         events.dropna(subset=["n_cohorts"]).astype({"n_cohorts": int}).groupby("event_year")["n_cohorts"]
     )
@@ -162,23 +197,35 @@ def event_study(events: pd.DataFrame, labels: Labels) -> Figure:
             marks.append(f"{sign}\n({low})" if low == high else f"{sign}\n({low}-{high})")
         else:
             marks.append(sign)
-    axes.set_xticks(years, marks)
-    axes.set_xlabel(say("axis_event", lang))
-    axes.set_ylabel(say("axis_coefficient", lang))
-    if len(series) > 1:
-        _legend_above(axes)
-    bases = sorted({base_words(str(base), lang) for base in events["base_period"].dropna()})
-    notes = [
-        say("interval_note", lang),
-        say("cohorts_below", lang),
-        *(say("base_none", lang, base=base) for base in bases),
-        *([say("base_omitted", lang)] if omitted else []),
-    ]
-    if ((events["ci_high"] - events["ci_low"]) < 2 * NO_ERROR).any():
-        notes.append(say("no_error_note", lang))
-    if len(series) == 1:
-        notes.insert(0, named(ESTIMATORS, str(series[0][0][0]), lang))
-    _note(figure, notes, lang)
+    return marks
+
+
+def _event_grid(
+    events: pd.DataFrame,
+    series: Sequence[tuple[Any, pd.DataFrame]],
+    names: Sequence[str],
+    years: Sequence[int],
+    labels: Labels,
+) -> Figure:
+    """A panel for each estimator on common axes, the first one in grey behind every other."""
+    n_rows = math.ceil(len(series) / GRID_COLUMNS)
+    figure = Figure(figsize=(WIDTH, 0.9 + 1.45 * n_rows), layout="constrained")
+    grid = figure.subplots(n_rows, GRID_COLUMNS, sharex=True, sharey=True, squeeze=False)
+    _title(grid[0, 0], events, "event_study", labels, str(events["outcome"].iloc[0]))
+    first = series[0][1].sort_values("event_year")
+    for place, axes in enumerate(grid.flat):
+        if place >= len(series):
+            axes.set_visible(False)
+            # The panel above the hole is the lowest of its column.
+            grid[n_rows - 2, place % GRID_COLUMNS].tick_params(labelbottom=True)
+            continue
+        if place:
+            axes.plot(first["event_year"], first["estimate"], color="#b0b0b0", lw=1.2, zorder=1.5)
+        _event_points(axes, series[place][1], 0, 0.0, names[place])
+        axes.set_title(_wrapped(names[place], LINE_WIDTH / GRID_COLUMNS), fontsize=SMALL_PT)
+        axes.set_xticks(years[:: 1 if len(years) <= 10 else 2])
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0f}".replace("-", MINUS))
+    figure.supylabel(say("axis_coefficient", labels.lang), fontsize=SMALL_PT)
     return figure
 
 

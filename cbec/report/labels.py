@@ -182,6 +182,10 @@ TEXT: dict[str, tuple[str, str]] = {
     "approval": ("处理开始", "Treatment begins"),
     "missing": ("无单元格", "No cell"),
     "cohorts_below": ("横轴括号内为批次数", "Cohorts in parentheses below the axis"),
+    "grid_reference": (
+        "横轴为政策实施相对时间（年），灰线为{name}",
+        "Years since treatment; grey line: {name}",
+    ),
     "interval_note": ("竖线为95%置信区间", "Bars are 95% intervals"),
     "no_error_note": (
         "没有竖线的点没有标准误（只有一个处理单位或对照单位）",

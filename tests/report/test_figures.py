@@ -18,7 +18,7 @@ from cbec.project import CbecError, Project
 from cbec.report import figures, fonts
 from cbec.report.command import FigureOptions, write_figures
 from cbec.report.frames import Awaiting
-from cbec.report.labels import TEXT, Labels
+from cbec.report.labels import ESTIMATORS, TEXT, Labels
 from tests.report import conftest as small
 
 LABELS = Labels("zh", {}, {"gdp_log": ("地区生产总值（对数）", "Log of GDP", "")})
@@ -153,6 +153,22 @@ def test_placebo_says_how_it_was_drawn() -> None:
 def test_bacon_mean_and_forbidden_share() -> None:
     # Ten weights of 0.1 on 0.00 to 0.09: mean 0.045; three of ten are later against earlier.
     assert "加权平均 0.045" in texts(drawn("bacon")) and "30.0%" in texts(drawn("bacon"))
+
+
+def test_many_estimators_get_a_panel_each() -> None:
+    one = small.event_study().query("not is_observed_only and estimator == 'callaway_santanna'")
+    names = ("twfe_event_study", "callaway_santanna", "sun_abraham", "imputation", "stacked")
+    rows = pd.concat([one.assign(estimator=name, column_no=n) for n, name in enumerate(names, 1)])
+    # One city alone: a point without a bar.
+    rows.loc[rows.event_year == 3, ["std_error", "ci_low", "ci_high"]] = float("nan")
+    figure = figures.event_study(rows, LABELS)
+    panels = [axes for axes in figure.axes if axes.get_visible()]
+    assert [axes.get_title() for axes in panels] == [ESTIMATORS[name][0] for name in names]
+    assert all(axes.get_ylim() == panels[0].get_ylim() for axes in panels)
+    shown = texts(figure).replace("\n", "")
+    assert "灰线为" + ESTIMATORS[names[0]][0] in shown
+    assert "没有竖线的点没有标准误" in shown
+    figure.draw_without_rendering()
 
 
 def test_leave_one_out_says_what_it_leaves_out() -> None:
