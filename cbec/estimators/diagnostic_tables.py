@@ -309,6 +309,8 @@ def falsification_table(data: StudyData, diagnostic: pd.DataFrame) -> pa.Table:
             row: dict[str, Any] = {"kind": "outcome", "variant": name}
             other = spec.with_(outcome=name)
             try:
+                if name in spec.controls:
+                    raise ValueError(f"{name} is a control of this column")
                 sample = assemble(data, other)
                 fit = fit_least_squares(sample.rows, other, unit=sample.unit)
                 term = next(term for term in fit.terms if term.term == spec.treatment)

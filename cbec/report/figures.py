@@ -135,7 +135,7 @@ def event_study(events: pd.DataFrame, labels: Labels) -> Figure:
     """
     lang = labels.lang
     _need(events, "estimates.event_study")
-    series = list(events.groupby(["estimator", "table_no", "column_no"], sort=False))
+    series = sorted(events.groupby(["estimator", "table_no", "column_no"]), key=lambda item: item[0][1:])
     repeated = len({key[0] for key, _ in series}) < len(series)
 
     def name_of(key: tuple[Any, ...]) -> str:

@@ -1,4 +1,4 @@
-"""The tables of selection, spillovers and policies: options, refusals as rows, baselines."""
+"""The tables of selection, spillovers, policies and falsification: options, refusals as rows, baselines."""
 
 from __future__ import annotations
 
@@ -10,7 +10,14 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from cbec.estimators.diagnostic_tables import balance_table, policy_table, selection_table, spillover_table
+from cbec.estimators.diagnostic_tables import (
+    balance_table,
+    falsification_table,
+    policy_table,
+    selection_table,
+    spillover_table,
+)
+from cbec.estimators.placebo import time_placebo
 from cbec.estimators.sample import StudyData
 from cbec.estimators.study import run
 from tests.estimators.test_selection import make_panel
@@ -133,3 +140,28 @@ def test_bad_options_are_a_row(data: StudyData, diagnostic: str, options: str, m
 def test_an_unknown_option_is_an_error(data: StudyData) -> None:
     with pytest.raises(ValueError, match="option 'ring'; allowed: rings, donut"):
         spillover_table(data, asked("spillover", "ring=100"))
+
+
+def test_falsification_moves_the_treatment_or_the_outcome(data: StudyData) -> None:
+    early = rows(falsification_table(data, asked("time_placebo", "shifts=1-2")), "variant")
+    whole = run(data, data.specifications()[0])
+    assert whole.sample is not None
+    direct = time_placebo(
+        whole.sample.rows.assign(is_treated=whole.sample.rows.is_treated.astype(float)),
+        outcome="y", treatment="is_treated", unit="prefecture_code", time="year", shifts=(1, 2),
+        controls=("x2",), fixed_effects=("prefecture_code", "year"), cluster="prefecture_code",
+    )  # fmt: skip
+    assert [early["1"]["estimate"], early["2"]["estimate"]] == [fit.estimate for fit in direct.estimates]
+    assert early["2"]["n_treated_cells"] > early["1"]["n_treated_cells"] > 0
+    assert early["1"]["n_obs"] == int((~whole.sample.rows.is_treated.astype(bool)).sum())
+    assert early["1"]["ci_low"] < early["1"]["estimate"] < early["1"]["ci_high"]
+
+    other = rows(falsification_table(data, asked("outcome_placebo", "outcomes=x1+x2+nowhere")), "variant")
+    fit = run(data, data.specifications()[0].with_(outcome="x1")).fit
+    assert fit is not None
+    assert other["x1"]["estimate"] == pytest.approx(fit.terms[0].estimate, rel=1e-12)  # type: ignore[union-attr]
+    assert other["x2"]["note"] == "refused: x2 is a control of this column"
+    assert other["nowhere"]["note"].startswith(("awaiting data", "refused"))
+    assert other["nowhere"]["estimate"] is None
+    nothing = falsification_table(data, asked("outcome_placebo")).to_pylist()
+    assert nothing[0]["note"] == "refused: outcome_placebo names no outcome"

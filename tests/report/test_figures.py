@@ -161,14 +161,15 @@ def test_many_estimators_get_a_panel_each() -> None:
     rows = pd.concat([one.assign(estimator=name, column_no=n) for n, name in enumerate(names, 1)])
     # One city alone: a point without a bar.
     rows.loc[rows.event_year == 3, ["std_error", "ci_low", "ci_high"]] = float("nan")
-    figure = figures.event_study(rows, LABELS)
+    with figures.style():
+        figure = figures.event_study(rows, LABELS)
+        figure.draw_without_rendering()
     panels = [axes for axes in figure.axes if axes.get_visible()]
     assert [axes.get_title() for axes in panels] == [ESTIMATORS[name][0] for name in names]
     assert all(axes.get_ylim() == panels[0].get_ylim() for axes in panels)
     shown = texts(figure).replace("\n", "")
     assert "灰线为" + ESTIMATORS[names[0]][0] in shown
     assert "没有竖线的点没有标准误" in shown
-    figure.draw_without_rendering()
 
 
 def test_leave_one_out_says_what_it_leaves_out() -> None:
