@@ -52,6 +52,13 @@ class Indicator:
     is_summable: bool = True
 
 
+# Levels are those of these years whatever the window, so that forty years do not end above what is possible.
+FIRST_YEAR = 2009
+MIDDLE_YEAR = 2016
+# Fifty made-up cities make a province; at a third of a real city's size their totals are a real one's.
+MADE_UP_SIZE = 1 / 3
+# What a province's cities may add up to before the effect and what belongs to no city, of the possible.
+LARGEST_SHARE_OF_BOUND = 0.8
 # Output elasticities of capital, labour and energy, yearly technical progress, and the effect on productivity.
 ELASTICITIES = (0.4, 0.4, 0.2)
 TECHNICAL_PROGRESS = 0.02
@@ -150,7 +157,7 @@ def _made_up_codes(seeds: Path, n: int) -> list[str]:
 
 
 def simulate_yearbooks(
-    seeds: Path, *, seed: int = 20150307, units: int = 285, first_year: int = 2009, n_years: int = 15
+    seeds: Path, *, seed: int = 20150307, units: int = 285, first_year: int = FIRST_YEAR, n_years: int = 15
 ) -> Yearbooks:
     """Draw the yearbooks. seeds: the project's seeds folder; units beyond the 285 cities lie in made-up provinces.
 
@@ -171,16 +178,20 @@ def simulate_yearbooks(
     development = rng.normal(0, 1, units) + np.clip((2024 - np.minimum(cohort, 2024)) / 6.0, 0, 1.5)
     development = (development - development.mean()) / development.std()
     size = rng.normal(0, 1, units)
-    trend = 0.012 * development[:, None] * (years - first_year)[None, :]
-    city = _Cities(development, size, trend, cohort, years)
+    trend = 0.012 * development[:, None] * (years - FIRST_YEAR)[None, :]
+    scale = np.where(np.arange(units) < len(cities), 0.0, np.log(MADE_UP_SIZE))
+    city = _Cities(development, size, scale, trend, cohort, years)
     logs = {item.indicator_id: _draw(item, city, rng) for item in INDICATORS}
+    _shrink_giants(logs, provinces, bounds(seeds, "province"))
     shocks = _production_shocks(city, rng)
     columns, theta = _produce(logs, shocks, city, with_effect=True)
     untreated, _ = _produce(logs, shocks, city, with_effect=False)
     clean = {name: np.round(values, DEFINITIONS[name].decimals) for name, values in columns.items()}
     clean["gdp"] = np.round(clean["gdp_primary"] + clean["gdp_secondary"] + clean["gdp_tertiary"], 2)
     totals = _province_totals(clean, DEFINITIONS, provinces)
-    printed, log = _plant(clean, DEFINITIONS, provinces, totals, years, codes, rng, _bounds(seeds))
+    printed, log = _plant(
+        clean, DEFINITIONS, provinces, totals, years, codes, rng, bounds(seeds, "prefecture")
+    )
     cells = _cells(printed, DEFINITIONS, codes, years, "prefecture", rng)
     province_cells = _cells(
         {name: (total, np.zeros_like(total, dtype=bool)) for name, (_, total) in totals.items()},
@@ -203,10 +214,12 @@ def simulate_yearbooks(
 
 @dataclass(frozen=True)
 class _Cities:
-    """development, size and cohort, shape (units,); trend, shape (units, years); years, shape (years,)."""
+    """development, size, log_scale and cohort, shape (units,); trend, shape (units, years); years,
+    shape (years,)."""
 
     development: Array
     size: Array
+    log_scale: Array
     trend: Array
     cohort: np.ndarray[tuple[int, ...], np.dtype[np.int64]]
     years: np.ndarray[tuple[int, ...], np.dtype[np.int64]]
@@ -229,11 +242,11 @@ class _Cities:
 def _draw(item: Indicator, city: _Cities, rng: np.random.Generator) -> Array:
     """Logs without the effect, shape (units, years), of one indicator."""
     units, n_years = city.trend.shape
-    middle = (city.years - city.years.mean()).astype(float)
+    middle = (city.years - MIDDLE_YEAR).astype(float)
     error = city.noise(item.noise, rng)
     # No city lies further out than real ones do.
     place = 0.6 * city.development + 0.7 * city.size + 0.39 * rng.normal(0, 1, units)
-    level = item.spread * np.clip(place, -2.3, 2.3)
+    level = item.spread * np.clip(place, -2.3, 2.3) + (city.log_scale if item.is_summable else 0.0)
     growth = item.growth + rng.normal(0, abs(item.growth) / 4 + 0.002, units)
     year_effect = rng.normal(0, 0.015, n_years)
     loading = 0.5 if item.effect else 0.0
@@ -280,8 +293,8 @@ def _produce(
     logs: dict[str, Array], shocks: dict[str, Array], city: _Cities, *, with_effect: bool
 ) -> tuple[dict[str, Array], Array]:
     """Every column in its printed unit, and productivity theta, with or without the treatment."""
-    since = (city.years - city.years[0]).astype(float)[None, :]
-    middle = (city.years - city.years.mean()).astype(float)[None, :]
+    since = (city.years - FIRST_YEAR).astype(float)[None, :]
+    middle = (city.years - MIDDLE_YEAR).astype(float)[None, :]
 
     def tau(item: Indicator) -> Array | float:
         return city.tau(item.effect) if with_effect and item.effect else 0.0
@@ -357,17 +370,33 @@ def _effects(treated: dict[str, Array], untreated: dict[str, Array], city: _Citi
     return pd.concat(frames, ignore_index=True)
 
 
-def _bounds(seeds: Path) -> dict[str, tuple[float, float]]:
+def bounds(seeds: Path, region_level: str) -> dict[str, tuple[float, float]]:
     """The least and the greatest value that the door takes, by indicator, in the printed unit."""
     scale = {row["unit"]: int(row["scale"]) for row in _rows(seeds / "registry/unit.csv")}
     own = {row["indicator_id"]: row["unit"] for row in _rows(seeds / "registry/indicator.csv")}
-    bounds = dict.fromkeys(DEFINITIONS, (-np.inf, np.inf))
+    found = dict.fromkeys(DEFINITIONS, (-np.inf, np.inf))
     for row in _rows(seeds / "registry/indicator_bound.csv"):
         name = row["indicator_id"]
-        if row["region_level"] == "prefecture" and name in bounds:
+        if row["region_level"] == region_level and name in found:
             factor = 10.0 ** (scale[own[name]] - scale[DEFINITIONS[name].unit])
-            bounds[name] = (float(row["minimum"]) * factor, float(row["maximum"]) * factor)
-    return bounds
+            found[name] = (float(row["minimum"]) * factor, float(row["maximum"]) * factor)
+    return found
+
+
+def _shrink_giants(
+    logs: dict[str, Array],
+    provinces: np.ndarray[tuple[int, ...], np.dtype[np.str_]],
+    bounds: dict[str, tuple[float, float]],
+) -> None:
+    """Scale the cities of a province down, in place, where the draw adds up to more than a province can have."""
+    for item in INDICATORS:
+        ceiling = LARGEST_SHARE_OF_BOUND * bounds[item.indicator_id][1]
+        if not item.is_summable or not np.isfinite(ceiling):
+            continue
+        for code in set(provinces):
+            own = provinces == code
+            total = np.exp(logs[item.indicator_id][own]).sum(axis=0).max()
+            logs[item.indicator_id][own] -= max(0.0, float(np.log(total / ceiling)))
 
 
 def _province_totals(

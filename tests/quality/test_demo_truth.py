@@ -13,6 +13,7 @@ import pytest
 from cbec.demo.yearbooks import (
     DEFINITIONS,
     Yearbooks,
+    bounds,
     demo_cities,
     effect,
     simulate_yearbooks,
@@ -182,6 +183,17 @@ def test_one_seed_one_table_and_another_seed_another() -> None:
     pd.testing.assert_frame_equal(one.cells, two.cells)
     pd.testing.assert_frame_equal(one.defects, two.defects)
     assert not one.cells.value_printed.equals(other.cells.value_printed)
+
+
+@pytest.mark.parametrize(("seed", "units", "n_years"), [(7, 285, 15), (7, 1000, 40), (11, 285, 40)])
+def test_provinces_add_up_to_what_the_door_takes(seed: int, units: int, n_years: int) -> None:
+    """Whatever the seed and the window, a province's figures stay within the bounds of the registry."""
+    books = simulate_yearbooks(SEEDS, seed=seed, units=units, first_year=2024 - n_years, n_years=n_years)
+    cells = books.cells[books.cells.region_level == "province"]
+    values = pd.to_numeric(cells.value_printed).groupby(cells.indicator_id).max()
+    for name, (_, greatest) in bounds(SEEDS, "province").items():
+        if name in values:
+            assert values[name] <= greatest, name
 
 
 def test_size_is_a_parameter_with_limits() -> None:
