@@ -354,7 +354,7 @@ def coefficients(snapshot: Snapshot, study_id: str, outcome: str, observed_only:
                 and aggregation = 'overall'
                 and (table_no, column_no) not in (select table_no, column_no from regression)
         )
-        select * from regression union all select * from att
+        select * from (select * from regression union all select * from att)
         order by try_cast(regexp_extract(table_no, '[0-9]+') as integer), table_no, column_no
         """,
         study_id=study_id, outcome=outcome, observed_only=observed_only,
