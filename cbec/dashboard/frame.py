@@ -1,0 +1,86 @@
+"""What stands around every page: language, navigation, the banner of simulated data, the newest file."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import streamlit as st
+
+from cbec.dashboard import queries
+from cbec.dashboard.library import Library, Version
+from cbec.dashboard.parts import View, choose_language
+from cbec.dashboard.views import PAGES, Page
+from cbec.dashboard.words import say
+from cbec.project import CbecError, Project
+from cbec.publish.read import published
+
+# Seconds between two looks at whether a newer file was published.
+LOOK_EVERY = 10.0
+
+
+@cache
+def library(path: Path) -> Library:
+    """The one open file of this process."""
+    return Library(path)
+
+
+def show(target: str) -> None:
+    """One view of one page, all of it from one version of the published file."""
+    st.set_page_config(page_title="cbec", page_icon=":material/dashboard:", layout="wide")
+    head = st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center")
+    lang = choose_language(head)
+    try:
+        # Looked for each time: the file may be gone or not yet there.
+        books = library(published(Project.here(), target))
+        with books.view() as snapshot:
+            _tell_of_newer(snapshot.version, lang)
+            view = View(snapshot, lang, queries.labels(snapshot, lang), queries.is_simulated(snapshot))
+            offered = [page for page in PAGES if not page.needs or queries.has(snapshot, page.needs)]
+            chosen = st.navigation(
+                [
+                    st.Page(
+                        _runner(page, view),
+                        title=say(f"page_{page.page_id}", lang),
+                        icon=f":material/{page.icon}:",
+                        url_path=page.page_id,
+                        default=page is PAGES[0],
+                    )
+                    for page in offered
+                ]
+            )
+            if view.is_simulated:
+                st.error(say("simulated_banner", lang), icon=":material/science:")
+            chosen.run()
+        _watch(books, snapshot.version)
+    except CbecError as error:
+        st.error(say("nothing_published", lang))
+        st.caption(str(error).rsplit("; ", maxsplit=1)[-1])
+
+
+def _runner(page: Page, view: View) -> Callable[[], None]:
+    def run() -> None:
+        st.title(say(f"page_{page.page_id}", view.lang), anchor=False)
+        importlib.import_module(f"cbec.dashboard.views.{page.page_id}").show(view)
+
+    return run
+
+
+def _tell_of_newer(version: Version, lang: str) -> None:
+    seen = st.session_state.get("version")
+    st.session_state["version"] = version
+    if seen is not None and seen != version:
+        st.toast(say("reopened", lang), icon=":material/update:", duration="long")
+
+
+@st.fragment(run_every=LOOK_EVERY)
+def _watch(books: Library, version: Version) -> None:
+    """Run the page again when a newer file was published, also while nobody touches it."""
+    try:
+        is_newer = books.version() != version
+    except CbecError:
+        return
+    if is_newer:
+        st.rerun()
