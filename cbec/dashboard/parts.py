@@ -220,7 +220,7 @@ def offer(view: View, name: str, table: pd.DataFrame, chart: Chart | None = None
     if chart is not None:
         drawn = chart
         buttons.append(("png", "PNG", "image/png", lambda: _png(drawn)))
-    with st.container(horizontal=True, gap="small", key=f"download-{name.split('-')[0]}"):
+    with st.container(horizontal=True, gap="small"):
         for suffix, label, mime, make in buttons:
             st.download_button(
                 label, make, f"{stem}.{suffix}", mime, key=f"download-{name}-{suffix}", on_click="ignore",

@@ -132,7 +132,7 @@ def zones(snapshot: Snapshot, year: int) -> pd.DataFrame:
         left join place on place.region_code = member.prefecture_code
         left join name as province
             on province.region_level = 'province' and province.region_code = zone.province_code
-        where year(zone.approved_on) <= $year and (zone.revoked_on is null or year(zone.revoked_on) > $year)
+        where year(coalesce(zone.approved_on, zone.published_on)) <= $year and (zone.revoked_on is null or year(zone.revoked_on) > $year)
         order by zone.batch, zone.zone_no, member.prefecture_code
         """,
         year=year,
@@ -142,7 +142,8 @@ def zones(snapshot: Snapshot, year: int) -> pd.DataFrame:
 def batches(snapshot: Snapshot) -> pd.DataFrame:
     """`batch, year, new_zones` of all batches."""
     return snapshot.rows(
-        "select batch, year(approved_on) as year, new_zones from registry.pilot_zone_batch order by 1"
+        "select batch, year(coalesce(approved_on, published_on)) as year, new_zones"
+        " from registry.pilot_zone_batch order by 1"
     )
 
 
@@ -427,6 +428,19 @@ def findings(
         """,
         severity=severity, detector=detector, indicator=indicator, limit=limit,
     )  # fmt: skip
+
+
+def finding_total(snapshot: Snapshot, severity: str, detector: str, indicator: str) -> int:
+    """How many findings fit a choice; an empty one takes all."""
+    rows = snapshot.rows(
+        """
+        select count(*) as n_findings from quality.finding
+        where ($severity = '' or severity = $severity) and ($detector = '' or detector = $detector)
+            and ($indicator = '' or indicator_id = $indicator)
+        """,
+        severity=severity, detector=detector, indicator=indicator,
+    )  # fmt: skip
+    return int(rows["n_findings"].iloc[0])
 
 
 def finding_indicators(snapshot: Snapshot) -> list[str]:

@@ -23,6 +23,8 @@ OPTIONS: dict[str, object] = {
     "server_enableXsrfProtection": True,
     # There is no upload; nobody shall fill the memory with one.
     "server_maxUploadSize": 1,
+    # Streamlit's own export writes formulas as they are; the pages offer one that does not.
+    "client_disableDataExport": True,
     "client_toolbarMode": "minimal",
     # A traceback names paths of this machine.
     "client_showErrorDetails": "none",

@@ -29,19 +29,19 @@ MODES = ("series", "year", "status")
 
 
 def show(view: View) -> None:
-    first, second = st.columns([1, 2])
+    head = st.container(horizontal=True)
     level = choose(
-        view, "level", view.say("level"), queries.levels(view.snapshot), widget="segments", place=first,
+        view, "level", view.say("level"), queries.levels(view.snapshot), widget="segments", place=head,
         name=lambda name: view.say(f"level_{name}"),
     )  # fmt: skip
     indicators = queries.indicators(view.snapshot, level)
     column = choose(
         view, "indicator", view.say("indicator"), list(indicators["panel_column"]), default="gdp_100m_yuan",
-        name=lambda name: view.say("table_of", indicator=view.labels.variable(name), unit=name), place=second,
+        name=lambda name: view.say("table_of", indicator=view.labels.variable(name), unit=name),
     )  # fmt: skip
     mode = choose(
         view, "mode", view.say("shown_as"), MODES, name=lambda name: view.say(f"mode_{name}"),
-        widget="segments",
+        widget="segments", place=head,
     )  # fmt: skip
     cells = queries.cells(view.snapshot, level, column)
     regions = queries.regions(view.snapshot, level)
@@ -79,7 +79,7 @@ def _series(view: View, level: str, column: str, cells: pd.DataFrame, names: dic
     wide.index = pd.Index([names[code] for code in codes], name=view.say("region"))
     letters.index = wide.index
     wide.columns = letters.columns = [str(year) for year in wide.columns]
-    styled = wide.style.apply(lambda _: letters.map(colour_rule), axis=None).format(_number, na_rep="·")
+    styled = wide.style.apply(lambda _: letters.map(colour_rule), axis=None).format(number, na_rep="·")
     chosen: Any = st.dataframe(
         styled, key=f"panel-table-{level}", on_select="rerun", selection_mode="single-cell",
         height=min(38 * (len(codes) + 1), 420),
@@ -125,7 +125,8 @@ def line_chart(
     )  # fmt: skip
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
+    """A value with as many digits as can be read at a glance; downloads have all of them."""
     size = abs(value)
     return f"{value:,.0f}" if size >= 10000 else f"{value:,.2f}" if size >= 10 else f"{value:.4g}"
 
@@ -169,7 +170,7 @@ def _source(
         "obs_comment": "comment",
     }).dropna(axis="columns", how="all")  # fmt: skip
     for row in table.astype(object).where(table.notna(), "").itertuples(index=False):
-        with st.container(border=True, key=f"source-{len(st.session_state)}-{hash(row)}"):
+        with st.container(border=True):
             st.table(
                 pd.DataFrame({"": table.columns, " ": [str(value) for value in row]}).query("` ` != ''"),
                 hide_index=True, hide_header=True, border=False,

@@ -34,6 +34,7 @@ def show(view: View) -> None:
     draw(chart, key="zones-map")
     listed = zones.drop_duplicates("zone_no").assign(
         zone=lambda frame: frame["name_zh" if view.lang == "zh" else "name_en"],
+        coverage=lambda frame: frame["coverage"].map(view.say),
         province=lambda frame: frame["province_zh" if view.lang == "zh" else "province_en"],
     )
     table = renamed(view, listed, {
@@ -62,5 +63,5 @@ def _map(view: View, zones: pd.DataFrame, names: dict[int, str], year: int) -> C
         x="east", y="north", title=view.say("zones_title", year=year), subtitle=view.subtitle,
         colour="batch", palette={"": OUTLINE} | {name: colours[name] for name in present},
         tooltip=((language, view.say("region")), ("batch", view.say("batch")), ("document_no", view.say("document_no"))),
-        height=430,
+        height=520,
     )  # fmt: skip
