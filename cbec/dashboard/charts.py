@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -85,17 +85,33 @@ def vega(chart: Chart) -> dict[str, Any]:
     title: dict[str, Any] = {"text": chart.title, "anchor": "start", "fontSize": 14}
     if chart.subtitle:
         title |= {"subtitle": chart.subtitle, "subtitleFontSize": 12, "subtitlePadding": 4}
-    spec: dict[str, Any] = {"title": title, "height": chart.height, "layer": layers}
+    # Streamlit fits everything into the height: what stands around the plot is added to it.
+    spec: dict[str, Any] = {"title": title, "height": chart.height + _around(chart), "layer": layers}
     if chart.kind == "map":
         spec["projection"] = {"type": "identity", "reflectY": True}
     return spec
 
 
-def _legend(title: str | None, names: Mapping[str, str]) -> dict[str, Any]:
+def _around(chart: Chart) -> int:
+    """Height of title, axis and legends in pixels."""
+    shown = [name for name in chart.palette if name]
+    legends = [names for names in (shown, list(chart.dot_palette)) if len(names) > 1]
+    # Two legends stand side by side.
+    rows = max((-(-len(names) // _columns(names)) for names in legends), default=2)
+    return 80 + 19 * rows + (0 if chart.kind == "map" else 20)
+
+
+def _columns(names: Iterable[str]) -> int:
+    """Columns of a legend that fit below a chart on a telephone."""
     widest = max((sum(2 if ord(letter) > 0x2E7F else 1 for letter in name) for name in names), default=1)
-    # Four short names fit below a chart on a telephone, long ones stand alone.
-    columns = 4 if widest <= 8 else 2 if widest <= 20 else 1
-    return {"orient": "bottom", "columns": columns, "labelLimit": 300, "title": title, "symbolType": "circle"}
+    return 4 if widest <= 8 else 2 if widest <= 20 else 1
+
+
+def _legend(names: Iterable[str]) -> dict[str, Any]:
+    return {
+        "orient": "bottom", "columns": _columns(names), "labelLimit": 300, "title": None,
+        "symbolType": "circle",
+    }  # fmt: skip
 
 
 def _colour(chart: Chart) -> dict[str, Any]:
@@ -110,7 +126,7 @@ def _colour(chart: Chart) -> dict[str, Any]:
         "field": chart.colour,
         "type": "nominal",
         "scale": {"domain": list(chart.palette), "range": list(chart.palette.values())},
-        "legend": {**_legend(None, present), "values": list(present)} if len(present) > 1 else None,
+        "legend": {**_legend(present), "values": list(present)} if len(present) > 1 else None,
     }
 
 
@@ -133,7 +149,7 @@ def _line(chart: Chart) -> list[dict[str, Any]]:
             "field": chart.dot,
             "type": "nominal",
             "scale": {"domain": list(chart.dot_palette), "range": list(chart.dot_palette.values())},
-            "legend": _legend(None, chart.dot_palette),
+            "legend": _legend(chart.dot_palette) if len(chart.dot_palette) > 1 else None,
         }
         dots["stroke"] = {**_colour(chart), "legend": None}
     else:
@@ -154,7 +170,10 @@ def _line(chart: Chart) -> list[dict[str, Any]]:
 
 
 def _names_axis(title: str) -> dict[str, Any]:
-    return {"title": title or None, "labelLimit": 170, "labelOverlap": False, "domain": False, "ticks": False}
+    return {
+        "title": title or None, "labelLimit": 170, "labelOverlap": False, "labelFlush": False,
+        "labelBound": False, "domain": False, "ticks": False,
+    }  # fmt: skip
 
 
 def _bar(chart: Chart) -> list[dict[str, Any]]:

@@ -196,6 +196,13 @@ def draw(chart: Chart, *, key: str = "") -> dict[str, Any]:
     return dict(picked[0]) if picked else {}
 
 
+def grid(table: Any, **options: Any) -> Any:
+    """A table to scroll in, without row numbers; a missing value is empty. What was selected, if asked for."""
+    if isinstance(table, pd.DataFrame):
+        options = {"height": min(37 + 35 * max(len(table), 1), 320)} | options
+    return st.dataframe(table, hide_index=True, placeholder="", **options)
+
+
 def offer(view: View, name: str, table: pd.DataFrame, chart: Chart | None = None, *, title: str) -> None:
     """Buttons that give what is seen as csv, xlsx and, of a chart, png; made only when they are clicked.
 

@@ -157,7 +157,9 @@ def prefectures(snapshot: Snapshot) -> pd.DataFrame:
 
 def levels(snapshot: Snapshot) -> list[str]:
     """Levels of regions that have cells, prefectures first."""
-    return list(snapshot.rows("select distinct region_level from marts.panel_cell order by 1")["region_level"])
+    return list(
+        snapshot.rows("select distinct region_level from marts.panel_cell order by 1")["region_level"]
+    )
 
 
 def indicators(snapshot: Snapshot, level: str) -> pd.DataFrame:
@@ -406,9 +408,7 @@ def finding_counts(snapshot: Snapshot) -> pd.DataFrame:
     )
 
 
-def findings(
-    snapshot: Snapshot, severity: str, detector: str, indicator: str, limit: int
-) -> pd.DataFrame:
+def findings(snapshot: Snapshot, severity: str, detector: str, indicator: str, limit: int) -> pd.DataFrame:
     """Findings with their evidence, worst first; an empty choice takes all."""
     return snapshot.rows(
         f"""

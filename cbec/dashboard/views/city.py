@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from cbec.dashboard import queries
-from cbec.dashboard.parts import View, choose, choose_many, colour_rule, draw, empty, offer
+from cbec.dashboard.parts import View, choose, choose_many, colour_rule, draw, empty, grid, offer
 from cbec.dashboard.views.panel import line_chart, number
 
 OTHERS = 5
@@ -97,13 +97,18 @@ def _all(view: View, codes: list[str], names: dict[str, str], indicators: pd.Dat
         f"{head} [{column}]" if heads.count(head) > 1 else head
         for head, column in zip(heads, wide.index, strict=True)
     ]
-    table = wide.rename(columns=names)
-    table.insert(0, view.say("unit"), [units.get(unit_of[column], "") for column in wide.index])
-    table.index = pd.Index(heads, name=view.say("indicator"))
-    shades = letters.rename(columns=names).map(colour_rule)
-    shades.insert(0, view.say("unit"), "")
-    shades.index = table.index
+    table = wide.rename(columns=names).reset_index(drop=True)
+    table.insert(0, view.say("indicator"), heads)
+    table[view.say("unit")] = [units.get(unit_of[column], "") for column in wide.index]
+    shades = letters.rename(columns=names).map(colour_rule).reset_index(drop=True)
+    shades = shades.reindex(columns=table.columns, fill_value="")
     shown = [names[code] for code in order]
     styled = table.style.apply(lambda _: shades, axis=None).format(number, subset=shown, na_rep="·")
-    st.dataframe(styled, height=420)
-    offer(view, f"city-{codes[0]}-{year}", table.reset_index(), title=view.say("all_indicators", year=year))
+    grid(
+        styled, height=460,
+        column_config={
+            view.say("indicator"): st.column_config.TextColumn(width=180, pinned=True),
+            view.say("unit"): st.column_config.TextColumn(width=140),
+        },
+    )  # fmt: skip
+    offer(view, f"city-{codes[0]}-{year}", table, title=view.say("all_indicators", year=year))

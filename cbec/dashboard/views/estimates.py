@@ -8,7 +8,7 @@ import streamlit as st
 
 from cbec.dashboard import queries
 from cbec.dashboard.charts import Chart, palette
-from cbec.dashboard.parts import View, awaiting, choose, draw, empty, offer, renamed, switch
+from cbec.dashboard.parts import View, awaiting, choose, draw, empty, grid, offer, renamed, switch
 from cbec.report.labels import ESTIMATORS, RULES, named, translate
 
 # Points of one event year stand side by side within this many years.
@@ -33,13 +33,9 @@ def show(view: View) -> None:
         with st.expander(view.say("missing_n", title=titles[study], n=len(missing))):
             st.markdown(view.say("list").join(view.labels.variable(str(name)) for name in missing))
     left, right = st.columns([3, 2], vertical_alignment="bottom")
-    outcome = choose(
-        view, "outcome", view.say("outcome"), outcomes, name=view.labels.variable, place=left
-    )
+    outcome = choose(view, "outcome", view.say("outcome"), outcomes, name=view.labels.variable, place=left)
     with right:
-        observed_only = switch(
-            view, "observed", view.say("observed_only"), help_=view.say("observed_help")
-        )
+        observed_only = switch(view, "observed", view.say("observed_only"), help_=view.say("observed_help"))
     _coefficients(view, study, outcome, observed_only)
     _event_study(view, study, outcome, observed_only)
     _placebo(view, study, outcome)
@@ -64,19 +60,17 @@ def _coefficients(view: View, study: str, outcome: str, observed_only: bool) -> 
     )
     rows["label"] = rows["place"] + " " + rows["method"]
     # Treatments of different units (a zone, an index, a count) share no axis.
-    terms = list(dict.fromkeys(rows["treatment"]))
-    treatment = terms[0]
+    terms = list(dict.fromkeys(rows["term"]))
+    term = terms[0]
     if len(terms) > 1:
-        treatment = choose(
-            view, "term", view.say("term"), terms, widget="select",
-        )  # fmt: skip
-    drawn = rows[rows["treatment"] == treatment]
+        term = choose(view, "term", view.say("term"), terms, name=view.labels.variable)
+    drawn = rows[rows["term"] == term]
     names = [named(ESTIMATORS, name, view.lang) for name in drawn["estimator"]]
     chart = Chart(
         "coefficients", "interval",
         drawn.assign(estimator=names)[["label", "estimate", "ci_low", "ci_high", "std_error", "estimator", "n_obs"]],
         x="estimate", y="label", low="ci_low", high="ci_high",
-        title=f"{view.labels.variable(outcome)}: {treatment}"
+        title=f"{view.labels.variable(outcome)}: {view.labels.variable(term)}"
         + (f" — {view.say('observed_only')}" if observed_only else ""),
         subtitle=view.subtitle, x_title=view.say("estimate"), colour="estimator",
         palette=palette(list(dict.fromkeys(names))),
@@ -89,7 +83,9 @@ def _coefficients(view: View, study: str, outcome: str, observed_only: bool) -> 
     st.caption(view.say("interval_note"))
     shown = rows.assign(
         stars=rows["stars"].fillna(""),
-        rule=[named(RULES, str(rule), view.lang) if rule else "" for rule in rows["treatment_rule"].fillna("")],
+        rule=[
+            named(RULES, str(rule), view.lang) if rule else "" for rule in rows["treatment_rule"].fillna("")
+        ],
         filled=100 * rows["imputed_share"],
         reason=[translate(text, view.lang) for text in rows["drop_reason"].fillna("").astype(str)],
         remark=[translate(text, view.lang) for text in rows["note"].fillna("").astype(str)],
@@ -101,11 +97,11 @@ def _coefficients(view: View, study: str, outcome: str, observed_only: bool) -> 
         "worst_status": "worst_status", "rule": "treatment_rule", "n_dropped": "n_dropped",
         "reason": "drop_reason", "remark": "note",
     })  # fmt: skip
-    number = st.column_config.NumberColumn(format="%.4f")
-    st.dataframe(
-        table, hide_index=True, height=min(36 * (len(table) + 1), 300),
+    decimals = st.column_config.NumberColumn(format="%.4f")
+    grid(
+        table,
         column_config={
-            view.say(name): number for name in ("estimate", "std_error", "p_value", "ci_low", "ci_high")
+            view.say(name): decimals for name in ("estimate", "std_error", "p_value", "ci_low", "ci_high")
         },
     )  # fmt: skip
     kind = "observed" if observed_only else "all"

@@ -15,12 +15,14 @@ from cbec.dashboard.parts import (
     choose_many,
     draw,
     empty,
+    grid,
     offer,
     renamed,
     status_label,
 )
 
 WEIGHTINGS = ("pooled", "by_year")
+LEADERS = 31
 MOST_REGIONS = 10
 
 
@@ -37,9 +39,7 @@ def show(view: View) -> None:
     )  # fmt: skip
     scores = queries.index_scores(view.snapshot, index_id, weighting)
     if scores.empty:
-        awaiting(
-            view, indices.set_index("index_id").loc[index_id, "missing"], what=_name(view, index_id)
-        )
+        awaiting(view, indices.set_index("index_id").loc[index_id, "missing"], what=_name(view, index_id))
         return
     scores = scores.assign(region=[view.name(row) for row in scores.itertuples()])
     years = sorted(int(year) for year in scores["year"].unique())
@@ -65,7 +65,7 @@ def _ranking(view: View, index_id: str, weighting: str, scores: Any, year: int) 
         status=[status_label(view, letter) for letter in rows["obs_status"]],
         filled=100 * rows["imputed_share"],
     )
-    seen = rows.dropna(subset=["score"])
+    seen = rows.dropna(subset=["score"]).head(LEADERS)
     chart = Chart(
         "ranking", "bar", seen[["region", "score", "score_rank"]], x="score", y="region",
         title=f"{_name(view, index_id)}, {year}", subtitle=view.subtitle, x_title=view.say("score"),
@@ -73,10 +73,13 @@ def _ranking(view: View, index_id: str, weighting: str, scores: Any, year: int) 
         height=17 * len(seen),
     )  # fmt: skip
     draw(chart, key="index-ranking")
+    if len(rows) > LEADERS:
+        st.caption(view.say("top_note", n=LEADERS))
     table = renamed(view, rows, {
         "score_rank": "rank", "region_code": "region_code", "region": "region", "score": "score",
         "status": "status", "filled": "imputed_share_pct",
     })  # fmt: skip
+    grid(table)
     offer(view, f"ranking-{index_id}-{weighting}-{year}", table, chart, title=chart.title)
 
 

@@ -16,6 +16,7 @@ from cbec.dashboard.parts import (
     colour_rule,
     draw,
     empty,
+    grid,
     offer,
     renamed,
     status_label,
@@ -202,17 +203,12 @@ def _year(view: View, level: str, column: str, cells: pd.DataFrame, names: dict[
         pick=("region_code", "year"), height=18 * len(top),
     )  # fmt: skip
     picked = draw(chart, key="panel-bars")
-    st.caption(
-        (view.say("top_note", n=BARS) + " " if len(rows) > BARS else "") + view.say("source_hint")
-    )
+    st.caption((view.say("top_note", n=BARS) + " " if len(rows) > BARS else "") + view.say("source_hint"))
     table = renamed(view, rows, {
         "rank": "rank", "region_code": "region_code", "region": "region", "value": "value", "unit": "unit",
         "status": "status", "suspect_codes": "suspects",
     })  # fmt: skip
-    chosen: Any = st.dataframe(
-        table, key=f"panel-year-table-{level}", hide_index=True, on_select="rerun",
-        selection_mode="single-cell", height=320,
-    )  # fmt: skip
+    chosen = grid(table, key=f"panel-year-table-{level}", on_select="rerun", selection_mode="single-cell")
     offer(view, f"panel-{column}-{year}", table, chart, title=title)
     selected = chosen.selection["cells"]
     if selected and selected[0][0] < len(rows):

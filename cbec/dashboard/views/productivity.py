@@ -7,7 +7,7 @@ import streamlit as st
 
 from cbec.dashboard import queries
 from cbec.dashboard.charts import Chart, palette
-from cbec.dashboard.parts import View, awaiting, choose, choose_many, draw, empty, offer, renamed
+from cbec.dashboard.parts import View, awaiting, choose, choose_many, draw, empty, grid, offer, renamed
 
 MEASURES = {
     "efficiency": "efficiency",
@@ -71,7 +71,7 @@ def _courses(view: View, technology: str, measure: str, rows: pd.DataFrame) -> N
         "technical_change": "technical_change", "cumulative_index": "cumulative_index",
         "lp_status": "lp_status", "reason": "reason",
     })  # fmt: skip
-    st.dataframe(table, hide_index=True, height=260)
+    grid(table)
     offer(view, f"productivity-{technology}-{measure}", table, chart, title=chart.title)
 
 

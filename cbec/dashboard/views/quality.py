@@ -6,7 +6,7 @@ import streamlit as st
 
 from cbec.dashboard import queries
 from cbec.dashboard.charts import Chart
-from cbec.dashboard.parts import View, choose, draw, empty, offer, renamed
+from cbec.dashboard.parts import View, choose, draw, empty, grid, offer, renamed
 
 SHADES = {
     "reported": "n_reported",
@@ -96,8 +96,8 @@ def _findings(view: View) -> None:
         "weight": "severity", "detector": "detector", "region": "region", "year": "year",
         "indicator": "indicator", "value": "value", "evidence": "evidence",
     })  # fmt: skip
-    st.dataframe(
-        table, hide_index=True, height=380,
+    grid(
+        table,
         column_config={view.say("evidence"): st.column_config.TextColumn(width="large")},
     )  # fmt: skip
     offer(view, "findings-" + "-".join(value or "all" for value in chosen), table, title=view.say("findings"))

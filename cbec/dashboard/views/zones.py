@@ -7,7 +7,7 @@ import streamlit as st
 
 from cbec.dashboard import queries
 from cbec.dashboard.charts import BATCHES, OUTLINE, Chart, projected
-from cbec.dashboard.parts import View, choose, draw, empty, offer, renamed
+from cbec.dashboard.parts import View, choose, draw, empty, grid, offer, renamed
 
 
 def show(view: View) -> None:
@@ -43,7 +43,7 @@ def show(view: View) -> None:
         "document_no": "document_no",
     })  # fmt: skip
     table[view.say("approved_on")] = pd.to_datetime(table[view.say("approved_on")]).dt.strftime("%Y-%m-%d")
-    st.dataframe(table, hide_index=True, height=320)
+    grid(table)
     offer(view, f"zones-{year}-{batch or 'all'}", table, chart, title=chart.title)
 
 
