@@ -94,11 +94,16 @@ def vega(chart: Chart) -> dict[str, Any]:
 
 def _around(chart: Chart) -> int:
     """Height of title, axis and legends in pixels."""
-    shown = [name for name in chart.palette if name]
+    shown = [] if _names_itself(chart) else [name for name in chart.palette if name]
     legends = [names for names in (shown, list(chart.dot_palette)) if len(names) > 1]
     # Two legends stand side by side.
     rows = max((-(-len(names) // _columns(names)) for names in legends), default=2)
     return 80 + 19 * rows + (0 if chart.kind == "map" else 20)
+
+
+def _names_itself(chart: Chart) -> bool:
+    """Whether the rows of a chart are named at its side, so that a legend would say it again."""
+    return chart.kind == "interval" and not chart.upright
 
 
 def _columns(names: Iterable[str]) -> int:
@@ -119,14 +124,16 @@ def _colour(chart: Chart) -> dict[str, Any]:
         return {
             "field": chart.colour, "type": "quantitative",
             "scale": {"domain": [0, 1], "range": ["#f3e9dc", "#2f8f5b"]},
-            "legend": {"orient": "bottom", "title": None, "format": "%"},
+            "legend": {"orient": "bottom", "title": None, "format": "%", "gradientLength": 140},
         }  # fmt: skip
     present = {name: colour for name, colour in chart.palette.items() if name}
     return {
         "field": chart.colour,
         "type": "nominal",
         "scale": {"domain": list(chart.palette), "range": list(chart.palette.values())},
-        "legend": {**_legend(present), "values": list(present)} if len(present) > 1 else None,
+        "legend": {**_legend(present), "values": list(present)}
+        if len(present) > 1 and not _names_itself(chart)
+        else None,
     }
 
 

@@ -26,7 +26,7 @@ ICON = (
 )
 # Streamlit leaves more white around a page than a telephone has.
 STYLE = """<style>
-[data-testid="stMainBlockContainer"] { padding: 3.2rem clamp(0.8rem, 2.5vw, 3rem) 3rem; }
+[data-testid="stMainBlockContainer"] { padding: 4rem clamp(0.8rem, 2.5vw, 3rem) 3rem; }
 [data-testid="stMainBlockContainer"] h1 { font-size: 1.9rem; padding: 0.3rem 0; }
 [data-testid="stMainBlockContainer"] h3 { font-size: 1.25rem; }
 </style>"""

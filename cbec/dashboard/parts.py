@@ -38,10 +38,18 @@ class View:
     def say(self, key: str, **values: object) -> str:
         return say(key, self.lang, **values)
 
-    def name(self, row: Any) -> str:
-        """The name of a row of regions in the language of the view."""
-        name = row.name_zh if self.lang == "zh" else row.name_en
-        return str(name) if isinstance(name, str) else str(row.region_code)
+    def names(self, rows: pd.DataFrame) -> list[str]:
+        """The names of rows of regions in the language of the view; the code where there is none."""
+        names = rows["name_zh" if self.lang == "zh" else "name_en"]
+        return [str(name) for name in names.fillna(rows["region_code"])]
+
+    def named(self, rows: pd.DataFrame) -> dict[str, str]:
+        """Code -> name; two districts of different provinces may share a name and get their code."""
+        names = self.names(rows)
+        return {
+            str(code): f"{name} ({code})" if names.count(name) > 1 else name
+            for code, name in zip(rows["region_code"], names, strict=True)
+        }
 
     @property
     def subtitle(self) -> str:
@@ -167,7 +175,7 @@ def _keep(key: str, value: str) -> None:
 def _fell_back(key: str, asked: str, lang: str) -> None:
     # Shown as plain text: what stands in an address is nobody's markup.
     shown = re.sub(r"[^\w ,.:/^+-]", "?", asked)[:60]
-    st.warning(say("fell_back", lang or "en", key=key, value=shown), icon=":material/link_off:")
+    st.warning(say("fell_back", lang or "en", name=key, value=shown), icon=":material/link_off:")
 
 
 def awaiting(view: View, indicators: Iterable[str], *, what: str = "") -> None:
@@ -197,7 +205,7 @@ def draw(chart: Chart, *, key: str = "") -> dict[str, Any]:
 
 
 def grid(table: Any, **options: Any) -> Any:
-    """A table to scroll in, without row numbers; a missing value is empty. What was selected, if asked for."""
+    """A table to scroll in, without row numbers; what is missing is empty. Gives what was selected."""
     if isinstance(table, pd.DataFrame):
         options = {"height": min(37 + 35 * max(len(table), 1), 320)} | options
     return st.dataframe(table, hide_index=True, placeholder="", **options)

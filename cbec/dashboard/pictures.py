@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from cbec.dashboard.charts import OUTLINE, SERIES, Chart
 from cbec.report.figures import style
@@ -64,7 +65,7 @@ def _draw_line(chart: Chart, axes: Axes) -> None:
         axes.plot(rows[chart.x], rows[chart.y], color=colour, label=name)
         faces = rows[chart.dot].map(chart.dot_palette).fillna(OUTLINE) if chart.dot else colour
         axes.scatter(rows[chart.x], rows[chart.y], c=faces, edgecolors=colour, linewidths=0.8, s=16, zorder=3)
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     _legend(axes, dict(_groups(chart)) | dict(chart.dot_palette))
 
 
@@ -108,19 +109,19 @@ def _draw_interval(chart: Chart, axes: Axes) -> None:
         axes.set_yticks(range(len(names)), names)
         axes.set_ylim(len(names) - 0.5, -0.5)
         place = chart.rows[chart.y].map({name: number for number, name in enumerate(names)})
-    colours = chart.rows[chart.colour].map(chart.palette) if chart.palette else SERIES[0]
+    colours = [chart.palette[name] for name in chart.rows[chart.colour]]
     if chart.upright:
         axes.vlines(chart.rows[chart.x], chart.rows[chart.low], chart.rows[chart.high], colors=colours)
         axes.scatter(chart.rows[chart.x], chart.rows[chart.y], c=colours, s=14, zorder=3)
         axes.axhline(0, color="#333333", lw=0.6)
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         for mark in chart.marks:
             axes.axvline(mark, color="#777777", ls="--", lw=0.8)
+        _legend(axes, dict(_groups(chart)))
     else:
         axes.hlines(place, chart.rows[chart.low], chart.rows[chart.high], colors=colours)
         axes.scatter(chart.rows[chart.x], place, c=colours, s=14, zorder=3)
         axes.axvline(0, color="#333333", lw=0.6)
-    _legend(axes, dict(_groups(chart)))
 
 
 def _draw_histogram(chart: Chart, axes: Axes) -> None:

@@ -1,4 +1,4 @@
-"""Every statement the dashboard sends to the published file. What a person chose is a parameter, never text."""
+"""Every statement that the dashboard sends to the file. What a person chose is a parameter, never text."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pandas as pd
 
 from cbec.dashboard.library import Snapshot
 from cbec.report.frames import Source
-from cbec.report.labels import Labels, Lang, pick
+from cbec.report.labels import Labels, Lang
 
 # Newest name of each region; a level keeps a municipality apart from the province of the same code.
 _NAMES = """
@@ -31,7 +31,8 @@ def status_names(snapshot: Snapshot, lang: Lang) -> dict[str, str]:
 def units(snapshot: Snapshot, lang: Lang) -> dict[str, str]:
     """Unit id -> its name."""
     rows = snapshot.rows("select unit, name_zh, name_en from registry.unit")
-    return {r.unit: pick((r.name_zh, r.name_en), lang) for r in rows.itertuples()}
+    names = rows["name_zh" if lang == "zh" else "name_en"]
+    return dict(zip(rows["unit"].astype(str), names.astype(str), strict=True))
 
 
 def has(snapshot: Snapshot, table: str) -> bool:
@@ -95,7 +96,7 @@ def readiness(snapshot: Snapshot) -> pd.DataFrame:
 
 
 def technologies(snapshot: Snapshot) -> pd.DataFrame:
-    """One row per technology: `technology, status, missing, is_default, description, n_rows`."""
+    """One row per technology: its status, what it misses, and what it consists of."""
     return snapshot.rows(
         """
         with ready as (
@@ -106,7 +107,8 @@ def technologies(snapshot: Snapshot) -> pd.DataFrame:
         ),
         measured as (select technology, count(*) as n_rows from marts.green_tfp group by 1)
         select technology, coalesce(ready.status, 'ready') as status, coalesce(ready.missing, []) as missing,
-            is_default, description, coalesce(measured.n_rows, 0) as n_rows
+            is_default, measure, frontier, returns_to_scale, inputs, good_outputs, bad_outputs,
+            coalesce(measured.n_rows, 0) as n_rows
         from registry.technology left join ready using (technology) left join measured using (technology)
         order by is_default desc, technology
         """
@@ -132,7 +134,8 @@ def zones(snapshot: Snapshot, year: int) -> pd.DataFrame:
         left join place on place.region_code = member.prefecture_code
         left join name as province
             on province.region_level = 'province' and province.region_code = zone.province_code
-        where year(coalesce(zone.approved_on, zone.published_on)) <= $year and (zone.revoked_on is null or year(zone.revoked_on) > $year)
+        where year(coalesce(zone.approved_on, zone.published_on)) <= $year
+            and (zone.revoked_on is null or year(zone.revoked_on) > $year)
         order by zone.batch, zone.zone_no, member.prefecture_code
         """,
         year=year,

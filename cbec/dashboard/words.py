@@ -17,13 +17,13 @@ TEXT: dict[str, tuple[str, str]] = {
     # frame
     "simulated_banner": (
         "模拟数据：本页全部数字由模拟年鉴生成，不可作为事实引用。",
-        "SIMULATED DATA: every figure on this page comes from simulated yearbooks and is no fact about any place.",
+        "SIMULATED DATA: every figure on this page comes from simulated yearbooks; none is a fact.",
     ),
     "reopened": ("已发布更新的数据，本页已重新载入。", "A newer file was published; this page reads it now."),
     "nothing_published": ("尚未发布数据。", "Nothing has been published yet."),
     "fell_back": (
-        "链接中的 {key}={value} 不存在，已改用默认值。",
-        "The link asks for {key}={value}, which does not exist; the default is shown.",
+        "链接中的 {name}={value} 不存在，已改用默认值。",
+        "The link asks for {name}={value}, which does not exist; the default is shown.",
     ),
     "choose": ("请选择", "Choose"),
     "all": ("全部", "All"),
@@ -37,7 +37,10 @@ TEXT: dict[str, tuple[str, str]] = {
     "sheet_about": ("说明", "about"),
     # states
     "awaiting": ("等待数据", "Awaiting data"),
-    "awaiting_missing": ("缺少以下指标，导入后即可计算：", "These indicators are not loaded; import them to see it:"),
+    "awaiting_missing": (
+        "缺少以下指标，导入后即可计算：",
+        "These indicators are not loaded; import them to see it:",
+    ),
     "no_rows": ("没有记录。", "No rows."),
     "nothing_chosen": ("请至少选择一个地区。", "Choose at least one region."),
     "no_values": ("所选范围内没有数值。", "There are no values in this choice."),
@@ -159,6 +162,22 @@ TEXT: dict[str, tuple[str, str]] = {
     "technical_change": ("技术变化", "Technical change"),
     "lp_status": ("求解状态", "Solver"),
     "reason": ("说明", "Reason"),
+    "measure_sbm": ("SBM（非径向，含非期望产出）", "SBM with bad outputs"),
+    "measure_ddf": ("方向距离函数（DDF）", "Directional distance function"),
+    "measure_nddf": ("非径向方向距离函数（NDDF）", "Non-radial directional distance function"),
+    "measure_radial": ("径向 DEA", "Radial DEA"),
+    "frontier": ("前沿", "Frontier"),
+    "frontier_global": ("全局", "global"),
+    "frontier_sequential": ("序列", "sequential"),
+    "frontier_contemporaneous": ("当期", "contemporaneous"),
+    "frontier_biennial": ("两期", "biennial"),
+    "returns_crs": ("不变", "constant"),
+    "returns_vrs": ("可变", "variable"),
+    "technology_line": (
+        "{measure}；前沿：{frontier}；规模报酬：{returns}；投入：{inputs}；期望产出：{good}；非期望产出：{bad}。",
+        "{measure}; frontier: {frontier}; returns to scale: {returns}; inputs: {inputs};"
+        " good outputs: {good}; bad outputs: {bad}.",
+    ),
     "default_mark": ("{name}（默认）", "{name} (default)"),
     "median": ("全部城市中位数", "Median of all cities"),
     # estimates
@@ -224,12 +243,18 @@ TEXT: dict[str, tuple[str, str]] = {
     "detector": ("检测器", "Detector"),
     "evidence": ("证据", "Evidence"),
     "n_findings": ("{n} 条发现", "{n} findings"),
-    "first_of": ("显示前 {shown} 条，共 {n} 条；请缩小范围。", "The first {shown} of {n}; narrow the choice to see the rest."),
+    "first_of": (
+        "显示前 {shown} 条，共 {n} 条；请缩小范围。",
+        "The first {shown} of {n}; narrow the choice to see the rest.",
+    ),
     "no_findings": ("没有符合条件的发现。", "No finding fits this choice."),
     # city
     "city": ("城市", "City"),
     "compare_with": ("对比城市（最多5个）", "Compare with (at most five)"),
-    "zone_line": ("综试区：第{batch}批，{when} 批复（{document}）。", "Pilot zone: batch {batch}, approved {when} ({document})."),
+    "zone_line": (
+        "综试区：第{batch}批，{when} 批复（{document}）。",
+        "Pilot zone: batch {batch}, approved {when} ({document}).",
+    ),
     "not_zone": ("不是综试区。", "Not a pilot zone."),
     "revoked_line": ("已于 {when} 撤销。", "Revoked on {when}."),
     "profile_title": ("{indicator}：城市对比", "{indicator}: cities compared"),

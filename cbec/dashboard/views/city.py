@@ -17,7 +17,7 @@ def show(view: View) -> None:
     if regions.empty:
         empty(view, view.say("no_rows"))
         return
-    names = {row.region_code: view.name(row) for row in regions.itertuples()}
+    names = view.named(regions)
     left, right = st.columns([1, 2])
     city = choose(
         view, "city", view.say("city"), list(names), default="330100", name=names.__getitem__, place=left
@@ -102,8 +102,8 @@ def _all(view: View, codes: list[str], names: dict[str, str], indicators: pd.Dat
     table[view.say("unit")] = [units.get(unit_of[column], "") for column in wide.index]
     shades = letters.rename(columns=names).map(colour_rule).reset_index(drop=True)
     shades = shades.reindex(columns=table.columns, fill_value="")
-    shown = [names[code] for code in order]
-    styled = table.style.apply(lambda _: shades, axis=None).format(number, subset=shown, na_rep="·")
+    styled = table.style.apply(lambda _: shades, axis=None)
+    styled = styled.format({names[code]: number for code in order}, na_rep="·")
     grid(
         styled, height=460,
         column_config={

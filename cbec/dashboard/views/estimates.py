@@ -1,4 +1,4 @@
-"""What the estimates say: coefficients by estimator, event studies, placebo tests, on all or observed cells."""
+"""What the estimates say: coefficients by estimator, event studies and placebo tests."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import streamlit as st
 from cbec.dashboard import queries
 from cbec.dashboard.charts import Chart, palette
 from cbec.dashboard.parts import View, awaiting, choose, draw, empty, grid, offer, renamed, switch
-from cbec.report.labels import ESTIMATORS, RULES, named, translate
+from cbec.report.labels import ESTIMATORS, RULES, SCHEMES, named, translate
 
 # Points of one event year stand side by side within this many years.
 SPREAD = 0.6
@@ -68,7 +68,9 @@ def _coefficients(view: View, study: str, outcome: str, observed_only: bool) -> 
     names = [named(ESTIMATORS, name, view.lang) for name in drawn["estimator"]]
     chart = Chart(
         "coefficients", "interval",
-        drawn.assign(estimator=names)[["label", "estimate", "ci_low", "ci_high", "std_error", "estimator", "n_obs"]],
+        drawn.assign(estimator=names)[
+            ["label", "estimate", "ci_low", "ci_high", "std_error", "estimator", "n_obs"]
+        ],
         x="estimate", y="label", low="ci_low", high="ci_high",
         title=f"{view.labels.variable(outcome)}: {view.labels.variable(term)}"
         + (f" — {view.say('observed_only')}" if observed_only else ""),
@@ -149,17 +151,21 @@ def _placebo(view: View, study: str, outcome: str) -> None:
     if summaries.empty:
         empty(view, view.say("no_placebo"))
         return
-    by_key = {f"{row.table_no}.{row.column_no}.{row.scheme}": row for row in summaries.itertuples()}
+    keys = [f"{row.table_no}.{row.column_no}.{row.scheme}" for row in summaries.itertuples()]
+    by_key = dict(zip(keys, summaries.to_dict("records"), strict=True))
     key = choose(
-        view, "placebo", view.say("test_choice"), list(by_key),
-        name=lambda key: f"{by_key[key].table_no}({by_key[key].column_no}) {by_key[key].scheme}",
+        view, "placebo", view.say("test_choice"), keys,
+        name=lambda key: (
+            f"{by_key[key]['table_no']}({by_key[key]['column_no']}) "
+            + named(SCHEMES, str(by_key[key]["scheme"]), view.lang)
+        ),
     )  # fmt: skip
     summary = by_key[key]
     draws = queries.placebo_draws(
-        view.snapshot, study, str(summary.table_no), int(summary.column_no), str(summary.scheme)
+        view.snapshot, study, summary["table_no"], int(summary["column_no"]), summary["scheme"]
     )
     counts, edges = np.histogram(draws["estimate"].dropna(), bins=BINS)
-    actual = float(summary.estimate)
+    actual = float(summary["estimate"])
     chart = Chart(
         "placebo", "histogram", pd.DataFrame({"low": edges[:-1], "high": edges[1:], "n": counts}),
         x="low", y="n", low="low", high="high", marks=(actual,),
@@ -170,8 +176,8 @@ def _placebo(view: View, study: str, outcome: str) -> None:
     draw(chart, key="estimates-placebo")
     st.caption(
         view.say(
-            "placebo_line", estimate=f"{actual:.4f}", n=summary.n_draws, seed=summary.seed,
-            p=f"{summary.p_randomization:.4f}",
+            "placebo_line", estimate=f"{actual:.4f}", n=summary["n_draws"], seed=summary["seed"],
+            p=f"{summary['p_randomization']:.4f}",
         )
     )  # fmt: skip
     table = draws.rename(columns={"estimate": view.say("estimate"), "p_value": view.say("p_value")})

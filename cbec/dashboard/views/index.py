@@ -41,7 +41,7 @@ def show(view: View) -> None:
     if scores.empty:
         awaiting(view, indices.set_index("index_id").loc[index_id, "missing"], what=_name(view, index_id))
         return
-    scores = scores.assign(region=[view.name(row) for row in scores.itertuples()])
+    scores = scores.assign(region=view.names(scores))
     years = sorted(int(year) for year in scores["year"].unique())
     year = choose(view, "year", view.say("year"), years, default=years[-1], widget="slider")
     _ranking(view, index_id, weighting, scores, year)
@@ -69,7 +69,8 @@ def _ranking(view: View, index_id: str, weighting: str, scores: Any, year: int) 
     chart = Chart(
         "ranking", "bar", seen[["region", "score", "score_rank"]], x="score", y="region",
         title=f"{_name(view, index_id)}, {year}", subtitle=view.subtitle, x_title=view.say("score"),
-        tooltip=(("score_rank", view.say("rank")), ("region", view.say("region")), ("score", view.say("score"))),
+        tooltip=(("score_rank", view.say("rank")), ("region", view.say("region")),
+                 ("score", view.say("score"))),
         height=17 * len(seen),
     )  # fmt: skip
     draw(chart, key="index-ranking")

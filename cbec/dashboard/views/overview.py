@@ -21,9 +21,11 @@ def show(view: View) -> None:
 def _freshness(view: View) -> None:
     published = queries.publication(view.snapshot)
     tests = [
-        view.say(f"test_{row.status}" if row.status in ("pass", "warn") else "test_other", n=row.n_tests)
-        if row.status in ("pass", "warn")
-        else view.say("test_other", n=row.n_tests, status=row.status)
+        view.say(
+            f"test_{row.status}" if row.status in ("pass", "warn") else "test_other",
+            n=row.n_tests,
+            status=row.status,
+        )
         for row in queries.tests(view.snapshot).itertuples()
     ]
     st.markdown(
@@ -65,7 +67,9 @@ def _cells(view: View) -> None:
     found = queries.finding_counts(view.snapshot).groupby("severity")["n_findings"].sum()
     if len(found):
         parts = [
-            f"{found[name]:,} {view.say(f'severity_{name}')}" for name in ("error", "warn", "info") if name in found
+            f"{found[name]:,} {view.say(f'severity_{name}')}"
+            for name in ("error", "warn", "info")
+            if name in found
         ]  # fmt: skip
         st.markdown(f"{view.say('findings')}: " + view.say("list").join(parts))
     offer(view, "overview-status", table, title=view.say("by_status"))
@@ -77,11 +81,12 @@ def _studies(view: View) -> None:
     is_ready = studies["study_status"] == "ready"
     titles = studies["title_zh" if view.lang == "zh" else "title_en"]
     st.markdown(f"**:green[{view.say('n_ready', n=int(is_ready.sum()))}]**")
-    st.markdown("\n".join(f"- {title} (`{key}`)" for title, key in zip(titles[is_ready], studies["study_id"][is_ready], strict=True)))  # fmt: skip
+    ready = zip(titles[is_ready], studies["study_id"][is_ready], strict=True)
+    st.markdown("\n".join(f"- {title} (`{key}`)" for title, key in ready))
     st.markdown(f"**:orange[{view.say('n_awaiting', n=int((~is_ready).sum()))}]**")
-    for row, title in zip(studies[~is_ready].itertuples(), titles[~is_ready], strict=True):
-        names = view.say("list").join(f"{view.labels.variable(str(name))}" for name in row.missing)
-        with st.expander(view.say("missing_n", title=title, n=len(row.missing))):
+    for missing, title in zip(studies["missing"][~is_ready], titles[~is_ready], strict=True):
+        names = view.say("list").join(view.labels.variable(str(name)) for name in missing)
+        with st.expander(view.say("missing_n", title=title, n=len(missing))):
             st.markdown(names or view.say("no_rows"))
     table = pd.DataFrame(
         {

@@ -46,10 +46,7 @@ def show(view: View) -> None:
     )  # fmt: skip
     cells = queries.cells(view.snapshot, level, column)
     regions = queries.regions(view.snapshot, level)
-    names = {row.region_code: view.name(row) for row in regions.itertuples()}
-    # Two districts of different provinces may share a name.
-    twice = {name for name in names.values() if list(names.values()).count(name) > 1}
-    names = {code: f"{name} ({code})" if name in twice else name for code, name in names.items()}
+    names = view.named(regions)
     cells = cells.assign(region=cells["region_code"].map(names))
     {"series": _series, "year": _year, "status": _status}[mode](view, level, column, cells, names)
 
@@ -91,8 +88,9 @@ def _series(view: View, level: str, column: str, cells: pd.DataFrame, names: dic
     )
     offer(
         view, f"panel-{column}-{level}", renamed(view, long, {
-            "region_code": "region_code", "region": "region", "year": "year", "value": "value", "unit": "unit",
-            "obs_status": "status", "imputed_share": "imputed_share", "suspect_codes": "suspects",
+            "region_code": "region_code", "region": "region", "year": "year", "value": "value",
+            "unit": "unit", "obs_status": "status", "imputed_share": "imputed_share",
+            "suspect_codes": "suspects",
         }), chart, title=chart.title,
     )  # fmt: skip
     place = _place(chosen.selection["cells"], codes) or picked
@@ -126,7 +124,7 @@ def line_chart(
     )  # fmt: skip
 
 
-def number(value: float) -> str:
+def number(value: Any) -> str:
     """A value with as many digits as can be read at a glance; downloads have all of them."""
     size = abs(value)
     return f"{value:,.0f}" if size >= 10000 else f"{value:,.2f}" if size >= 10 else f"{value:.4g}"
@@ -146,10 +144,10 @@ def _source(
     view: View, level: str, column: str, region: str, year: int, names: dict[str, str], cells: pd.DataFrame
 ) -> None:
     indicator = str(cells["indicator_id"].iloc[0])
-    st.subheader(
-        view.say("source_of", region=names.get(region, region), year=year, indicator=view.labels.variable(column)),
-        anchor=False,
-    )  # fmt: skip
+    title = view.say(
+        "source_of", region=names.get(region, region), year=year, indicator=view.labels.variable(column)
+    )
+    st.subheader(title, anchor=False)
     found = queries.cell_sources(view.snapshot, level, region, year, indicator)
     if found.empty:
         empty(view, view.say("source_none"))
@@ -176,7 +174,7 @@ def _source(
                 pd.DataFrame({"": table.columns, " ": [str(value) for value in row]}).query("` ` != ''"),
                 hide_index=True, hide_header=True, border=False,
             )  # fmt: skip
-    offer(view, f"source-{column}-{region}-{year}", table, title=view.say("source_of", region=names.get(region, region), year=year, indicator=view.labels.variable(column)))  # fmt: skip
+    offer(view, f"source-{column}-{region}-{year}", table, title=title)
 
 
 def _year(view: View, level: str, column: str, cells: pd.DataFrame, names: dict[str, str]) -> None:
@@ -198,8 +196,10 @@ def _year(view: View, level: str, column: str, cells: pd.DataFrame, names: dict[
     title = f"{_heading(view, column, cells)}, {year}"
     chart = Chart(
         "panel-year", "bar", top[["region_code", "region", "value", "status", "year"]], x="value", y="region",
-        title=title, subtitle=view.subtitle, colour="status", palette=status_palette(view, top["obs_status"]),
-        tooltip=(("region", view.say("region")), ("value", view.say("value")), ("status", view.say("status"))),
+        title=title, subtitle=view.subtitle, colour="status",
+        palette=status_palette(view, top["obs_status"]),
+        tooltip=(("region", view.say("region")), ("value", view.say("value")),
+                 ("status", view.say("status"))),
         pick=("region_code", "year"), height=18 * len(top),
     )  # fmt: skip
     picked = draw(chart, key="panel-bars")
@@ -231,8 +231,8 @@ def _status(view: View, level: str, column: str, cells: pd.DataFrame, names: dic
     picked = draw(chart, key="panel-heat")
     st.caption(view.say("source_hint"))
     offer(view, f"panel-{column}-status", renamed(view, rows, {
-        "region_code": "region_code", "region": "region", "year": "year", "value": "value", "status": "status",
-        "suspect_codes": "suspects",
+        "region_code": "region_code", "region": "region", "year": "year", "value": "value",
+        "status": "status", "suspect_codes": "suspects",
     }), chart, title=title)  # fmt: skip
     if picked:
         _source(view, level, column, str(picked["region_code"]), int(picked["year"]), names, cells)

@@ -33,15 +33,30 @@ def show(view: View) -> None:
         name=lambda name: view.say(MEASURES[name]),
     )  # fmt: skip
     about = technologies.set_index("technology").loc[technology]
-    # What the registry says of it, in English as the registry is.
-    st.caption(str(about["description"]))
+    st.caption(_described(view, about))
     rows = queries.productivity(view.snapshot, technology)
     if rows.empty:
         awaiting(view, about["missing"], what=technology)
         return
-    rows = rows.assign(region=[view.name(row) for row in rows.itertuples()], shown=rows[measure])
+    rows = rows.assign(region=view.names(rows), shown=rows[measure])
     _courses(view, technology, measure, rows)
     _ranking(view, technology, measure, rows)
+
+
+def _described(view: View, about: pd.Series) -> str:
+    def names(text: object) -> str:
+        parts = [part.strip() for part in str(text).split("+")] if isinstance(text, str) else []
+        return view.say("list").join(view.labels.variable(part) for part in parts if part) or view.say("none")
+
+    return view.say(
+        "technology_line",
+        measure=view.say(f"measure_{about['measure']}"),
+        frontier=view.say(f"frontier_{about['frontier']}"),
+        returns=view.say(f"returns_{about['returns_to_scale']}"),
+        inputs=names(about["inputs"]),
+        good=names(about["good_outputs"]),
+        bad=names(about["bad_outputs"]),
+    )
 
 
 def _courses(view: View, technology: str, measure: str, rows: pd.DataFrame) -> None:

@@ -75,7 +75,8 @@ def _findings(view: View) -> None:
         name=lambda name: everything if name == "all" else name,
     )  # fmt: skip
     indicator = choose(
-        view, "about", view.say("indicator"), ["all", *queries.finding_indicators(view.snapshot)], place=third,
+        view, "about", view.say("indicator"), ["all", *queries.finding_indicators(view.snapshot)],
+        place=third,
         name=lambda name: everything if name == "all" else view.labels.variable(name),
     )  # fmt: skip
     chosen = ["" if value == "all" else value for value in (severity, detector, indicator)]
@@ -88,7 +89,7 @@ def _findings(view: View) -> None:
         view.say("first_of", shown=SHOWN, n=total) if total > SHOWN else view.say("n_findings", n=total)
     )
     rows = rows.assign(
-        region=[view.name(row) for row in rows.itertuples()],
+        region=view.names(rows),
         indicator=[view.labels.variable(name) if name else "" for name in rows["indicator_id"].fillna("")],
         weight=[view.say(f"severity_{name}") for name in rows["severity"]],
     )

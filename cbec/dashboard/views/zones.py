@@ -12,7 +12,7 @@ from cbec.dashboard.parts import View, choose, draw, empty, grid, offer, renamed
 
 def show(view: View) -> None:
     batches = queries.batches(view.snapshot)
-    years = {int(row.batch): int(row.year) for row in batches.itertuples()}
+    years = dict(zip(batches["batch"].astype(int), batches["year"].astype(int), strict=True))
     names = {number: view.say("batch_n", n=number, year=year) for number, year in years.items()}
     left, right = st.columns([2, 1])
     span = list(range(min(years.values()), max(*years.values(), 2025) + 1))
@@ -34,6 +34,7 @@ def show(view: View) -> None:
     draw(chart, key="zones-map")
     listed = zones.drop_duplicates("zone_no").assign(
         zone=lambda frame: frame["name_zh" if view.lang == "zh" else "name_en"],
+        approved_on_verified=lambda frame: frame["approved_on_verified"].map(view.say),
         coverage=lambda frame: frame["coverage"].map(view.say),
         province=lambda frame: frame["province_zh" if view.lang == "zh" else "province_en"],
     )
@@ -58,10 +59,12 @@ def _map(view: View, zones: pd.DataFrame, names: dict[int, str], year: int) -> C
     east, north = projected(rows["longitude"], rows["latitude"])
     present = [name for name in names.values() if name in set(inside["batch"])]
     colours = dict(zip(names.values(), BATCHES, strict=False))
+    rows = rows.drop(columns=["longitude", "latitude"])
     return Chart(
-        "zones", "map", rows.assign(east=east.round(1), north=north.round(1)).drop(columns=["longitude", "latitude"]),
+        "zones", "map", rows.assign(east=east.round(1), north=north.round(1)),
         x="east", y="north", title=view.say("zones_title", year=year), subtitle=view.subtitle,
         colour="batch", palette={"": OUTLINE} | {name: colours[name] for name in present},
-        tooltip=((language, view.say("region")), ("batch", view.say("batch")), ("document_no", view.say("document_no"))),
+        tooltip=((language, view.say("region")), ("batch", view.say("batch")),
+                 ("document_no", view.say("document_no"))),
         height=520,
     )  # fmt: skip
