@@ -1,4 +1,4 @@
-"""One description of a chart, drawn twice: by Vega-Lite in the browser, by matplotlib for the PNG."""
+"""The charts of the pages, described by what they show and drawn by Vega-Lite in the browser."""
 
 from __future__ import annotations
 
@@ -32,7 +32,6 @@ class Chart:
     interval and a histogram). pick: fields that a click gives back.
     """
 
-    name: str
     kind: Kind
     rows: pd.DataFrame
     x: str
@@ -86,7 +85,13 @@ def vega(chart: Chart) -> dict[str, Any]:
     if chart.subtitle:
         title |= {"subtitle": chart.subtitle, "subtitleFontSize": 12, "subtitlePadding": 4}
     # Streamlit fits everything into the height: what stands around the plot is added to it.
-    spec: dict[str, Any] = {"title": title, "height": chart.height + _around(chart), "layer": layers}
+    spec: dict[str, Any] = {
+        "title": title,
+        "height": chart.height + _around(chart),
+        # A picture taken of the chart ends where the chart does.
+        "padding": {"left": 4, "right": 14, "top": 8, "bottom": 4},
+        "layer": layers,
+    }
     if chart.kind == "map":
         spec["projection"] = {"type": "identity", "reflectY": True}
     return spec
@@ -187,7 +192,7 @@ def _bar(chart: Chart) -> list[dict[str, Any]]:
     colour = _colour(chart) if chart.colour else {"value": SERIES[0]}
     return [
         {
-            "mark": {"type": "bar", "height": {"band": 0.72}},
+            "mark": {"type": "bar", "height": {"band": 0.72}, "stroke": "#9a9a9a", "strokeWidth": 0.4},
             "encoding": {
                 "y": {
                     "field": chart.y,

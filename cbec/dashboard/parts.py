@@ -128,6 +128,8 @@ def choose_many(
         text = _kept().get(key) if asked is None else asked
         wanted = list(default) if text is None else [part for part in text.split(",") if part]
         unknown = [part for part in wanted if part not in options]
+        if len(unknown) == len(wanted) and text:
+            wanted = list(default)
         if asked is not None and unknown:
             _fell_back(key, ", ".join(unknown), view.lang)
         st.session_state[state] = list(dict.fromkeys(part for part in wanted if part in options))[:most]
@@ -178,13 +180,21 @@ def _fell_back(key: str, asked: str, lang: str) -> None:
     st.warning(say("fell_back", lang or "en", name=key, value=shown), icon=":material/link_off:")
 
 
-def awaiting(view: View, indicators: Iterable[str], *, what: str = "") -> None:
+def missing_names(view: View, indicators: Iterable[str], names_zh: Iterable[str | None]) -> list[str]:
+    """Names of indicators; one that the registry does not hold has the name that the study gives it."""
+    return [
+        str(given) if view.lang == "zh" and given else view.labels.variable(indicator)
+        for indicator, given in zip(indicators, names_zh, strict=True)
+    ]
+
+
+def awaiting(view: View, indicators: Sequence[str], *, what: str, names: Sequence[str] = ()) -> None:
     """The state of a page whose data are not loaded: it names what is missing."""
-    names = [f"{view.labels.variable(indicator)} (`{indicator}`)" for indicator in indicators]
-    lines = "\n".join(f"- {name}" for name in names)
-    text = view.say("awaiting") + (f" — {what}" if what else "")
+    names = names or [view.labels.variable(indicator) for indicator in indicators]
+    lines = "\n".join(f"- {name} (`{key}`)" for name, key in zip(names, indicators, strict=True))
     st.info(
-        f"**{text}**\n\n" + (view.say("awaiting_missing") + f"\n\n{lines}" if names else view.say("no_rows")),
+        f"**{view.say('awaiting')} — {what}**\n\n"
+        + (f"{view.say('awaiting_missing')}\n\n{lines}" if lines else view.say("no_rows")),
         icon=":material/hourglass_empty:",
     )
 
@@ -212,7 +222,8 @@ def grid(table: Any, **options: Any) -> Any:
 
 
 def offer(view: View, name: str, table: pd.DataFrame, chart: Chart | None = None, *, title: str) -> None:
-    """Buttons that give what is seen as csv, xlsx and, of a chart, png; made only when they are clicked.
+    """Buttons that give what is seen as csv and xlsx, made only when they are clicked. A chart gives its own
+    picture, and a line says where.
 
     name: ids only, for the file's name; table: as it is seen, with headings in the view's language.
     """
@@ -228,26 +239,18 @@ def offer(view: View, name: str, table: pd.DataFrame, chart: Chart | None = None
     ]
     stem = re.sub(r"[^A-Za-z0-9]+", "_", f"{'SIMULATED_' if view.is_simulated else ''}cbec_{name}").strip("_")
     sheets = (view.say("sheet_data"), view.say("sheet_about"))
-    buttons: list[tuple[str, str, str, Callable[[], bytes]]] = [
+    buttons: tuple[tuple[str, str, str, Callable[[], bytes]], ...] = (
         ("csv", "CSV", "text/csv", lambda: downloads.csv(table)),
         ("xlsx", "Excel", XLSX, lambda: downloads.xlsx(table, about, names=sheets)),
-    ]
-    if chart is not None:
-        drawn = chart
-        buttons.append(("png", "PNG", "image/png", lambda: _png(drawn)))
-    with st.container(horizontal=True, gap="small"):
+    )
+    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         for suffix, label, mime, make in buttons:
             st.download_button(
                 label, make, f"{stem}.{suffix}", mime, key=f"download-{name}-{suffix}", on_click="ignore",
                 icon=":material/download:", type="tertiary",
             )  # fmt: skip
-
-
-def _png(chart: Chart) -> bytes:
-    # matplotlib is slow to load and only a download needs it.
-    from cbec.dashboard.pictures import png
-
-    return png(chart)
+        if chart is not None:
+            st.caption(view.say("png_hint"))
 
 
 def status_palette(view: View, present: Iterable[str]) -> dict[str, str]:

@@ -96,17 +96,17 @@ def readiness(snapshot: Snapshot) -> pd.DataFrame:
 
 
 def technologies(snapshot: Snapshot) -> pd.DataFrame:
-    """One row per technology: its status, what it misses, and what it consists of."""
+    """One row per technology: what it misses and what it consists of."""
     return snapshot.rows(
         """
         with ready as (
-            select technology, any_value(technology_status) as status,
+            select technology,
                 coalesce(list(indicator_id order by indicator_id) filter (where status = 'missing'), [])
                     as missing
             from quality.technology_readiness group by 1
         ),
         measured as (select technology, count(*) as n_rows from marts.green_tfp group by 1)
-        select technology, coalesce(ready.status, 'ready') as status, coalesce(ready.missing, []) as missing,
+        select technology, coalesce(ready.missing, []) as missing,
             is_default, measure, frontier, returns_to_scale, inputs, good_outputs, bad_outputs,
             coalesce(measured.n_rows, 0) as n_rows
         from registry.technology left join ready using (technology) left join measured using (technology)

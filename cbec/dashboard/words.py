@@ -26,6 +26,7 @@ TEXT: dict[str, tuple[str, str]] = {
         "The link asks for {name}={value}, which does not exist; the default is shown.",
     ),
     "choose": ("请选择", "Choose"),
+    "png_hint": ("PNG：图右上角的下载按钮", "PNG: the arrow at the chart's top right"),
     "all": ("全部", "All"),
     "is_simulated": ("是否模拟数据", "is_simulated"),
     "about_title": ("内容", "content"),

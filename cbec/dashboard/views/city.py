@@ -69,7 +69,7 @@ def _course(view: View, codes: list[str], names: dict[str, str], column: str) ->
         return
     unit = queries.units(view.snapshot, view.lang).get(str(cells["unit"].iloc[0]), "")
     title = view.say("table_of", indicator=view.labels.variable(column), unit=unit)
-    chart = line_chart(view, rows, codes, names, title, "city")
+    chart = line_chart(view, rows, codes, names, title)
     draw(chart, key="city-line")
     wide = rows.assign(region=rows["region_code"].map(names)).pivot(
         index="year", columns="region", values="value"

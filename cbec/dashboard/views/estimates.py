@@ -8,7 +8,18 @@ import streamlit as st
 
 from cbec.dashboard import queries
 from cbec.dashboard.charts import Chart, palette
-from cbec.dashboard.parts import View, awaiting, choose, draw, empty, grid, offer, renamed, switch
+from cbec.dashboard.parts import (
+    View,
+    awaiting,
+    choose,
+    draw,
+    empty,
+    grid,
+    missing_names,
+    offer,
+    renamed,
+    switch,
+)
 from cbec.report.labels import ESTIMATORS, RULES, SCHEMES, named, translate
 
 # Points of one event year stand side by side within this many years.
@@ -26,12 +37,13 @@ def show(view: View) -> None:
     )  # fmt: skip
     outcomes = queries.estimated_outcomes(view.snapshot, study)
     missing = list(studies.loc[study, "missing"])
+    names = missing_names(view, missing, studies.loc[study, "missing_zh"])
     if not outcomes:
-        awaiting(view, missing, what=str(titles[study]))
+        awaiting(view, missing, what=str(titles[study]), names=names)
         return
     if studies.loc[study, "study_status"] != "ready":
         with st.expander(view.say("missing_n", title=titles[study], n=len(missing))):
-            st.markdown(view.say("list").join(view.labels.variable(str(name)) for name in missing))
+            st.markdown(view.say("list").join(names))
     left, right = st.columns([3, 2], vertical_alignment="bottom")
     outcome = choose(view, "outcome", view.say("outcome"), outcomes, name=view.labels.variable, place=left)
     with right:
@@ -67,7 +79,7 @@ def _coefficients(view: View, study: str, outcome: str, observed_only: bool) -> 
     drawn = rows[rows["term"] == term]
     names = [named(ESTIMATORS, name, view.lang) for name in drawn["estimator"]]
     chart = Chart(
-        "coefficients", "interval",
+        "interval",
         drawn.assign(estimator=names)[
             ["label", "estimate", "ci_low", "ci_high", "std_error", "estimator", "n_obs"]
         ],
@@ -123,7 +135,7 @@ def _event_study(view: View, study: str, outcome: str, observed_only: bool) -> N
     offsets = np.linspace(-SPREAD / 2, SPREAD / 2, len(series)) if len(series) > 1 else np.zeros(1)
     rows["place"] = rows["event_year"] + rows["series"].map(dict(zip(series, offsets, strict=True)))
     chart = Chart(
-        "event-study", "interval",
+        "interval",
         rows[["place", "event_year", "estimate", "ci_low", "ci_high", "series", "base_period"]],
         x="place", y="estimate", low="ci_low", high="ci_high", upright=True, marks=(-0.5,),
         title=f"{view.say('event_study')}: {view.labels.variable(outcome)}", subtitle=view.subtitle,
@@ -167,7 +179,7 @@ def _placebo(view: View, study: str, outcome: str) -> None:
     counts, edges = np.histogram(draws["estimate"].dropna(), bins=BINS)
     actual = float(summary["estimate"])
     chart = Chart(
-        "placebo", "histogram", pd.DataFrame({"low": edges[:-1], "high": edges[1:], "n": counts}),
+        "histogram", pd.DataFrame({"low": edges[:-1], "high": edges[1:], "n": counts}),
         x="low", y="n", low="low", high="high", marks=(actual,),
         title=f"{view.say('placebo')}: {view.labels.variable(outcome)}", subtitle=view.subtitle,
         x_title=view.say("draws_axis"), y_title=view.say("count_axis"),

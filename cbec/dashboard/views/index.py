@@ -67,7 +67,7 @@ def _ranking(view: View, index_id: str, weighting: str, scores: Any, year: int) 
     )
     seen = rows.dropna(subset=["score"]).head(LEADERS)
     chart = Chart(
-        "ranking", "bar", seen[["region", "score", "score_rank"]], x="score", y="region",
+        "bar", seen[["region", "score", "score_rank"]], x="score", y="region",
         title=f"{_name(view, index_id)}, {year}", subtitle=view.subtitle, x_title=view.say("score"),
         tooltip=(("score_rank", view.say("rank")), ("region", view.say("region")),
                  ("score", view.say("score"))),
@@ -95,7 +95,7 @@ def _weights(view: View, index_id: str, weighting: str, year: int) -> None:
         filled=100 * rows["imputed_share"],
     )
     chart = Chart(
-        "weights", "bar", rows[["indicator", "weight"]], x="weight", y="indicator",
+        "bar", rows[["indicator", "weight"]], x="weight", y="indicator",
         title=f"{view.say('weights')} — {_name(view, index_id)}"
         + (f", {year}" if weighting == "by_year" else ""),
         subtitle=view.subtitle, x_title=view.say("weight"),
@@ -122,7 +122,7 @@ def _course(view: View, index_id: str, weighting: str, scores: Any, year: int) -
         empty(view, view.say("nothing_chosen"))
         return
     chart = Chart(
-        "course", "line", rows[["region", "year", "score"]], x="year", y="score",
+        "line", rows[["region", "year", "score"]], x="year", y="score",
         title=f"{view.say('course')} — {_name(view, index_id)}", subtitle=view.subtitle, colour="region",
         palette=palette([names[code] for code in codes]),
         tooltip=(("region", view.say("region")), ("year", view.say("year")), ("score", view.say("score"))),

@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from cbec.dashboard import queries
-from cbec.dashboard.parts import View, offer, status_label
+from cbec.dashboard.parts import View, missing_names, offer, status_label
 
 
 def show(view: View) -> None:
@@ -63,7 +63,13 @@ def _cells(view: View) -> None:
             view.say("share_pct"): (100 * counts["n_cells"] / max(counts["n_cells"].sum(), 1)).round(2),
         }
     )
-    st.table(table, hide_index=True, border="horizontal", width="content")
+    shown = table.assign(
+        **{
+            view.say("n_cells"): [f"{n:,}" for n in counts["n_cells"]],
+            view.say("share_pct"): [f"{share:.2f}" for share in table[view.say("share_pct")]],
+        }
+    )
+    st.table(shown, hide_index=True, border="horizontal", width="content")
     found = queries.finding_counts(view.snapshot).groupby("severity")["n_findings"].sum()
     if len(found):
         parts = [
@@ -84,8 +90,11 @@ def _studies(view: View) -> None:
     ready = zip(titles[is_ready], studies["study_id"][is_ready], strict=True)
     st.markdown("\n".join(f"- {title} (`{key}`)" for title, key in ready))
     st.markdown(f"**:orange[{view.say('n_awaiting', n=int((~is_ready).sum()))}]**")
-    for missing, title in zip(studies["missing"][~is_ready], titles[~is_ready], strict=True):
-        names = view.say("list").join(view.labels.variable(str(name)) for name in missing)
+    waiting = studies[~is_ready]
+    for missing, given, title in zip(
+        waiting["missing"], waiting["missing_zh"], titles[~is_ready], strict=True
+    ):
+        names = view.say("list").join(missing_names(view, missing, given))
         with st.expander(view.say("missing_n", title=title, n=len(missing))):
             st.markdown(names or view.say("no_rows"))
     table = pd.DataFrame(

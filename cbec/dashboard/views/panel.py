@@ -47,13 +47,13 @@ def show(view: View) -> None:
     cells = queries.cells(view.snapshot, level, column)
     regions = queries.regions(view.snapshot, level)
     names = view.named(regions)
-    cells = cells.assign(region=cells["region_code"].map(names))
+    units = queries.units(view.snapshot, view.lang)
+    cells = cells.assign(region=cells["region_code"].map(names), unit=cells["unit"].map(units))
     {"series": _series, "year": _year, "status": _status}[mode](view, level, column, cells, names)
 
 
 def _heading(view: View, column: str, cells: pd.DataFrame) -> str:
-    unit = queries.units(view.snapshot, view.lang).get(str(cells["unit"].iloc[0]), "")
-    return view.say("table_of", indicator=view.labels.variable(column), unit=unit)
+    return view.say("table_of", indicator=view.labels.variable(column), unit=cells["unit"].iloc[0])
 
 
 def _series(view: View, level: str, column: str, cells: pd.DataFrame, names: dict[str, str]) -> None:
@@ -69,7 +69,7 @@ def _series(view: View, level: str, column: str, cells: pd.DataFrame, names: dic
     if rows["value"].notna().sum() == 0:
         empty(view, view.say("no_values"))
         return
-    chart = line_chart(view, rows, codes, names, _heading(view, column, cells), "panel")
+    chart = line_chart(view, rows, codes, names, _heading(view, column, cells))
     picked = draw(chart, key="panel-line")
     st.caption(view.say("source_hint"))
     wide = rows.pivot(index="region_code", columns="year", values="value").reindex(codes)
@@ -105,16 +105,14 @@ def _place(selected: Any, codes: list[str]) -> dict[str, Any]:
     return {"region_code": codes[row], "year": year} if str(year).isdigit() and row < len(codes) else {}
 
 
-def line_chart(
-    view: View, rows: pd.DataFrame, codes: list[str], names: dict[str, str], title: str, name: str
-) -> Chart:
+def line_chart(view: View, rows: pd.DataFrame, codes: list[str], names: dict[str, str], title: str) -> Chart:
     """Values over years, one line a region, dots filled by status."""
     seen = rows.dropna(subset=["value"]).assign(
         region=lambda frame: frame["region_code"].map(names),
         status=lambda frame: [status_label(view, letter) for letter in frame["obs_status"]],
     )
     return Chart(
-        name, "line", seen[["region_code", "region", "year", "value", "status"]],
+        "line", seen[["region_code", "region", "year", "value", "status"]],
         x="year", y="value", title=title, subtitle=view.subtitle,
         colour="region", palette=palette([names[code] for code in codes]),
         dot="status", dot_palette=status_palette(view, seen["obs_status"]),
@@ -195,7 +193,7 @@ def _year(view: View, level: str, column: str, cells: pd.DataFrame, names: dict[
     top = rows.dropna(subset=["value"]).head(BARS)
     title = f"{_heading(view, column, cells)}, {year}"
     chart = Chart(
-        "panel-year", "bar", top[["region_code", "region", "value", "status", "year"]], x="value", y="region",
+        "bar", top[["region_code", "region", "value", "status", "year"]], x="value", y="region",
         title=title, subtitle=view.subtitle, colour="status",
         palette=status_palette(view, top["obs_status"]),
         tooltip=(("region", view.say("region")), ("value", view.say("value")),
@@ -221,7 +219,7 @@ def _status(view: View, level: str, column: str, cells: pd.DataFrame, names: dic
     rows = cells.assign(status=[status_label(view, letter) for letter in cells["obs_status"]])
     title = view.say("mode_status") + " — " + _heading(view, column, cells)
     chart = Chart(
-        "panel-status", "heat", rows[["region_code", "region", "year", "status", "value"]], x="year",
+        "heat", rows[["region_code", "region", "year", "status", "value"]], x="year",
         y="region", title=title, subtitle=view.subtitle, colour="status",
         palette=status_palette(view, rows["obs_status"]),
         tooltip=(("region", view.say("region")), ("year", view.say("year")), ("status", view.say("status")),

@@ -72,7 +72,7 @@ def _courses(view: View, technology: str, measure: str, rows: pd.DataFrame) -> N
         empty(view, view.say("no_values"))
         return
     chart = Chart(
-        "productivity", "line", seen[["region", "year", "shown"]], x="year", y="shown",
+        "line", seen[["region", "year", "shown"]], x="year", y="shown",
         title=f"{view.say(MEASURES[measure])} — {technology}", subtitle=view.subtitle, colour="region",
         palette={view.say("median"): "#8a8a8a"} | palette([names[code] for code in codes]),
         tooltip=(("region", view.say("region")), ("year", view.say("year")),
@@ -101,7 +101,7 @@ def _ranking(view: View, technology: str, measure: str, rows: pd.DataFrame) -> N
     ranked = ranked.assign(rank=ranked["shown"].rank(ascending=False, method="min"))
     top = ranked.head(LEADERS)
     chart = Chart(
-        "leaders", "bar", top[["region", "shown", "rank"]], x="shown", y="region",
+        "bar", top[["region", "shown", "rank"]], x="shown", y="region",
         title=f"{view.say(MEASURES[measure])}, {year}", subtitle=view.subtitle,
         tooltip=(("rank", view.say("rank")), ("region", view.say("region")),
                  ("shown", view.say(MEASURES[measure]))),

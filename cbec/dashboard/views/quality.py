@@ -42,7 +42,7 @@ def _coverage(view: View) -> None:
         share=(rows[SHADES[shade]] / rows["n_expected"].where(rows["n_expected"] > 0)).fillna(0.0),
     )
     chart = Chart(
-        "coverage", "heat", rows[["indicator", "year", "share", *SHADES.values(), "n_expected"]], x="year",
+        "heat", rows[["indicator", "year", "share", *SHADES.values(), "n_expected"]], x="year",
         y="indicator", title=f"{view.say('coverage')}: {view.say(f'shade_{shade}')}", subtitle=view.subtitle,
         colour="share",
         tooltip=(("indicator", view.say("indicator")), ("year", view.say("year")),

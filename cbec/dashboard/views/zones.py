@@ -61,7 +61,7 @@ def _map(view: View, zones: pd.DataFrame, names: dict[int, str], year: int) -> C
     colours = dict(zip(names.values(), BATCHES, strict=False))
     rows = rows.drop(columns=["longitude", "latitude"])
     return Chart(
-        "zones", "map", rows.assign(east=east.round(1), north=north.round(1)),
+        "map", rows.assign(east=east.round(1), north=north.round(1)),
         x="east", y="north", title=view.say("zones_title", year=year), subtitle=view.subtitle,
         colour="batch", palette={"": OUTLINE} | {name: colours[name] for name in present},
         tooltip=((language, view.say("region")), ("batch", view.say("batch")),
