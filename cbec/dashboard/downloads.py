@@ -19,7 +19,9 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 def csv(table: pd.DataFrame) -> bytes:
     """UTF-8 with a byte-order mark. A text that a spreadsheet would run gets an apostrophe before it; numbers
     stay as they are."""
-    return table.rename(columns=_inert).map(_inert).to_csv(index=False).encode("utf-8-sig")
+    # With this end of line a carriage return inside a cell is quoted as well.
+    text = table.rename(columns=_inert).map(_inert).to_csv(index=False, lineterminator="\r\n")
+    return text.encode("utf-8-sig")
 
 
 def _inert(value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 from collections.abc import Callable
 from functools import cache
@@ -77,7 +78,8 @@ def show(target: str) -> None:
 def _runner(page: Page, view: View) -> Callable[[], None]:
     def run() -> None:
         st.title(say(f"page_{page.page_id}", view.lang), anchor=False)
-        importlib.import_module(f"cbec.dashboard.views.{page.page_id}").show(view)
+        module = importlib.import_module(f"cbec.dashboard.views.{page.page_id}")
+        module.show(dataclasses.replace(view, page_id=page.page_id))
 
     return run
 

@@ -34,6 +34,13 @@ class View:
     lang: Lang
     labels: Labels
     is_simulated: bool
+    page_id: str = ""
+
+    @property
+    def scope(self) -> str:
+        """Part of the key of every widget: its memory holds labels of one language, and Streamlit gives a
+        widget of another page under the same key its first option."""
+        return f"{self.page_id}:{self.lang}"
 
     def say(self, key: str, **values: object) -> str:
         return say(key, self.lang, **values)
@@ -80,7 +87,7 @@ def choose(
     An address that asks for something else falls back to the default and says so.
     """
     first = options[0] if default is None or default not in options else default
-    return _choice(key, label, options, first, name, widget, place, view.lang)
+    return _choice(key, label, options, first, name, widget, place, view.lang, view.scope)
 
 
 def _choice(
@@ -91,11 +98,11 @@ def _choice(
     name: Callable[[Any], str],
     widget: Widget,
     place: Any,
-    lang: str = "",
+    lang: str = "en",
+    scope: str = "",
 ) -> Any:
     by_id = {str(option): option for option in options}
-    # Widgets remember labels: another language is another widget.
-    state = f"{key}:{lang}"
+    state = f"{key}:{scope}"
     if state not in st.session_state or st.session_state[state] not in options:
         st.session_state[state] = by_id[_asked(key, by_id, str(default), lang)]
     if widget == "select":
@@ -122,7 +129,7 @@ def choose_many(
     name: Callable[[str], str] = str,
 ) -> list[str]:
     """Some of the options, at most `most`, kept in the address, separated by commas."""
-    state = f"{key}:{view.lang}"
+    state = f"{key}:{view.scope}"
     if state not in st.session_state or not set(st.session_state[state]) <= set(options):
         asked = st.query_params.get(key)
         text = _kept().get(key) if asked is None else asked
@@ -143,7 +150,7 @@ def choose_many(
 
 def switch(view: View, key: str, label: str, *, default: bool = False, help_: str | None = None) -> bool:
     """Yes or no, kept in the address as 1 or 0."""
-    state = f"{key}:{view.lang}"
+    state = f"{key}:{view.scope}"
     if state not in st.session_state:
         st.session_state[state] = _asked(key, ("0", "1"), str(int(default)), view.lang) == "1"
     value = st.toggle(label, key=state, help=help_)
@@ -177,7 +184,7 @@ def _keep(key: str, value: str) -> None:
 def _fell_back(key: str, asked: str, lang: str) -> None:
     # Shown as plain text: what stands in an address is nobody's markup.
     shown = re.sub(r"[^\w ,.:/^+-]", "?", asked)[:60]
-    st.warning(say("fell_back", lang or "en", name=key, value=shown), icon=":material/link_off:")
+    st.warning(say("fell_back", lang, name=key, value=shown), icon=":material/link_off:")
 
 
 def missing_names(view: View, indicators: Iterable[str], names_zh: Iterable[str | None]) -> list[str]:

@@ -101,7 +101,7 @@ def technologies(snapshot: Snapshot) -> pd.DataFrame:
         """
         with ready as (
             select technology,
-                coalesce(list(indicator_id order by indicator_id) filter (where status = 'missing'), [])
+                coalesce(list(indicator_id order by indicator_id) filter (where status <> 'available'), [])
                     as missing
             from quality.technology_readiness group by 1
         ),

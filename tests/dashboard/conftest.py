@@ -34,6 +34,7 @@ def browser() -> Iterator[playwright_api.Browser]:
         pytest.skip(f"{CHROMIUM} is not there")
     with playwright_api.sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
+        playwright_api.expect.set_options(timeout=30_000)
         yield chromium
         chromium.close()
 

@@ -94,7 +94,7 @@ def test_a_file_that_is_gone_is_an_error_a_person_can_act_on(tmp_path: Path) -> 
         "set enable_external_access = true",
         "set lock_configuration = false",
         "set temp_directory = '{folder}'",
-        "pragma enable_profiling",
+        "create view v as select 1",
     ],
 )
 def test_a_view_cannot_write_read_files_or_load_extensions(tmp_path: Path, statement: str) -> None:
