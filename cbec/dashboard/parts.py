@@ -137,7 +137,7 @@ def choose_many(
         unknown = [part for part in wanted if part not in options]
         if len(unknown) == len(wanted) and text:
             wanted = list(default)
-        if asked is not None and unknown:
+        if asked is not None and unknown and asked != _kept().get(key):
             _fell_back(key, ", ".join(unknown), view.lang)
         st.session_state[state] = list(dict.fromkeys(part for part in wanted if part in options))[:most]
     value = st.multiselect(
