@@ -277,6 +277,20 @@ def _report(what: str, make: Callable[[Project, Callable[[str, int, int], None]]
 
 
 @app.command()
+def serve(
+    demo: Demo = False,
+    port: Annotated[int, typer.Option(help="Port to listen on.", min=1, max=65535)] = 8501,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; 0.0.0.0 lets everybody on the network read.")
+    ] = "127.0.0.1",
+) -> None:
+    """Open the dashboard on the published file, read-only; it follows what is published later."""
+    from cbec.dashboard.serve import serve as run_server
+
+    run_server(Project.here(), _target(demo), host=host, port=port)
+
+
+@app.command()
 def shell(demo: Demo = False) -> None:
     """Open a read-only SQL shell on the published file."""
     from cbec.publish.read import published, replace_with_shell
