@@ -6,9 +6,6 @@ import io
 from typing import Any
 
 import pandas as pd
-from openpyxl import Workbook
-from openpyxl.styles import Font
-from openpyxl.utils import get_column_letter
 
 from cbec.report.labels import clean
 
@@ -34,6 +31,11 @@ def xlsx(table: pd.DataFrame, about: list[tuple[str, str]], *, names: tuple[str,
     about: lines of the second sheet; names: of the two sheets. Numbers stay numbers, text is text whatever
     it begins with.
     """
+    # Only a download needs it, and the first view shall not wait for it.
+    from openpyxl import Workbook
+    from openpyxl.styles import Font
+    from openpyxl.utils import get_column_letter
+
     book = Workbook()
     sheet = book.active
     assert sheet is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import importlib
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from cbec.dashboard.views import PAGES, Page
 from cbec.dashboard.words import say
 from cbec.project import CbecError, Project
 from cbec.publish.read import published
+from cbec.report.labels import LANGS
 
 # Seconds between two looks at whether a newer file was published.
 LOOK_EVERY = 10.0
@@ -37,6 +39,21 @@ STYLE = """<style>
 def library(path: Path) -> Library:
     """The one open file of this process."""
     return Library(path)
+
+
+def prepare(target: str) -> None:
+    """Do ahead what the first view would wait for. Raises CbecError when nothing is published."""
+    importlib.import_module(f"cbec.dashboard.views.{PAGES[0].page_id}")
+    with library(published(Project.here(), target)).view() as snapshot:
+        for lang in LANGS:
+            queries.labels(snapshot, lang)
+            queries.status_names(snapshot, lang)
+        for ask in (queries.publication, queries.tests, queries.sizes, queries.status_counts,
+                    queries.finding_counts, queries.readiness):  # fmt: skip
+            ask(snapshot)
+    with contextlib.suppress(ImportError):
+        # Streamlit compiles a long pattern when it first meets the label of a button.
+        importlib.import_module("streamlit.emojis")
 
 
 def show(target: str) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import socket
 import sys
+import threading
 from pathlib import Path
 
 from cbec.project import CbecError, Project
@@ -48,13 +50,20 @@ def serve(project: Project, target: str, *, host: str, port: int) -> None:
     from streamlit.web import bootstrap
 
     sys.argv = [str(APP), target]
-    # The parts that the first view needs are loaded before anybody can ask for it.
-    import cbec.dashboard.frame  # noqa: F401
-
+    # While the browser still loads the page's scripts.
+    threading.Thread(target=_prepare, args=(target,), daemon=True).start()
     flags = OPTIONS | {"server_address": host, "server_port": port, "browser_serverAddress": host}
     bootstrap.load_config_options(flags)
     config.set_option("server.address", host)
     bootstrap.run(str(APP), False, [target], flags)
+
+
+def _prepare(target: str) -> None:
+    """Load what the first view needs. What goes wrong here is shown by the view itself."""
+    from cbec.dashboard.frame import prepare
+
+    with contextlib.suppress(CbecError):
+        prepare(target)
 
 
 def _check_address(host: str, port: int) -> None:

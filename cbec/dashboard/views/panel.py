@@ -135,7 +135,7 @@ def _letters(view: View, rows: pd.DataFrame) -> None:
         f"&nbsp;</span>&nbsp;{name}"
         for name, colour in colours.items()
     ]
-    st.html(f'<div style="font-size:.85rem">{" &emsp; ".join(parts)}</div>')
+    st.markdown(f'<div style="font-size:.85rem">{" &emsp; ".join(parts)}</div>', unsafe_allow_html=True)
 
 
 def _source(
