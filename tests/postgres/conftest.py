@@ -9,7 +9,6 @@ import pytest
 
 from tests.postgres.server import Server
 
-
 # The table whose copying is waited for.
 COPIED = "treatment_city_year"
 

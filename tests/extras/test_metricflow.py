@@ -1,0 +1,77 @@
+"""The metrics of models/semantic: dbt parses them, MetricFlow answers as the SQL beside it does."""
+
+from __future__ import annotations
+
+import csv
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import duckdb
+import pytest
+import yaml
+
+from tests.conftest import ROOT
+
+ENVIRONMENT = Path(os.environ.get("CBEC_METRICFLOW", ROOT / ".venv-metricflow"))
+FOLDER = ROOT / "extras/metricflow"
+METRICS = sorted(
+    metric["name"]
+    for path in (ROOT / "models/semantic").glob("*.yml")
+    for metric in yaml.safe_load(path.read_text(encoding="utf-8")).get("metrics", ())
+)
+
+
+@pytest.fixture
+def ask(project_copy: Path, warehouse: Path):
+    """Query MetricFlow in a copy of the project; gives the rows of its CSV."""
+    if not (ENVIRONMENT / "bin/mf").is_file():
+        pytest.skip(
+            f"{ENVIRONMENT}: MetricFlow's own environment is not installed; see extras/metricflow/run"
+        )
+    shutil.copytree(FOLDER, project_copy / "extras/metricflow")
+    env = os.environ | {
+        "CBEC_METRICFLOW": str(ENVIRONMENT), "CBEC_PUBLISHED": str(warehouse / "cbec.duckdb"), "HOME": str(project_copy)
+    }  # fmt: skip
+
+    def run(*arguments: str) -> list[dict[str, str]]:
+        answer = project_copy / "answer.csv"
+        done = subprocess.run(
+            [project_copy / "extras/metricflow/run", *arguments, "--csv", answer],
+            cwd=project_copy, env=env, capture_output=True, text=True, check=False, timeout=300,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+        with open(answer, encoding="utf-8", newline="") as lines:
+            return list(csv.DictReader(lines))
+
+    return run
+
+
+def test_every_metric_has_its_sql_beside() -> None:
+    assert METRICS == ["att", "imputed_share", "index_mean", "zone_count"]
+    assert sorted(path.stem for path in (FOLDER / "sql").glob("*.sql")) == METRICS
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_metricflow_and_sql_agree(ask, warehouse: Path, metric: str) -> None:
+    query = (FOLDER / f"sql/{metric}.sql").read_text(encoding="utf-8")
+    groups = query.splitlines()[0].removeprefix("-- --group-by ")
+    answers = {
+        tuple(row[name].removesuffix(" 00:00:00") for name in groups.split(",")): float(row[metric])
+        for row in ask("--metrics", metric, "--group-by", groups)
+    }
+    with duckdb.connect(str(warehouse / "cbec.duckdb"), read_only=True) as connection:
+        expected = {tuple(map(str, row[:-1])): row[-1] for row in connection.execute(query).fetchall()}
+    assert len(expected) > 1 and answers.keys() == expected.keys()
+    assert answers == pytest.approx(expected, rel=1e-9, abs=1e-12)
+
+
+def test_zones_do_not_add_up_over_years(ask, warehouse: Path) -> None:
+    (row,) = ask("--metrics", "zone_count")
+    with duckdb.connect(str(warehouse / "cbec.duckdb"), read_only=True) as connection:
+        last = connection.execute(
+            "select sum(zone_count) from marts.treatment_province_year where rule_id = 'default' and year ="
+            " (select max(year) from marts.treatment_province_year)"
+        ).fetchone()
+    assert float(row["zone_count"]) == last[0] > 100
