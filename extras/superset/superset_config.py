@@ -1,4 +1,4 @@
-"""Superset beside the warehouse: its own small database and key under CBEC_SUPERSET_HOME, nothing sent out."""
+"""Superset beside the warehouse: its own small database and key under CBEC_SUPERSET_HOME."""
 
 import os
 import secrets

@@ -23,8 +23,18 @@ METRICS = sorted(
 )
 
 
+@pytest.fixture(scope="module")
+def file(warehouse: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A published file in which something was filled, so that a share is not zero whatever is asked."""
+    copy = tmp_path_factory.mktemp("metrics") / "cbec.duckdb"
+    shutil.copy(warehouse / "cbec.duckdb", copy)
+    with duckdb.connect(str(copy)) as connection:
+        connection.execute("update marts.panel_cell set imputed_share = (year % 4) / 4 where is_derived")
+    return copy
+
+
 @pytest.fixture
-def ask(project_copy: Path, warehouse: Path):
+def ask(project_copy: Path, file: Path):
     """Query MetricFlow in a copy of the project; gives the rows of its CSV."""
     if not (ENVIRONMENT / "bin/mf").is_file():
         pytest.skip(
@@ -32,7 +42,7 @@ def ask(project_copy: Path, warehouse: Path):
         )
     shutil.copytree(FOLDER, project_copy / "extras/metricflow")
     env = os.environ | {
-        "CBEC_METRICFLOW": str(ENVIRONMENT), "CBEC_PUBLISHED": str(warehouse / "cbec.duckdb"), "HOME": str(project_copy)
+        "CBEC_METRICFLOW": str(ENVIRONMENT), "CBEC_PUBLISHED": str(file), "HOME": str(project_copy)
     }  # fmt: skip
 
     def run(*arguments: str) -> list[dict[str, str]]:
@@ -54,22 +64,22 @@ def test_every_metric_has_its_sql_beside() -> None:
 
 
 @pytest.mark.parametrize("metric", METRICS)
-def test_metricflow_and_sql_agree(ask, warehouse: Path, metric: str) -> None:
+def test_metricflow_and_sql_agree(ask, file: Path, metric: str) -> None:
     query = (FOLDER / f"sql/{metric}.sql").read_text(encoding="utf-8")
     groups = query.splitlines()[0].removeprefix("-- --group-by ")
     answers = {
         tuple(row[name].removesuffix(" 00:00:00") for name in groups.split(",")): float(row[metric])
         for row in ask("--metrics", metric, "--group-by", groups)
     }
-    with duckdb.connect(str(warehouse / "cbec.duckdb"), read_only=True) as connection:
+    with duckdb.connect(str(file), read_only=True) as connection:
         expected = {tuple(map(str, row[:-1])): row[-1] for row in connection.execute(query).fetchall()}
-    assert len(expected) > 1 and answers.keys() == expected.keys()
+    assert len(set(expected.values())) > 1 and answers.keys() == expected.keys()
     assert answers == pytest.approx(expected, rel=1e-9, abs=1e-12)
 
 
-def test_zones_do_not_add_up_over_years(ask, warehouse: Path) -> None:
+def test_zones_do_not_add_up_over_years(ask, file: Path) -> None:
     (row,) = ask("--metrics", "zone_count")
-    with duckdb.connect(str(warehouse / "cbec.duckdb"), read_only=True) as connection:
+    with duckdb.connect(str(file), read_only=True) as connection:
         last = connection.execute(
             "select sum(zone_count) from marts.treatment_province_year where rule_id = 'default' and year ="
             " (select max(year) from marts.treatment_province_year)"
