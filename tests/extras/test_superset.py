@@ -40,10 +40,12 @@ class Browser:
         self._token = self.ask("/api/v1/security/login", body)["access_token"]
 
     def ask(self, path: str, body: dict[str, Any] | None = None) -> Any:
-        request = urllib.request.Request(
-            self.address + path, data=json.dumps(body).encode() if body else None,
-            headers={"Content-Type": "application/json"} | ({"Authorization": f"Bearer {self._token}"} if self._token else {}),
-        )  # fmt: skip
+        request = urllib.request.Request(self.address + path)
+        if body:
+            request.data = json.dumps(body).encode()
+            request.add_header("Content-Type", "application/json")
+        if self._token:
+            request.add_header("Authorization", f"Bearer {self._token}")
         with self._open(request, timeout=120) as answer:
             return json.load(answer)
 
