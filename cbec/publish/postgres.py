@@ -410,7 +410,10 @@ def _attach(connection: duckdb.DuckDBPyConnection, server: Server, path: Path) -
     connection.execute(f"load {_literal(str(extension))}")
     # A time zone of its own would shift what is written.
     connection.execute("set timezone = 'UTC'")
-    connection.execute(f"attach {_literal(str(path))} as source (read_only)")
+    try:
+        connection.execute(f"attach {_literal(str(path))} as source (read_only)")
+    except duckdb.Error as error:
+        raise CbecError(f"{path}: cannot be read: {error}", exit_code=2) from None
     try:
         connection.execute(f"attach {_literal(server.dsn)} as server (type postgres)")
     except duckdb.Error as error:
