@@ -12,7 +12,7 @@ import duckdb
 import pytest
 import yaml
 
-from tests.conftest import ROOT
+from tests.conftest import PROJECT_PARTS, ROOT
 
 ENVIRONMENT = Path(os.environ.get("CBEC_METRICFLOW", ROOT / ".venv-metricflow"))
 FOLDER = ROOT / "extras/metricflow"
@@ -33,23 +33,28 @@ def file(warehouse: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return copy
 
 
-@pytest.fixture
-def ask(project_copy: Path, file: Path):
+@pytest.fixture(scope="module")
+def ask(file: Path, tmp_path_factory: pytest.TempPathFactory):
     """Query MetricFlow in a copy of the project; gives the rows of its CSV."""
     if not (ENVIRONMENT / "bin/mf").is_file():
         pytest.skip(
             f"{ENVIRONMENT}: MetricFlow's own environment is not installed; see extras/metricflow/run"
         )
-    shutil.copytree(FOLDER, project_copy / "extras/metricflow")
+    copy = tmp_path_factory.mktemp("project")
+    for part in (*PROJECT_PARTS, "tests", "extras/metricflow"):
+        if (ROOT / part).is_dir():
+            shutil.copytree(ROOT / part, copy / part, ignore=shutil.ignore_patterns("*.pyc"))
+        else:
+            shutil.copy(ROOT / part, copy / part)
     env = os.environ | {
-        "CBEC_METRICFLOW": str(ENVIRONMENT), "CBEC_PUBLISHED": str(file), "HOME": str(project_copy)
+        "CBEC_METRICFLOW": str(ENVIRONMENT), "CBEC_PUBLISHED": str(file), "HOME": str(copy),
     }  # fmt: skip
 
     def run(*arguments: str) -> list[dict[str, str]]:
-        answer = project_copy / "answer.csv"
+        answer = copy / "answer.csv"
         done = subprocess.run(
-            [project_copy / "extras/metricflow/run", *arguments, "--csv", answer],
-            cwd=project_copy, env=env, capture_output=True, text=True, check=False, timeout=300,
+            [copy / "extras/metricflow/run", *arguments, "--csv", answer],
+            cwd=copy, env=env, capture_output=True, text=True, check=False, timeout=300,
         )  # fmt: skip
         assert done.returncode == 0, done.stdout + done.stderr
         with open(answer, encoding="utf-8", newline="") as lines:
