@@ -158,12 +158,20 @@ def publish_postgres(
         try:
             publication.refuse_what_must_not_be()
             publication.copy(_shapes(connection, project.root))
-            connection.execute("commit")
-        except duckdb.Error as error:
-            raise _failure(server, error) from None
-        finally:
+        except BaseException as error:
             with contextlib.suppress(duckdb.Error):
                 connection.execute("rollback")
+            if isinstance(error, duckdb.Error):
+                raise _failure(server, error) from None
+            raise
+        try:
+            connection.execute("commit")
+        except duckdb.Error as error:
+            raise CbecError(
+                f"{server.shown}: the server did not confirm the commit, so the version before or this one"
+                f" stands, see meta.publication; publish again: {_masked(server, str(error)).strip()}",
+                exit_code=4,
+            ) from None
     return publication.result
 
 
@@ -254,7 +262,7 @@ class _Publication:
         self._run(
             "set local statement_timeout = 0",
             "set local idle_in_transaction_session_timeout = 0",
-            # A reader with an odd search path must not lead names elsewhere.
+            # The publisher's own search path must not lead names elsewhere.
             "set local search_path = pg_catalog",
         )
         now = {shape.place: _definition(shape) for shape in shapes}
@@ -262,16 +270,30 @@ class _Publication:
         if not self._is_first:
             rows = self._rows("select table_schema, table_name, definition from meta.postgres_shape")
             before = {(schema, table): definition for schema, table, definition in rows}
-        self.result.is_rebuilt = now != before
+        # Somebody may have altered or dropped a table since.
+        columns = self._columns()
+        is_whole = all(columns.get(s.place) == [column[0] for column in s.columns] for s in shapes)
+        self.result.is_rebuilt = now != before or not is_whole
         rights = self._rights()
         if self.result.is_rebuilt:
-            self._rebuild(shapes, [*before, *([] if self._is_first else [("meta", "postgres_shape")])])
+            self._rebuild(shapes, sorted({*before, ("meta", "postgres_shape")} & columns.keys()))
             self._run(_create_record(), *(_recorded(place, text) for place, text in now.items()))
         else:
             self._refill(shapes)
         self._run(*(line for shape in shapes for line in _comments(shape, self._is_simulated())))
         self._grant(rights if self.result.is_rebuilt else [])
         self._report("commit", len(shapes), len(shapes))
+
+    def _columns(self) -> dict[Place, list[str]]:
+        """Column names by table, as they stand on the server."""
+        rows = self._rows(
+            "select table_schema::text, table_name::text, column_name::text from information_schema.columns"
+            f" where table_schema in ({', '.join(map(_literal, SCHEMAS))}) order by ordinal_position"
+        )
+        found: dict[Place, list[str]] = {}
+        for schema, table, column in rows:
+            found.setdefault((schema, table), []).append(column)
+        return found
 
     def _is_simulated(self) -> bool:
         row = self._duckdb.execute("select is_simulated from source.meta.publication").fetchone()

@@ -173,6 +173,12 @@ def test_publishing_again_replaces_and_repairs(
     assert done.returncode == 0, done.stderr
     assert "rows replaced" in done.stdout
     assert checksums_of_database(server, database) == checksums_of_file(versions[1])
+    with server.connect(database) as connection:
+        connection.execute("drop table quality.digit_context; alter table estimates.att drop column estimate")
+    done = publish(server, database, versions[1])
+    assert done.returncode == 0, done.stderr
+    assert "tables made anew" in done.stdout
+    assert checksums_of_database(server, database) == checksums_of_file(versions[1])
 
 
 def test_a_changed_table_is_exchanged_and_rights_stay(
