@@ -291,6 +291,42 @@ def serve(
 
 
 @app.command()
+def publish(
+    to: Annotated[str, typer.Option("--to", help="postgresql://user@host:port/database")],
+    reader: Annotated[
+        str, typer.Option("--reader", help="Role that may read what is published and nothing else.")
+    ] = "cbec_reader",
+    demo: Demo = False,
+) -> None:
+    """Copy marts, quality, estimates and what explains them to PostgreSQL, in one transaction.
+
+    A password comes from the URL, PGPASSWORD or ~/.pgpass, and is never printed.
+    """
+    from cbec.publish.postgres import publish_postgres
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=err, disable=not err.is_terminal, transient=True) as bar:
+        task = bar.add_task("start", total=None)
+        result = publish_postgres(
+            Project.here(),
+            to,
+            target=_target(demo),
+            reader=reader,
+            progress=lambda name, done, total: bar.update(
+                task, description=name, completed=done, total=total
+            ),
+        )
+    for notice in result.notices:
+        err.print(notice, markup=False, highlight=False, soft_wrap=True)
+    rows = f"{len(result.rows)} tables, {sum(result.rows.values())} rows"
+    how = "tables made anew" if result.is_rebuilt else "rows replaced"
+    out.print(
+        f"published to {result.server}: {rows}, {how}; reader: role {result.reader}",
+        markup=False, highlight=False, soft_wrap=True,
+    )  # fmt: skip
+
+
+@app.command()
 def shell(demo: Demo = False) -> None:
     """Open a read-only SQL shell on the published file."""
     from cbec.publish.read import published, replace_with_shell

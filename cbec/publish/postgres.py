@@ -1,0 +1,604 @@
+"""Copy a published file to PostgreSQL: old or new, never half, and no reader waits.
+
+Everything happens in one transaction of the server, through DuckDB's postgres extension. As long as the
+tables keep their shape their rows are deleted and written anew, so that multi-version concurrency does the
+rest: a reader sees the version before until the commit, whatever it joins, and holds up nobody. Only when
+a table came, went or changed its columns or keys are all tables made anew beside and exchanged, for which
+the server must hold them for an instant.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+import duckdb
+
+from cbec.project import PUBLIC_SCHEMAS, CbecError, Project
+from cbec.publish.keys import Keys, declared_keys, find_keys, parents_first
+from cbec.publish.read import published
+
+# The registry and the studies explain codes and printed results; meta says when and from what.
+SCHEMAS = (*PUBLIC_SCHEMAS, "registry", "studies", "meta")
+DESCRIPTIONS = {
+    "marts": "What people read: observations, panels, treatment, indices.",
+    "quality": "Coverage, findings and readiness of studies.",
+    "estimates": "Regressions, event studies and what a referee would ask.",
+    "registry": "Regions, zones, indicators, units, sources and rules.",
+    "studies": "Specifications, and results as printed.",
+    "meta": "When it was published, and from what.",
+}
+INCOMING = "cbec_incoming"
+# What DuckDB's types are called by PostgreSQL; an unsigned 64-bit number has no smaller home.
+TYPES = {
+    "BOOLEAN": "boolean", "TINYINT": "smallint", "SMALLINT": "smallint", "INTEGER": "integer",
+    "BIGINT": "bigint", "HUGEINT": "numeric(38, 0)", "UTINYINT": "smallint", "USMALLINT": "integer",
+    "UINTEGER": "bigint", "UBIGINT": "numeric(20, 0)", "FLOAT": "real", "DOUBLE": "double precision",
+    "VARCHAR": "text", "DATE": "date", "TIMESTAMP": "timestamp", "TIMESTAMP WITH TIME ZONE": "timestamptz",
+}  # fmt: skip
+# The same for every publisher; "cbec" in hexadecimal.
+LOCK = 0x63626563
+# How long an exchange of tables waits for readers before it gives up.
+PATIENCE_SECONDS = 60
+# What any role may do on a fresh database although it writes there.
+LARGE_OBJECTS = ("lo_creat(integer)", "lo_create(oid)", "lo_from_bytea(oid, bytea)")
+URL_OPTIONS = (
+    "application_name", "channel_binding", "connect_timeout", "gssencmode", "host", "hostaddr", "keepalives",
+    "keepalives_idle", "options", "passfile", "password", "port", "require_auth", "service", "sslcert",
+    "sslcrl", "sslkey", "sslmode", "sslrootcert", "target_session_attrs", "tcp_user_timeout", "user",
+)  # fmt: skip
+Progress = Callable[[str, int, int], None]
+Place = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Server:
+    """Where to publish. dsn names no password; password is None when the URL has none, and then
+    libpq looks at PGPASSWORD and the password file."""
+
+    shown: str
+    dsn: str
+    password: str | None
+
+
+@dataclass(frozen=True)
+class TableShape:
+    """What a table is apart from its rows. columns: (name, type of PostgreSQL, is nullable, comment)."""
+
+    schema: str
+    name: str
+    comment: str
+    columns: tuple[tuple[str, str, bool, str], ...]
+    keys: Keys
+
+    @property
+    def place(self) -> Place:
+        return self.schema, self.name
+
+
+@dataclass
+class PostgresResult:
+    """What was published. rows: by schema.table; notices: what the publisher had no right to do."""
+
+    server: str
+    reader: str
+    is_rebuilt: bool = False
+    rows: dict[str, int] = field(default_factory=dict)
+    notices: list[str] = field(default_factory=list)
+
+
+def read_url(url: str) -> Server:
+    """Take a postgresql:// URL apart. Raises CbecError (exit code 2), never showing a password."""
+
+    def refuse(reason: str) -> CbecError:
+        return CbecError(f"--to: {reason}; expected postgresql://user@host:port/database", exit_code=2)
+
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+        host = parts.hostname
+    except ValueError as error:
+        # The text of the error may hold the whole address.
+        raise refuse("host or port cannot be read") from error
+    if parts.scheme not in ("postgresql", "postgres"):
+        raise refuse(f"{parts.scheme or 'no scheme'!r} is not postgresql")
+    database = unquote(parts.path.removeprefix("/"))
+    if not database or "/" in database:
+        raise refuse("no database is named" if not database else "more than one database is named")
+    options: dict[str, str | None] = dict(parse_qsl(parts.query, keep_blank_values=True))
+    unknown = sorted(set(options) - set(URL_OPTIONS))
+    if unknown:
+        raise refuse(f"unknown option {unknown[0]!r}; known: {', '.join(URL_OPTIONS)}")
+    password = options.pop("password", None) if parts.password is None else unquote(parts.password)
+    given = {
+        "host": unquote(host) if host else options.pop("host", None),
+        "port": str(port) if port else options.pop("port", None),
+        "user": unquote(parts.username) if parts.username else options.pop("user", None),
+        "dbname": database,
+        "connect_timeout": "10",
+        "application_name": "cbec publish",
+        **options,
+    }
+    dsn = " ".join(f"{key}={_dsn_value(value)}" for key, value in given.items() if value is not None)
+    user = f"{given['user']}@" if given["user"] else ""
+    place = f"{given['host'] or ''}{':' + given['port'] if given['port'] else ''}"
+    return Server(f"postgresql://{user}{place}/{database}", dsn, password)
+
+
+def publish_postgres(
+    project: Project,
+    url: str,
+    *,
+    target: str = "dev",
+    reader: str = "cbec_reader",
+    progress: Progress | None = None,
+) -> PostgresResult:
+    """Copy marts, quality, estimates and what explains them to a PostgreSQL database.
+
+    reader: a role that is made when it is not there and may read these tables and nothing else. Progress
+    is told (table, tables done, tables). Raises CbecError: 2 for a bad URL, no server, no rights, a
+    database that is not ours or of the other kind, 4 when it failed and was rolled back, 5 when another
+    publication to this database is running.
+    """
+    server = read_url(url)
+    path = published(project, target)
+    report = progress or (lambda phase, done, total: None)
+    report("connect", 0, 1)
+    with _password(server), contextlib.closing(duckdb.connect(config=_settings())) as connection:
+        _attach(connection, server, path)
+        publication = _Publication(connection, server, reader, report)
+        # DuckDB ends the server's transaction together with its own.
+        connection.execute("begin")
+        try:
+            publication.refuse_what_must_not_be()
+            publication.copy(_shapes(connection, project.root))
+        except BaseException as error:
+            with contextlib.suppress(duckdb.Error):
+                connection.execute("rollback")
+            if isinstance(error, duckdb.Error):
+                raise _failure(server, error) from None
+            raise
+        try:
+            connection.execute("commit")
+        except duckdb.Error as error:
+            raise CbecError(
+                f"{server.shown}: the server did not confirm the commit, so the version before or this one"
+                f" stands, see meta.publication; publish again: {_masked(server, str(error)).strip()}",
+                exit_code=4,
+            ) from None
+    return publication.result
+
+
+class _Publication:
+    """One transaction on the server."""
+
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, server: Server, reader: str, report: Progress
+    ) -> None:
+        self._duckdb = connection
+        self._server = server
+        self._reader = reader
+        self._report = report
+        self.result = PostgresResult(server.shown, reader)
+
+    def _run(self, *statements: str) -> None:
+        self._duckdb.execute("call postgres_execute('server', ?)", [";\n".join(statements)])
+
+    def _rows(self, query: str) -> list[tuple[Any, ...]]:
+        return self._duckdb.execute("select * from postgres_query('server', ?)", [query]).fetchall()
+
+    def refuse_what_must_not_be(self) -> None:
+        """Raise CbecError, before anything is written, when this publication may not happen."""
+        if not self._rows(f"select 1 where pg_try_advisory_xact_lock({LOCK})"):
+            raise CbecError(f"{self._server.shown}: another publication is running", exit_code=5)
+        (encoding, may_create, database) = self._rows(
+            "select current_setting('server_encoding'), has_database_privilege(current_database(), 'CREATE'),"
+            " current_database()::text"
+        )[0]
+        if encoding != "UTF8":
+            raise CbecError(
+                f"{self._server.shown}: the database is encoded in {encoding}; Chinese names need UTF8",
+                exit_code=2,
+            )
+        here = {row[0] for row in self._rows("select nspname::text from pg_namespace")} & set(SCHEMAS)
+        self._is_first = not here
+        if self._is_first:
+            if not may_create:
+                raise CbecError(
+                    f"{self._server.shown}: no right to create schemas;"
+                    f" the owner can say: grant create on database {_quoted(database)} to ...",
+                    exit_code=2,
+                )
+        else:
+            self._refuse_other_owners(here, database)
+        self._refuse_reader()
+
+    def _refuse_other_owners(self, here: set[str], database: str) -> None:
+        if not self._rows("select 1 where to_regclass('meta.postgres_shape') is not null"):
+            raise CbecError(
+                f"{self._server.shown}: the database has a schema {', '.join(sorted(here))} that was not"
+                " published from here and would be replaced; name another database",
+                exit_code=2,
+            )
+        there = self._rows("select is_simulated from meta.publication")[0][0]
+        ours = self._duckdb.execute("select is_simulated from source.meta.publication").fetchone()
+        assert ours is not None
+        if there != ours[0]:
+            kinds = {True: "simulated", False: "real"}
+            raise CbecError(
+                f"{self._server.shown}: the database holds {kinds[there]} figures; {kinds[ours[0]]} ones"
+                " never share it; name another database",
+                exit_code=2,
+            )
+
+    def _refuse_reader(self) -> None:
+        name = _literal(self._reader)
+        if not self._reader or self._reader.startswith("pg_") or self._reader in ("public", "none"):
+            raise CbecError(f"--reader: {self._reader!r} cannot be the name of a role", exit_code=2)
+        found = self._rows(
+            "select rolsuper or rolcreaterole or rolcreatedb or rolreplication or rolbypassrls as has_rights,"
+            " exists (select from pg_auth_members where member = pg_roles.oid) as is_member,"
+            " exists (select from pg_shdepend where refobjid = pg_roles.oid and deptype = 'o') as is_owner"
+            f" from pg_roles where rolname = {name}"
+        )
+        self._has_reader = bool(found)
+        reasons = ("has rights over the whole server", "is a member of other roles", "owns objects")
+        for is_true, reason in zip(found[0] if found else (), reasons, strict=False):
+            if is_true:
+                raise CbecError(
+                    f"--reader: role {self._reader!r} {reason} and would be more than a reader;"
+                    " name another role",
+                    exit_code=2,
+                )
+
+    def copy(self, shapes: Sequence[TableShape]) -> None:
+        """Write every table, its comments and the reader's rights."""
+        self._run(
+            "set local statement_timeout = 0",
+            "set local idle_in_transaction_session_timeout = 0",
+            # The publisher's own search path must not lead names elsewhere.
+            "set local search_path = pg_catalog",
+        )
+        now = {shape.place: _definition(shape) for shape in shapes}
+        before: dict[Place, str] = {}
+        if not self._is_first:
+            rows = self._rows("select table_schema, table_name, definition from meta.postgres_shape")
+            before = {(schema, table): definition for schema, table, definition in rows}
+        # Somebody may have altered or dropped a table since.
+        columns = self._columns()
+        is_whole = all(columns.get(s.place) == [column[0] for column in s.columns] for s in shapes)
+        self.result.is_rebuilt = now != before or not is_whole
+        rights = self._rights()
+        if self.result.is_rebuilt:
+            self._rebuild(shapes, sorted({*before, ("meta", "postgres_shape")} & columns.keys()))
+            self._run(_create_record(), *(_recorded(place, text) for place, text in now.items()))
+        else:
+            self._refill(shapes)
+        self._run(*(line for shape in shapes for line in _comments(shape, self._is_simulated())))
+        self._grant(rights if self.result.is_rebuilt else [])
+        self._report("commit", len(shapes), len(shapes))
+
+    def _columns(self) -> dict[Place, list[str]]:
+        """Column names by table, as they stand on the server."""
+        rows = self._rows(
+            "select table_schema::text, table_name::text, column_name::text from information_schema.columns"
+            f" where table_schema in ({', '.join(map(_literal, SCHEMAS))}) order by ordinal_position"
+        )
+        found: dict[Place, list[str]] = {}
+        for schema, table, column in rows:
+            found.setdefault((schema, table), []).append(column)
+        return found
+
+    def _is_simulated(self) -> bool:
+        row = self._duckdb.execute("select is_simulated from source.meta.publication").fetchone()
+        return bool(row and row[0])
+
+    def _load(self, shapes: Sequence[TableShape], *, incoming: bool) -> None:
+        """Copy the rows, and count on the server what arrived."""
+        for done, shape in enumerate(shapes):
+            self._report(f"{shape.schema}.{shape.name}", done, len(shapes))
+            place = _incoming(shape.place) if incoming else _dotted(shape.place)
+            source = f"source.{_dotted(shape.place)}"
+            sent = self._duckdb.execute(f"insert into server.{place} select * from {source}").fetchone()
+            there = self._rows(f"select count(*) from {place}")[0][0]
+            if sent is None or sent[0] != there:
+                raise duckdb.Error(f"{place}: {there} rows arrived, not {sent and sent[0]}")
+            self.result.rows[f"{shape.schema}.{shape.name}"] = there
+            self._run(f"analyze {place}")
+
+    def _refill(self, shapes: Sequence[TableShape]) -> None:
+        ordered = _ordered(shapes)
+        self._run(*(f"delete from {_dotted(shape.place)}" for shape in reversed(ordered)))
+        self._load(ordered, incoming=False)
+
+    def _rebuild(self, shapes: Sequence[TableShape], before: Sequence[Place]) -> None:
+        self._run(f"create schema {INCOMING}", *(_create(shape) for shape in shapes))
+        # What DuckDB knows of the server's catalogue was read before.
+        self._duckdb.execute("call pg_clear_cache()")
+        self._load(shapes, incoming=True)
+        self._report("keys", len(shapes), len(shapes))
+        ordered = _ordered(shapes)
+        self._run(*(line for shape in ordered for line in _create_keys(shape)))
+        if before:
+            listed = ", ".join(_dotted(place) for place in before)
+            self._run(_wait_for(listed), f"drop table {listed}")
+        self._run(
+            *(f"create schema if not exists {schema}" for schema in SCHEMAS),
+            *(
+                line
+                for shape in shapes
+                for line in (
+                    f"alter table {_incoming(shape.place)} set schema {shape.schema}",
+                    f"alter table {shape.schema}.{_quoted(_incoming_name(shape.place))}"
+                    f" rename to {_quoted(shape.name)}",
+                )
+            ),
+            f"drop schema {INCOMING}",
+        )
+
+    def _rights(self) -> list[tuple[str, ...]]:
+        """(schema, table, role) of whoever else was allowed to read a table that may be made anew."""
+        return self._rows(
+            "select nspname::text, relname::text, grantee.rolname::text from pg_class"
+            " join pg_namespace on pg_namespace.oid = relnamespace"
+            " cross join lateral aclexplode(relacl) as acl"
+            " join pg_roles as grantee on grantee.oid = acl.grantee"
+            f" where nspname in ({', '.join(map(_literal, SCHEMAS))}) and relkind = 'r'"
+            " and acl.privilege_type = 'SELECT' and acl.grantee <> relowner"
+        )
+
+    def _grant(self, rights: Sequence[tuple[str, ...]]) -> None:
+        reader, schemas = _quoted(self._reader), ", ".join(SCHEMAS)
+        places = {tuple(name.split(".")) for name in self.result.rows}
+        database, owns_database, is_super = self._rows(
+            "select quote_ident(current_database()), pg_has_role(datdba, 'MEMBER'),"
+            " (select rolsuper from pg_roles where rolname = current_user)"
+            " from pg_database where datname = current_database()"
+        )[0]
+        attributes = "login nosuperuser nocreatedb nocreaterole noreplication nobypassrls noinherit"
+        self._run(
+            *([] if self._has_reader else [f"create role {reader} {attributes}"]),
+            f"grant usage on schema {schemas} to {reader}",
+            f"grant select on all tables in schema {schemas} to {reader}",
+            *(
+                f"grant select on {_dotted((schema, table))} to {_quoted(role)}"
+                for schema, table, role in rights
+                if (schema, table) in places and role != self._reader
+            ),
+        )
+        if not self._has_reader:
+            self._run(
+                f"comment on role {reader} is 'May read what cbec publishes and nothing else.'",
+                f"alter role {reader} in database {database} set default_transaction_read_only = on",
+            )
+        # Every role may do these on a fresh database; a reader must not.
+        if owns_database:
+            self._run(
+                f"revoke temporary on database {database} from public",
+                f"revoke create, temporary on database {database} from {reader}",
+                f"grant connect on database {database} to {reader}",
+            )
+        else:
+            self.result.notices.append(
+                f"role {self._reader} may still make temporary tables; the owner of the database can say:"
+                f" revoke temporary on database {database} from public"
+            )
+        if is_super:
+            self._run(
+                "revoke create on schema public from public",
+                *(f"revoke execute on function {name} from public" for name in LARGE_OBJECTS),
+            )
+        else:
+            self.result.notices.append(
+                f"role {self._reader} may still make large objects; a superuser can say:"
+                f" revoke execute on function {', '.join(LARGE_OBJECTS)} from public"
+            )
+
+
+def _settings() -> dict[str, str | bool | int | float | list[str]]:
+    # Nothing is installed or loaded but the packaged extension.
+    return {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
+
+
+@contextlib.contextmanager
+def _password(server: Server) -> Iterator[None]:
+    """Hand the password to libpq through the environment: no statement and no error then holds it."""
+    before = os.environ.get("PGPASSWORD")
+    if server.password is not None:
+        os.environ["PGPASSWORD"] = server.password
+    try:
+        yield
+    finally:
+        if before is None:
+            os.environ.pop("PGPASSWORD", None)
+        else:
+            os.environ["PGPASSWORD"] = before
+
+
+def _attach(connection: duckdb.DuckDBPyConnection, server: Server, path: Path) -> None:
+    # The package beside DuckDB, loaded where it lies: nothing comes from the net or goes to the home folder.
+    folder = Path(str(files("duckdb_extension_postgres_scanner"))) / "extensions"
+    extension = folder / f"v{duckdb.__version__}" / "postgres_scanner.duckdb_extension"
+    if not extension.is_file():
+        raise CbecError(
+            f"{extension}: not there; the packaged extension must have DuckDB's version", exit_code=2
+        )
+    connection.execute(f"load {_literal(str(extension))}")
+    # A time zone of its own would shift what is written.
+    connection.execute("set timezone = 'UTC'")
+    try:
+        connection.execute(f"attach {_literal(str(path))} as source (read_only)")
+    except duckdb.Error as error:
+        raise CbecError(f"{path}: cannot be read: {error}", exit_code=2) from None
+    try:
+        connection.execute(f"attach {_literal(server.dsn)} as server (type postgres)")
+    except duckdb.Error as error:
+        reason = _masked(server, str(error)).split('": ', 1)[-1].strip()
+        raise CbecError(f"{server.shown}: no connection: {reason}", exit_code=2) from None
+
+
+def _shapes(connection: duckdb.DuckDBPyConnection, root: Path) -> list[TableShape]:
+    rows = connection.execute(
+        "select schema_name, table_name, column_name, data_type, is_nullable, coalesce(comment, ''),"
+        " from duckdb_columns() where database_name = 'source' and list_contains(?, schema_name)"
+        " and table_name in (select table_name from duckdb_tables() where database_name = 'source')"
+        " order by list_position(?, schema_name), table_name, column_index",
+        [list(SCHEMAS), list(SCHEMAS)],
+    ).fetchall()
+    columns: dict[Place, list[tuple[str, str, bool, str]]] = {}
+    for schema, table, column, data_type, is_nullable, comment in rows:
+        columns.setdefault((schema, table), []).append((column, _type(data_type), is_nullable, comment))
+    comments: dict[Place, str] = {
+        (schema, table): comment
+        for schema, table, comment in connection.execute(
+            "select schema_name, table_name, coalesce(comment, '') from duckdb_tables()"
+            " where database_name = 'source'"
+        ).fetchall()
+    }
+    connection.execute("use source")
+    keys = find_keys(
+        connection, {place: [c[0] for c in found] for place, found in columns.items()}, declared_keys(root)
+    )
+    return [
+        TableShape(*place, comments[place], tuple(found), keys[place]) for place, found in columns.items()
+    ]
+
+
+def _type(data_type: str) -> str:
+    if data_type.endswith("[]"):
+        return f"{_type(data_type.removesuffix('[]'))}[]"
+    if data_type.startswith("DECIMAL("):
+        return data_type.replace("DECIMAL", "numeric")
+    if data_type not in TYPES:
+        raise CbecError(f"no type of PostgreSQL is known for {data_type}", exit_code=4)
+    return TYPES[data_type]
+
+
+def _ordered(shapes: Sequence[TableShape]) -> list[TableShape]:
+    by_place = {shape.place: shape for shape in shapes}
+    return [by_place[place] for place in parents_first({shape.place: shape.keys for shape in shapes})]
+
+
+def _create(shape: TableShape) -> str:
+    columns = ", ".join(
+        f"{_quoted(name)} {data_type}{'' if is_nullable else ' not null'}"
+        for name, data_type, is_nullable, _ in shape.columns
+    )
+    return f"create table {_incoming(shape.place)} ({columns})"
+
+
+def _create_keys(shape: TableShape) -> list[str]:
+    """Constraints and indexes of a table that is still beside; names are chosen by the server."""
+    place, keys = _incoming(shape.place), shape.keys
+    lines = []
+    if keys.unique:
+        names = ", ".join(map(_quoted, keys.unique))
+        kind = "primary key" if keys.is_primary else "unique"
+        lines.append(f"alter table {place} add {kind} ({names})")
+    lines += [
+        f"alter table {place} add foreign key ({_quoted(key.column)})"
+        f" references {_incoming((key.parent_schema, key.parent))} ({_quoted(key.parent_column)})"
+        for key in keys.foreign
+    ]
+    return lines + [f"create index on {place} ({_quoted(column)})" for column in keys.indexed]
+
+
+def _definition(shape: TableShape) -> str:
+    """All that makes two shapes differ, as text."""
+    return "\n".join([_create(shape), *_create_keys(shape)])
+
+
+def _create_record() -> str:
+    return (
+        "create table meta.postgres_shape (table_schema text, table_name text, definition text not null,"
+        " primary key (table_schema, table_name));"
+        "comment on table meta.postgres_shape is 'One row per published table: the definition it was made"
+        " with; the next publication compares.'"
+    )
+
+
+def _recorded(place: Place, definition: str) -> str:
+    return f"insert into meta.postgres_shape values ({', '.join(map(_literal, (*place, definition)))})"
+
+
+def _comments(shape: TableShape, is_simulated: bool) -> list[str]:
+    title = "SIMULATED DATA. " if is_simulated else ""
+    place = _dotted(shape.place)
+    return [
+        f"comment on schema {shape.schema} is {_literal(title + DESCRIPTIONS[shape.schema])}",
+        f"comment on table {place} is {_literal(title + shape.comment)}",
+        *(
+            f"comment on column {place}.{_quoted(name)} is {_literal(comment)}"
+            for name, _, _, comment in shape.columns
+            if comment
+        ),
+    ]
+
+
+def _wait_for(tables: str) -> str:
+    """Take the tables from their readers without ever queueing long enough to become part of a deadlock
+    (PostgreSQL looks for one after a second)."""
+    return f"""
+        do $$
+        declare deadline timestamptz := clock_timestamp() + interval '{PATIENCE_SECONDS} seconds';
+        begin
+            loop
+                begin
+                    set local lock_timeout = '50ms';
+                    lock table {tables} in access exclusive mode;
+                    exit;
+                exception when lock_not_available then
+                    if clock_timestamp() > deadline then raise; end if;
+                    perform pg_sleep(0.1);
+                end;
+            end loop;
+            set local lock_timeout = 0;
+        end $$"""
+
+
+def _failure(server: Server, error: duckdb.Error) -> CbecError:
+    reason = _masked(server, str(error))
+    # The server's own words, without the statement that led to them.
+    reason = reason[reason.index("ERROR:") + 6 :].strip() if "ERROR:" in reason else reason.strip()
+    if "permission denied" in reason or "must be owner" in reason or "must have" in reason:
+        return CbecError(f"{server.shown}: no right to publish there: {reason}", exit_code=2)
+    return CbecError(
+        f"{server.shown}: nothing was published, the version before stands: {reason}", exit_code=4
+    )
+
+
+def _masked(server: Server, text: str) -> str:
+    for secret in (server.password, os.environ.get("PGPASSWORD")):
+        text = text.replace(secret, "***") if secret else text
+    return text
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _dsn_value(text: str) -> str:
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def _dotted(place: Place) -> str:
+    return f"{place[0]}.{_quoted(place[1])}"
+
+
+def _incoming_name(place: Place) -> str:
+    # Two schemas may have a table of one name.
+    return f"{place[0]}_{place[1]}"
+
+
+def _incoming(place: Place) -> str:
+    return f"{INCOMING}.{_quoted(_incoming_name(place))}"
