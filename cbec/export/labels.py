@@ -33,9 +33,9 @@ TEXT: dict[str, tuple[str, str]] = {
     ),
     "stata_status_note": (
         "缺失值 .a-.z 的字母即状态字母（.o = 状态 O）；变量 s_* 为各单元格的状态；"
-        "超过32个字符的变量名已缩短，原名见变量注释。",
+        "过长的变量名已缩短，原名见变量注释。",
         "The letter of a missing value .a-.z is its status (.o = status O); variables s_* hold the status of "
-        "every cell; names beyond 32 characters are shortened, the note of the variable has the full name.",
+        "every cell; long names are shortened, the note of the variable has the full name.",
     ),
     "xlsx_note": (
         "数据表第1行为标题，第2行为名称与单位，第3行为变量名，数据自第4行起；底色为状态，见“状态”表。",
