@@ -30,7 +30,7 @@ def say(key: str, lang: Lang, **values: object) -> str:
 
 @dataclass(frozen=True)
 class Column:
-    """One column. unit is empty where there is none; sources are ids; description says what the label cannot."""
+    """One column. unit: empty where there is none; sources: ids; description: in English, as in dbt."""
 
     name: str
     label: str
@@ -100,7 +100,8 @@ def read_panel(connection: duckdb.DuckDBPyConnection, panel: str, lang: Lang) ->
     own = [f"treatment.{name}" for name in TREATMENT]
     # All names are constants of this module.
     values = connection.execute(
-        f"select panel.*, {', '.join(own)} from marts.{table} as panel left join marts.{treatment} as treatment"
+        f"select panel.*, {', '.join(own)} from marts.{table} as panel"
+        f" left join marts.{treatment} as treatment"
         f" on panel.{key} = treatment.{key} and panel.year = treatment.year and treatment.rule_id = $rule"
         f" order by panel.{key}, panel.year",
         {"rule": RULE},
@@ -258,13 +259,15 @@ def _comments(connection: duckdb.DuckDBPyConnection, schema: str, table: str) ->
 
 
 def _panel_sources(connection: duckdb.DuckDBPyConnection, level: str, lang: Lang) -> tuple[SourceUse, ...]:
-    """Sources of each panel column: of the indicator, of what it is computed from, of an index's components."""
+    """Sources of each panel column: of the indicator, its inputs, or the components of an index."""
     return _uses(
         connection,
         """
         select distinct cell.panel_column as column_name, observation.source_id, observation.year,
             observation.region_code, observation.indicator_id
-        from (select distinct panel_column, indicator_id from marts.panel_cell where region_level = $level) as cell
+        from (
+            select distinct panel_column, indicator_id from marts.panel_cell where region_level = $level
+        ) as cell
         inner join (
             select indicator_id, indicator_id as input_id from registry.indicator
             union

@@ -19,11 +19,13 @@ TEXT: dict[str, tuple[str, str]] = {
     "status_note": (
         "每个单元格都有状态字母（SDMX CL_OBS_STATUS）：A 为正常值，I、F、E 为他人或本项目计算的值，"
         "O、L、M、Q 等为缺失及其原因；没有字母的空格表示任何来源都没有这一格。",
-        "Every cell has a status letter (SDMX CL_OBS_STATUS): A is a normal value; I, F and E were computed by "
-        "somebody; O, L, M, Q and others are missing and say why. A blank without a letter: no source has it.",
+        "Every cell has a status letter (SDMX CL_OBS_STATUS): A is a normal value; I, F and E were computed "
+        "by somebody; O, L, M, Q and others are missing and say why. A blank without a letter: no source has "
+        "it.",
     ),
     "treatment_note": (
-        "处理变量（is_treated 等）按口径 default：全部批次，批复当年起处理；first_treated_year 为空表示从未处理。",
+        "处理变量（is_treated 等）按口径 default：全部批次，批复当年起处理；"
+        "first_treated_year 为空表示从未处理。",
         "Treatment columns (is_treated and so on) follow rule default: all batches, treated from the year of "
         "approval; an empty first_treated_year means never treated.",
     ),
@@ -32,15 +34,15 @@ TEXT: dict[str, tuple[str, str]] = {
         "A text that begins with = + - @ or a tab has an apostrophe before it, so that no program runs it.",
     ),
     "stata_status_note": (
-        "缺失值 .a-.z 的字母即状态字母（.o = 状态 O）；变量 s_* 为各单元格的状态；"
+        "缺失值 .a-.z 的字母即状态字母（.o = 状态 O）；变量 s_* 为各单元格的状态字母；"
         "过长的变量名已缩短，原名见变量注释。",
-        "The letter of a missing value .a-.z is its status (.o = status O); variables s_* hold the status of "
-        "every cell; long names are shortened, the note of the variable has the full name.",
+        "The letter of a missing value .a-.z is its status (.o = status O); variables s_* hold the letter "
+        "of every cell; long names are shortened, the note of the variable has the full name.",
     ),
     "xlsx_note": (
         "数据表第1行为标题，第2行为名称与单位，第3行为变量名，数据自第4行起；底色为状态，见“状态”表。",
-        "Sheet data: row 1 title, row 2 names and units, row 3 column names, data from row 4; the colour of a "
-        "cell is its status, see sheet status_codes.",
+        "Sheet data: row 1 title, row 2 names and units, row 3 column names, data from row 4; the colour of "
+        "a cell is its status, see sheet status_codes.",
     ),
     # sheets
     "sheet_data": ("数据", "data"),

@@ -1,4 +1,4 @@
-"""Write a `Dataset` as a Stata file of version 118, with the status of missing cells as extended missing values."""
+"""Write a `Dataset` as a Stata file 118; extended missing values carry the status of missing cells."""
 
 from __future__ import annotations
 
@@ -24,35 +24,40 @@ NAME_LENGTH = 29
 LABEL_LENGTH = 80
 STATUS_PREFIX = "s_"
 STRING_LENGTH = 2045
-SHORT = dict(
-    pair.split(":")
-    for pair in (
-        "agriculture:agri apparent:app applications:appl average:avg broadband:bband business:bus cable:cabl"
-        " capita:cap commercial:comm computed:comp consumer:cons consumption:cons crude:crud deposits:dep"
-        " design:dsgn destination:dest development:dev distance:dist ecommerce:ecom electricity:elec"
-        " emission:emis emissions:emis employees:empl enrolled:enrl enterprise:ent enterprises:ent"
-        " environment:env expenditure:exp exports:exp express:expr financial:fin fiscal:fisc fixed:fix"
-        " foreign:for forestry:fore general:gen goods:good graduate:grad household:hh housing:hous"
-        " industrial:ind industry:ind internet:net invention:inv inventory:invy investment:invt"
-        " length:len manufacturing:manuf mobile:mob natural:nat operator:oper optical:opt origin:orig"
-        " patent:pat patents:pat pollution:poll population:pop previous:prev price:pric printed:prnt"
-        " productivity:prod province:prov public:pub purchases:purch quality:qual real:re registered:reg"
-        " resident:res residential:resid retail:ret revenue:rev sales:sale science:sci secondary:sec"
-        " strategic:strat students:stud subscribers:subs sufficiency:suff telecom:tel tertiary:tert"
-        " total:tot trading:trad traffic:traf treatment:treat university:univ utility:util volume:vol"
-        " waste:wast websites:webs"
-    ).split()
-)
-RESERVED = frozenset(
-    "_all _b byte _coef _cons double float if in int long _n _N _pi _pred _rc _skip strL using with".split()
-)
+# Words of long names, and what remains of them.
+SHORT = {
+    "agriculture": "agri", "apparent": "app", "applications": "appl", "average": "avg",
+    "broadband": "bband", "business": "bus", "cable": "cabl", "capita": "cap", "commercial": "comm",
+    "computed": "comp", "consumer": "cons", "consumption": "cons", "crude": "crud", "deposits": "dep",
+    "design": "dsgn", "destination": "dest", "development": "dev", "distance": "dist", "ecommerce": "ecom",
+    "electricity": "elec", "emission": "emis", "emissions": "emis", "employees": "empl", "enrolled": "enrl",
+    "enterprise": "ent", "enterprises": "ent", "environment": "env", "expenditure": "exp", "exports": "exp",
+    "express": "expr", "financial": "fin", "fiscal": "fisc", "fixed": "fix", "foreign": "for",
+    "forestry": "fore", "general": "gen", "goods": "good", "graduate": "grad", "household": "hh",
+    "housing": "hous", "industrial": "ind", "industry": "ind", "internet": "net", "invention": "inv",
+    "inventory": "invy", "investment": "invt", "length": "len", "manufacturing": "manuf", "mobile": "mob",
+    "natural": "nat", "operator": "oper", "optical": "opt", "origin": "orig", "patent": "pat",
+    "patents": "pat", "pollution": "poll", "population": "pop", "previous": "prev", "price": "pric",
+    "printed": "prnt", "productivity": "prod", "province": "prov", "public": "pub", "purchases": "purch",
+    "quality": "qual", "real": "re", "registered": "reg", "resident": "res", "residential": "resid",
+    "retail": "ret", "revenue": "rev", "sales": "sale", "science": "sci", "secondary": "sec",
+    "strategic": "strat", "students": "stud", "subscribers": "subs", "sufficiency": "suff",
+    "telecom": "tel", "tertiary": "tert", "total": "tot", "trading": "trad", "traffic": "traf",
+    "treatment": "treat", "university": "univ", "utility": "util", "volume": "vol", "waste": "wast",
+    "websites": "webs",
+}  # fmt: skip
+RESERVED = frozenset({
+    "_N", "_all", "_b", "_coef", "_cons", "_n", "_pi", "_pred", "_rc", "_skip", "byte", "double", "float",
+    "if", "in", "int", "long", "strL", "using", "with",
+})  # fmt: skip
 
 
 def stata_names(columns: Iterable[str], *, room: int = NAME_LENGTH) -> dict[str, str]:
     """Column -> a name of at most `room` ASCII letters, digits and underscores, unique whatever the case.
 
     A name that is too long has its words shortened, the longest first, as SHORT says, and only then cut; what
-    holds a digit is never cut, because `100m` and `10k` are units. The same columns always get the same names.
+    holds a digit is never cut, because `100m` and `10k` are units. The same columns always get the same
+    names.
     """
     names: dict[str, str] = {}
     taken: set[str] = set()
@@ -61,14 +66,14 @@ def stata_names(columns: Iterable[str], *, room: int = NAME_LENGTH) -> dict[str,
         if name in RESERVED or re.fullmatch(r"str\d+", name) or name[0].isdigit():
             name = f"v_{name}"
         words = name.split("_")
-        for place in sorted(range(len(words)), key=lambda n: (-len(words[n]), n)):  # noqa: B023
+        for place in sorted(range(len(words)), key=lambda n: (-len(words[n]), n)):
             if len("_".join(words)) > room:
                 words[place] = SHORT.get(words[place], words[place])
         while len("_".join(words)) > room:
             loose = [place for place, word in enumerate(words) if len(word) > 2 and word.isalpha()]
             if not loose:
                 break
-            longest = max(loose, key=lambda place: (len(words[place]), place))  # noqa: B023
+            longest = max(loose, key=lambda place: (len(words[place]), place))
             words[longest] = words[longest][:-1]
         base = name = "_".join(words)[:room]
         number = 2
@@ -163,14 +168,18 @@ def _numbers(values: pa.ChunkedArray, letters: pa.ChunkedArray | None) -> tuple[
 def _strings(values: pa.ChunkedArray) -> pd.Series[str]:
     """Texts; a missing one is empty, as Stata has it. Stata's fixed-width texts end at 2,045 bytes."""
     texts = (clean(str(plain(value))) if value is not None else "" for value in values.to_pylist())
-    return pd.Series([text.encode()[:STRING_LENGTH].decode(errors="ignore") for text in texts], dtype="object")
+    return pd.Series(
+        [text.encode()[:STRING_LENGTH].decode(errors="ignore") for text in texts], dtype="object"
+    )
 
 
 def with_notes(content: bytes, notes: Mapping[str, Sequence[str]]) -> bytes:
-    """A file of format 118 with notes: characteristics note0 (their number), note1, ... of `_dta` or a variable.
+    """A file of format 118 with notes: characteristics note0 (their number), note1, ... of `_dta` or of
+    a variable.
 
     pyreadstat writes none. Layout: "Description of the .dta file format 118", sections 5.2 (map) and 5.10
-    (characteristics) of StataCorp. Raises ValueError when the content is no such file without characteristics.
+    (characteristics) of StataCorp. Raises ValueError when the content is no such file without
+    characteristics.
     """
     opening, closing = b"<characteristics>", b"</characteristics>"
     start = content.find(opening + closing)
@@ -181,7 +190,9 @@ def with_notes(content: bytes, notes: Mapping[str, Sequence[str]]) -> bytes:
     for variable, texts in notes.items():
         entries = [("note0", str(len(texts))), *((f"note{n}", text) for n, text in enumerate(texts, start=1))]
         for key, text in entries:
-            body = variable.encode().ljust(129, b"\0") + key.encode().ljust(129, b"\0") + text.encode() + b"\0"
+            body = (
+                variable.encode().ljust(129, b"\0") + key.encode().ljust(129, b"\0") + text.encode() + b"\0"
+            )
             blocks.append(b"<ch>" + struct.pack("<I", len(body)) + body + b"</ch>")
     inserted = b"".join(blocks)
     # Fourteen offsets; those after the characteristics (the ninth) move.

@@ -11,6 +11,7 @@ import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, datetime
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -136,7 +137,7 @@ def export_csv(data: Dataset, folder: Path) -> list[Path]:
     written = []
     for suffix, table in parts.items():
         path = folder / f"{data.stem}{suffix}.csv"
-        _write_text(path, lambda file, table=table: write_csv(table, file))  # type: ignore[misc]
+        _write_text(path, partial(write_csv, table))
         written.append(path)
     notes = folder / f"{data.stem}_notes.txt"
     _write_text(notes, lambda file: file.write(notes_text(data, say("inert_note", data.lang))))
@@ -146,9 +147,16 @@ def export_csv(data: Dataset, folder: Path) -> list[Path]:
 def export_parquet(data: Dataset, folder: Path) -> list[Path]:
     """The table with label, unit and sources of each column in its schema, and the status of its cells."""
     about = {c.name: c for c in data.columns}
-    head = {"title": data.title, "notes": "\n".join(data.notes), "is_simulated": str(data.is_simulated).lower()}
+    head = {
+        "title": data.title,
+        "notes": "\n".join(data.notes),
+        "is_simulated": str(data.is_simulated).lower(),
+    }
     written = []
-    for suffix, table in (("", data.values), ("_status", data.status_table if data.has_status_table else None)):
+    for suffix, table in (
+        ("", data.values),
+        ("_status", data.status_table if data.has_status_table else None),
+    ):
         if table is None:
             continue
         schema = pa.schema(
@@ -163,7 +171,7 @@ def export_parquet(data: Dataset, folder: Path) -> list[Path]:
             metadata=head | {"status_codes": json.dumps(dict(data.codes), ensure_ascii=False)},
         )  # fmt: skip
         path = folder / f"{data.stem}{suffix}.parquet"
-        replace_with(path, lambda beside, t=table.cast(schema): pq.write_table(t, beside))  # type: ignore[misc]
+        replace_with(path, partial(pq.write_table, table.cast(schema)))
         written.append(path)
     return written
 
@@ -233,9 +241,7 @@ def export_xlsx(data: Dataset, folder: Path) -> list[Path]:
             value = float(value) if kinds[place] and value is not None else plain(value)
             letter = letters[place][number] if place in letters else None
             fill = fills.get(letter) if letter else None
-            line.append(
-                cell(main, value, fill=fill) if fill or isinstance(value, str) else value
-            )
+            line.append(cell(main, value, fill=fill) if fill or isinstance(value, str) else value)
         main.append(line)
     if data.has_status_table:
         status = data.status_table
@@ -290,8 +296,8 @@ def _letter(number: int) -> str:
 
 
 def export_datapackage(data: Dataset, folder: Path) -> list[Path]:
-    """A zipped Frictionless data package (specs.frictionlessdata.io, version 1): the table, the SDMX status of
-    its cells, its sources and the code list, each with a schema and a digest."""
+    """A zipped Frictionless data package (specs.frictionlessdata.io, version 1): the table, the SDMX status
+    of its cells, its sources and the code list, each with a schema and a digest."""
     tables = {"data": data.values, "sources": sources_table(data)}
     if data.has_status_table:
         tables["status"] = data.status_table
@@ -308,7 +314,9 @@ def export_datapackage(data: Dataset, folder: Path) -> list[Path]:
                 content = text.getvalue().encode("utf-8")
                 package.writestr(f"{name}.csv", content)
                 resources.append(_resource(data, name, table, content))
-            package.writestr("datapackage.json", json.dumps(_package(data, resources), ensure_ascii=False, indent=1))
+            package.writestr(
+                "datapackage.json", json.dumps(_package(data, resources), ensure_ascii=False, indent=1)
+            )
 
     replace_with(path, write)
     return [path]
