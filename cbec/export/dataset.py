@@ -40,7 +40,9 @@ class Column:
 
     @property
     def heading(self) -> str:
-        return f"{self.label}（{self.unit}）" if self.unit else self.label
+        if not self.unit:
+            return self.label
+        return f"{self.label} ({self.unit})" if self.unit.isascii() else f"{self.label}（{self.unit}）"
 
 
 @dataclass(frozen=True)

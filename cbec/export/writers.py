@@ -202,6 +202,10 @@ def export_xlsx(data: Dataset, folder: Path) -> list[Path]:
             if value.startswith(FORMULA):
                 # Excel's own mark of a text, which keeps it one when somebody edits the cell.
                 made.quotePrefix = True
+        elif isinstance(value, float):
+            # openpyxl writes sixteen digits of a float; all of its bits may need seventeen.
+            made.value = repr(value)
+            made.data_type = "n"
         else:
             made.value = value
         if font:
@@ -241,7 +245,7 @@ def export_xlsx(data: Dataset, folder: Path) -> list[Path]:
             value = float(value) if kinds[place] and value is not None else plain(value)
             letter = letters[place][number] if place in letters else None
             fill = fills.get(letter) if letter else None
-            line.append(cell(main, value, fill=fill) if fill or isinstance(value, str) else value)
+            line.append(cell(main, value, fill=fill) if fill or isinstance(value, str | float) else value)
         main.append(line)
     if data.has_status_table:
         status = data.status_table
