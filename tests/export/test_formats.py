@@ -280,17 +280,10 @@ def test_a_spoilt_package_is_refused(exported: Exported, tmp_path: Path) -> None
     with (tmp_path / "status.csv").open("a", encoding="utf-8", newline="") as file:
         file.write("999999,2024," + "?," * (len(exported.letters) - 1) + "?\r\n")
 
-    def kinds() -> set[str]:
-        with system.use_context(trusted=True):
-            report = Package(str(tmp_path / "datapackage.json")).validate()
-        return {row[0] for row in report.flatten(["type"])}
-
-    assert kinds() == {"hash-count", "byte-count"}
-    about = json.loads((tmp_path / "datapackage.json").read_text(encoding="utf-8"))
-    for resource in about["resources"]:
-        del resource["hash"], resource["bytes"]
-    (tmp_path / "datapackage.json").write_text(json.dumps(about), encoding="utf-8")
-    assert kinds() == {"constraint-error", "foreign-key"}
+    with system.use_context(trusted=True):
+        report = Package(str(tmp_path / "datapackage.json")).validate()
+    kinds = {row[0] for row in report.flatten(["type"])}
+    assert kinds == {"hash-count", "byte-count", "constraint-error", "foreign-key"}
 
 
 EVIL = [
