@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,8 @@ import duckdb
 import pandas as pd
 import pytest
 import sqlalchemy
+
+from tests.conftest import ROOT
 
 # What every reader must find: rows of each public table, and a sum of doubles to the last bit.
 TABLES = (
@@ -45,6 +48,12 @@ def expected(file: Path) -> dict[str, object]:
     assert chinese == ("杭州市",)
     assert len(counts) > 30
     return {"counts": counts, "total": float(total[0]), "n": total[1], "name": "杭州市"}
+
+
+def blocks(language: str, page: str) -> list[str]:
+    """Blocks of code of a page of the documentation."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    return re.findall(rf"```{language}\n(.+?)```", text, re.S)
 
 
 READER = """
@@ -137,6 +146,16 @@ def test_node(file: Path, expected: dict[str, object], tmp_path: Path) -> None:
     found = json.loads(done.stdout)
     assert found.pop("version").startswith("v1.")
     assert found == expected
+    (block,) = blocks("js", "docs/CONNECT.md")
+    (tmp_path / "recipe.mjs").write_text(f"{block}\nconsole.log(rows.length);\n", encoding="utf-8")
+    (tmp_path / "warehouse").symlink_to(file.parent)
+    done = subprocess.run(
+        [node, "recipe.mjs"], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    counts = expected["counts"]
+    assert isinstance(counts, dict)
+    assert int(done.stdout) == counts["quality.coverage"]
 
 
 def test_sqlalchemy_and_pandas(file: Path, expected: dict[str, object]) -> None:
@@ -165,6 +184,27 @@ def test_sqlalchemy_and_pandas(file: Path, expected: dict[str, object]) -> None:
                 connection.execute(sqlalchemy.text("delete from marts.observation"))
     finally:
         engine.dispose()
+
+
+def test_the_recipes_in_python_run(file: Path, tmp_path: Path) -> None:
+    (tmp_path / "warehouse").symlink_to(file.parent)
+    recipes = blocks("python", "docs/CONNECT.md")
+    assert len(recipes) == 2
+    done = subprocess.run(
+        [sys.executable, "-c", "\n".join(recipes) + "\nprint(len(panel), len(frame))"],
+        cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    rows = [int(number) for number in done.stdout.split()]
+    assert len(rows) == 2
+    assert min(rows) > 200
+
+
+def test_both_languages_have_the_same_recipes() -> None:
+    for language in ("python", "js", "r", "stata"):
+        found = blocks(language, "docs/CONNECT.md")
+        assert found == blocks(language, "docs/CONNECT.zh.md")
+        assert found
 
 
 def test_parquet_copies_need_no_database(warehouse: Path) -> None:
