@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
-from openpyxl.styles import Font, PatternFill
+from openpyxl.styles import Alignment, Font, PatternFill
 
 from cbec.export.dataset import Dataset, say
 from cbec.project import CbecError
@@ -230,10 +230,13 @@ def export_xlsx(data: Dataset, folder: Path) -> list[Path]:
         for row in rows:
             made.append([cell(made, value) for value in row])
 
-    main = sheet("sheet_data", [12.0] * len(data.columns))
+    main = sheet("sheet_data", [16.0] * len(data.columns))
     main.freeze_panes = f"{_letter(4 if data.key else 0)}4"
     main.append([cell(main, data.title, font=bold)])
-    main.append([cell(main, column.heading, font=bold) for column in data.columns])
+    headings = [cell(main, column.heading, font=bold) for column in data.columns]
+    for heading in headings:
+        heading.alignment = Alignment(wrap_text=True, vertical="top")
+    main.append(headings)
     main.append([cell(main, column.name, font=grey) for column in data.columns])
     places = {column.name: number for number, column in enumerate(data.columns)}
     letters = {places[name]: column.to_pylist() for name, column in data.status.items()}
