@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 
 import duckdb
 import pyarrow as pa
@@ -109,11 +108,10 @@ def read_panel(connection: duckdb.DuckDBPyConnection, panel: str, lang: Lang) ->
         {"rule": RULE},
     ).to_arrow_table()
     letters = connection.execute(f"select * from marts.{table}_status order by {key}, year").to_arrow_table()
-    if values.num_rows != letters.num_rows or not values[key].equals(letters[key]):
+    if not values.select([key, "year"]).equals(letters.select([key, "year"])):
         raise ValueError(f"marts.{table} and its status table differ in rows")
-    measures = [
-        name for name in letters.column_names if name in values.column_names and name not in _context(values)
-    ]
+    # The two tables are alike but for the measures: a number here, a letter there.
+    measures = [f.name for f in letters.schema if f.type != values.schema.field(f.name).type]
     names = _panel_names(connection, lang)
     comments = _comments(connection, "marts", table)
     uses = _panel_sources(connection, level, lang)
@@ -121,8 +119,12 @@ def read_panel(connection: duckdb.DuckDBPyConnection, panel: str, lang: Lang) ->
         _column(name, names, comments, [use.source_id for use in uses if use.column == name], lang)
         for name in values.column_names
     )
-    make = partial(_dataset, connection, lang, name=panel, title=say(panel, lang), key=(key, "year"))
-    return make(
+    return _dataset(
+        connection,
+        lang,
+        name=panel,
+        title=say(panel, lang),
+        key=(key, "year"),
         columns=columns,
         values=values,
         status={name: letters[name] for name in measures},
@@ -150,13 +152,8 @@ def read_table(connection: duckdb.DuckDBPyConnection, table: str, lang: Lang) ->
     columns = tuple(_column(column, {}, comments, [], lang) for column in values.column_names)
     uses: tuple[SourceUse, ...] = ()
     if {"source_id", "indicator_id", "year"} <= set(values.column_names):
-        uses = _uses(
-            connection,
-            "select indicator_id as column_name, source_id, year from read",
-            {},
-            lang,
-            view=f'"{schema}"."{name}"',
-        )
+        used = f'select indicator_id as column_name, source_id, year from "{schema}"."{name}"'
+        uses = _uses(connection, used, {}, lang)
     return _dataset(
         connection,
         lang,
@@ -202,11 +199,6 @@ def _dataset(
 
 def _name(stem: str, lang: Lang) -> str:
     return f"{stem}_{lang}"
-
-
-def _context(values: pa.Table) -> set[str]:
-    """Columns of a panel that are no measure."""
-    return {name for name in values.column_names if name in COLUMNS}
 
 
 def _column(
@@ -294,18 +286,12 @@ def _panel_sources(connection: duckdb.DuckDBPyConnection, level: str, lang: Lang
 
 
 def _uses(
-    connection: duckdb.DuckDBPyConnection,
-    query: str,
-    values: dict[str, object],
-    lang: Lang,
-    *,
-    view: str = "",
+    connection: duckdb.DuckDBPyConnection, query: str, values: dict[str, object], lang: Lang
 ) -> tuple[SourceUse, ...]:
     """Count the rows of a query with column_name, source_id and year by column and source."""
-    read = f"read as (select * from {view})," if view else ""
     rows = connection.execute(
         f"""
-        with {read} used as ({query})
+        with used as ({query})
         select used.column_name, used.source_id,
             coalesce(any_value(source.{_name("publication", lang)}), used.source_id),
             coalesce(any_value(source.citation), ''),
