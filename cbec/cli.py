@@ -327,6 +327,30 @@ def publish(
 
 
 @app.command()
+def export(
+    panel: Annotated[str, typer.Option("--panel", help="city_year or province_year.")] = "",
+    table: Annotated[
+        str, typer.Option("--table", help="Any public table instead, such as marts.observation.")
+    ] = "",
+    format_: Annotated[
+        str, typer.Option("--format", help="parquet, csv, xlsx, dta or datapackage; default: all.")
+    ] = "",
+    lang: Language = "zh",
+    folder: Annotated[
+        Path | None,
+        typer.Option("--out", help="Folder of the files; default: export in the warehouse's folder."),
+    ] = None,
+    demo: Demo = False,
+) -> None:
+    """A panel or table for other programs, with the status of every cell, units and sources."""
+    from cbec.export.command import ExportOptions
+    from cbec.export.command import export as run_export
+
+    options = ExportOptions(panel, table, format_, lang, folder, _target(demo))
+    _report("export", lambda project, progress: run_export(project, options, progress))
+
+
+@app.command()
 def shell(demo: Demo = False) -> None:
     """Open a read-only SQL shell on the published file."""
     from cbec.publish.read import published, replace_with_shell

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
-import shutil
-import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import duckdb
 
 from cbec.project import CbecError, Project
 
-# A reader may not write, read local files, install an extension, or undo these settings.
-LOCKED = {"enable_external_access": "false", "lock_configuration": "true"}
+# A reader may not write (not even what does not fit in memory), read local files, install an extension, or
+# undo these settings.
+LOCKED = {"enable_external_access": "false", "temp_directory": "", "lock_configuration": "true"}
 
 
 def published(project: Project, target: str) -> Path:
@@ -31,10 +31,10 @@ def connect(path: Path) -> duckdb.DuckDBPyConnection:
 
 def replace_with_shell(path: Path) -> None:
     """Become the DuckDB shell on the published file, read-only. Does not return."""
-    # Beside the interpreter first: `make shell` does not activate the environment.
-    folders = [str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]
-    shell = shutil.which("duckdb", path=os.pathsep.join(folders))
-    if shell is None:
+    # The binary itself: the script that its package puts beside the interpreter changes a setting first,
+    # which the safe mode refuses. That mode also turns off the shell's own commands that read, write or run.
+    package = find_spec("duckdb_cli")
+    if package is None or package.origin is None:
         raise CbecError("no DuckDB shell; it comes with the lock file", exit_code=2)
-    settings = "; ".join(f"set {name} = {value}" for name, value in LOCKED.items())
-    os.execv(shell, [shell, "-readonly", "-cmd", settings, str(path)])
+    shell = str(Path(package.origin).with_name("duckdb"))
+    os.execv(shell, [shell, "-no-init", "-readonly", "-safe", str(path)])

@@ -1,0 +1,1 @@
+"""Files for other programs, each with the status of its cells."""
