@@ -49,7 +49,7 @@ def code_inputs(root: Path) -> list[Input]:
                 kind = "seed" if path.suffix == ".csv" else "code"
                 found.append(Input(kind, path.relative_to(root).as_posix(), _digest(path)))
     package = Path(cbec.__file__).parent
-    for path in sorted(package.rglob("*.py")):
+    for path in sorted(p for p in package.rglob("*") if p.suffix in (".py", ".jinja")):
         found.append(Input("code", f"cbec/{path.relative_to(package).as_posix()}", _digest(path)))
     names = sorted({f"{d.metadata['Name']}=={d.version}" for d in distributions()})
     packages = "\n".join([f"python=={platform.python_version()}", *names])
