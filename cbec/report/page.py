@@ -1,7 +1,7 @@
 """The report beside the published file: what changed since the last publication, and what stands now.
 
-One self-contained page in Chinese and English without any script: a reader may open it from a mail, a share or
-a USB stick. Whatever comes from data is escaped by the template.
+One self-contained page in Chinese and English without any script: a reader may open it from a mail, a share
+or a USB stick. Whatever comes from data is escaped by the template.
 """
 
 from __future__ import annotations
@@ -129,7 +129,10 @@ ESTIMATES = (
 
 @dataclass(frozen=True)
 class Changes:
-    """Changes of one list. counts: of added, removed, changed; rows: the first of them; reason: not comparable."""
+    """Changes of one list.
+
+    counts: by kind of change, of all; rows: the first of them; reason: why the files cannot be compared.
+    """
 
     counts: dict[str, int]
     rows: list[dict[str, Any]]
@@ -141,7 +144,7 @@ class Changes:
 
 
 def write_page(new: Path, old: Path, path: Path) -> None:
-    """Write the report of a built file as one HTML page. old: the published file it replaces, if there is one.
+    """Write the report of a built file as one HTML page. old: the published file, which may not exist.
 
     Raises duckdb.Error when `new` is no warehouse, OSError when the disk refuses.
     """
@@ -201,7 +204,8 @@ def _facts(connection: duckdb.DuckDBPyConnection, has_old: bool) -> dict[str, An
     """Everything that the template prints."""
     publication = _dicts(
         connection,
-        "select *, strftime(built_at at time zone 'UTC', '%Y-%m-%d %H:%M:%S') as at from new.meta.publication",
+        "select *, strftime(built_at at time zone 'UTC', '%Y-%m-%d %H:%M:%S') as at"
+        " from new.meta.publication",
     )[0]
     names = _if_there(connection, "select indicator_id, name_zh, name_en from new.registry.indicator") or []
     regions = (
@@ -266,7 +270,8 @@ def _inputs(connection: duckdb.DuckDBPyConnection) -> Changes:
     query = (
         "select coalesce(n.kind, o.kind) as kind,"
         " coalesce(fn.source_file, fo.source_file, n.path, o.path) as path,"
-        " case when o.path is null then 'added' when n.path is null then 'removed' else 'changed' end as change"
+        " case when o.path is null then 'added' when n.path is null then 'removed' else 'changed' end"
+        " as change"
         " from new.meta.input_file n full join old.meta.input_file o on n.kind = o.kind and n.path = o.path"
         " left join new.meta.landed_file fn on n.kind = 'landed' and n.path = fn.sha256 || '.parquet'"
         " left join old.meta.landed_file fo on o.kind = 'landed' and o.path = fo.sha256 || '.parquet'"
@@ -282,7 +287,7 @@ def _inputs(connection: duckdb.DuckDBPyConnection) -> Changes:
 def _row_changes(connection: duckdb.DuckDBPyConnection) -> Changes:
     rows = _dicts(
         connection,
-        "select coalesce(n.table_schema, o.table_schema) || '.' || coalesce(n.table_name, o.table_name) as name,"
+        "select table_schema || '.' || table_name as name,"
         " o.n_rows as old, n.n_rows as new, coalesce(n.n_rows, 0) - coalesce(o.n_rows, 0) as difference"
         " from new.meta.table_size n full join old.meta.table_size o using (table_schema, table_name)"
         " where n.n_rows is distinct from o.n_rows order by 1",
