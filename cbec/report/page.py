@@ -211,8 +211,9 @@ def _facts(connection: duckdb.DuckDBPyConnection, has_old: bool) -> dict[str, An
     regions = (
         _if_there(
             connection,
-            "select region_code, arg_max(name_zh, valid_from_year) as name_zh,"
-            " arg_max(name_en, valid_from_year) as name_en from new.registry.region group by all",
+            "select region_code, arg_max(name_zh, coalesce(valid_to_year, 9999)) as name_zh,"
+            " arg_max(name_en, coalesce(valid_to_year, 9999)) as name_en"
+            " from new.registry.region group by all",
         )
         or []
     )
@@ -244,8 +245,9 @@ def _facts(connection: duckdb.DuckDBPyConnection, has_old: bool) -> dict[str, An
         "readiness": _if_there(
             connection,
             "select study_id, any_value(study_status) as study_status,"
-            " coalesce(list(indicator_id order by indicator_id) filter (where status = 'missing'), [])"
-            " as missing from new.quality.study_readiness group by 1 order by 1",
+            " coalesce(list({'zh': name_zh, 'en': replace(indicator_id, '_', ' ')} order by indicator_id)"
+            " filter (where status = 'missing'), []) as missing"
+            " from new.quality.study_readiness group by 1 order by 1",
         ),
         "freshness": _if_there(
             connection,
@@ -256,7 +258,8 @@ def _facts(connection: duckdb.DuckDBPyConnection, has_old: bool) -> dict[str, An
         ),
         "runs": _dicts(
             connection,
-            "select *, strftime(started_at at time zone 'UTC', '%Y-%m-%d %H:%M:%S') as at"
+            "select * replace (round(seconds, 1) as seconds),"
+            " strftime(started_at at time zone 'UTC', '%Y-%m-%d %H:%M:%S') as at"
             " from new.meta.run_log order by started_at desc limit 10",
         ),
         "indicator_names": {r["indicator_id"]: (r["name_zh"], r["name_en"]) for r in names},

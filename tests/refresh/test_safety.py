@@ -33,7 +33,7 @@ while not stop.exists():
     with connect(path) as connection:
         for _ in range(3):
             print(*connection.execute(QUERY).fetchone(), flush=True)
-            time.sleep(0.1)
+            time.sleep(0.25)
 """
 # One process, as a scheduler that stays up has it.
 REFRESHER = """
