@@ -1,8 +1,9 @@
 """The warehouse in Dagster: every dbt model as an asset, a nightly schedule and a sensor on a folder.
 
-Dagster looks on and decides when; building is left to the one builder, `cbec refresh`, so that what is published
-is still all of it or nothing. Environment: CBEC_PROJECT (the project's folder; default: the one this file lies
-in), CBEC_COMMAND (default: its .venv/bin/cbec), CBEC_WATCH (folder of yearbooks; default: none), CBEC_CRON.
+Dagster looks on and decides when; building is left to the one builder, `cbec refresh`, so that what is
+published is still all of it or nothing. Environment: CBEC_PROJECT (the project's folder; default: the one
+this file lies in), CBEC_COMMAND (default: its .venv/bin/cbec), CBEC_WATCH (folder of yearbooks; default:
+none), CBEC_CRON.
 """
 
 import hashlib
@@ -37,7 +38,9 @@ def _manifest() -> Path:
     manifest=_manifest(),
     name="warehouse",
     # The builder runs the data tests; a run that fails one publishes nothing and fails here as well.
-    dagster_dbt_translator=DagsterDbtTranslator(settings=DagsterDbtTranslatorSettings(enable_asset_checks=False)),
+    dagster_dbt_translator=DagsterDbtTranslator(
+        settings=DagsterDbtTranslatorSettings(enable_asset_checks=False)
+    ),
 )
 def warehouse(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:
     """One refresh. A subset of assets is refreshed with all others, because they are published together."""
@@ -83,7 +86,9 @@ def new_yearbooks(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.S
     if not WATCH or not Path(WATCH).is_dir():
         return dg.SkipReason(f"no folder to watch: CBEC_WATCH is {WATCH!r}")
     state = hashlib.sha256()
-    for path in sorted(p for p in Path(WATCH).rglob("*") if p.is_file() and not p.name.startswith((".", "~$"))):
+    for path in sorted(
+        p for p in Path(WATCH).rglob("*") if p.is_file() and not p.name.startswith((".", "~$"))
+    ):
         state.update(path.name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
     digest = state.hexdigest()
     if digest == context.cursor:
