@@ -11,7 +11,7 @@ import secrets
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -104,11 +104,13 @@ def build_and_publish(
     *,
     size: Size = DEFAULT_SIZE,
     landing: Path | None = None,
+    landed: Sequence[Path] = (),
     keep: int = KEEP,
     progress: Progress | None = None,
 ) -> BuildResult:
-    """The one builder. landing: folder of landed files to build from, instead of the project's; its files
-    come to the project's just before the build is published, so that a failed build lands nothing."""
+    """The one builder. landing: folder of landed files to build from, instead of the project's; landed: those
+    of them that are new, which come to the project's just before the build is published, so that a failed
+    build lands nothing."""
     report = progress or (lambda phase, done, total: None)
     target = run.target
     database = folder / project.database(target).name
@@ -159,8 +161,7 @@ def build_and_publish(
     with phase(run, "report"):
         report("report", 0, 1)
         result.warnings += _write_report(project, database, folder / REPORT, target)
-    if landing:
-        _land(landing, project.landing)
+    _land(landed, project.landing)
     run.reason = publish_run(project, target, folder, keep)
     run.outcome, run.published_run_id = "published", run.run_id
     result.warnings += [run.reason] if run.reason else []
@@ -168,17 +169,14 @@ def build_and_publish(
     return result
 
 
-def _land(staged: Path, landing: Path) -> None:
+def _land(landed: Sequence[Path], landing: Path) -> None:
     """Bring landed files of a run to the landing folder, each whole or not at all."""
     landing.mkdir(parents=True, exist_ok=True)
-    for path in sorted(staged.glob("*.parquet")):
-        place = landing / path.name
-        if place.is_file() and place.samefile(path):
-            continue
+    for path in landed:
         new = landing / f".{path.name}.new"
         new.unlink(missing_ok=True)
         link_or_copy(path, new)
-        publish_file(new, place)
+        publish_file(new, landing / path.name)
 
 
 def _write_report(project: Project, database: Path, path: Path, target: str) -> list[str]:

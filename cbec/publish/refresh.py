@@ -54,7 +54,7 @@ def refresh(
             link_or_copy(path, landing / path.name)
         database = project.database("dev")
         before = published_inputs(database) if database.is_file() else []
-        imported: list[str] = []
+        imported: list[Outcome] = []
         if watch is not None:
             with phase(run, "import"):
                 imported = _import(run, Project(project.root, folder, landing), watch, before, report)
@@ -63,8 +63,11 @@ def refresh(
             raise CbecError(
                 "nothing new: code, seeds and landed files are as published", exit_code=NOTHING_NEW
             )
-        result = build_and_publish(project, run, folder, landing=landing, keep=keep, progress=progress)
-        return Refreshed(result, tuple(imported))
+        landed = [outcome.path for outcome in imported if outcome.path]
+        result = build_and_publish(
+            project, run, folder, landing=landing, landed=landed, keep=keep, progress=progress
+        )
+        return Refreshed(result, tuple(outcome.imported.file.name for outcome in imported))
 
 
 def _done(project: Project, before: list[Input]) -> set[str]:
@@ -78,8 +81,11 @@ def _done(project: Project, before: list[Input]) -> set[str]:
     return done
 
 
-def _import(run: Run, staged: Project, watch: Path, before: list[Input], report: Progress) -> list[str]:
-    """Land the new files of a folder in the run's own landing folder. Raises CbecError (2) for a refusal."""
+def _import(run: Run, staged: Project, watch: Path, before: list[Input], report: Progress) -> list[Outcome]:
+    """Land the new files of a folder in the run's own landing folder, and give those.
+
+    Raises CbecError (2) when one is refused.
+    """
     from cbec.ingest.command import Options, import_paths
 
     _wait_until_quiet(watch, report)
@@ -87,10 +93,7 @@ def _import(run: Run, staged: Project, watch: Path, before: list[Input], report:
     outcomes = import_paths(
         staged,
         [watch],
-        Options(
-            map_file=mapping if mapping.is_file() else None,
-            known=_known(staged, before),
-        ),
+        Options(map_file=mapping if mapping.is_file() else None, known=_known(staged, before)),
         lambda name, done, total: report(f"import {name}", done, total),
     ).outcomes
     refused = [outcome for outcome in outcomes if outcome.action == "refused"]
@@ -99,7 +102,7 @@ def _import(run: Run, staged: Project, watch: Path, before: list[Input], report:
     landed = [outcome for outcome in outcomes if outcome.action == "landed"]
     run.files_imported = len(landed)
     run.cells_imported = sum(len(outcome.imported.cells) for outcome in landed)
-    return [outcome.imported.file.name for outcome in landed]
+    return landed
 
 
 def _known(staged: Project, before: list[Input]) -> frozenset[str]:

@@ -15,7 +15,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
 from tests.refresh.conftest import Small
 
 READERS, REFRESHES = 10, 20
@@ -83,7 +82,7 @@ def test_readers_see_one_consistent_version_through_all_refreshes(small: Small, 
 
 
 def test_kill_at_random_moments(small: Small) -> None:
-    clock = random.Random(20150307)
+    clock = random.Random(20150307 + KILLS)
     started = time.monotonic()
     small.stamp(1000)
     assert small.cbec("refresh").returncode == 0
@@ -152,7 +151,7 @@ refresh(Project.here())
 """
 
 
-@pytest.mark.parametrize("moment", [0, 1, 2, 4, 6])
+@pytest.mark.parametrize("moment", [0, 1, 3, 5])
 def test_kill_between_the_steps_of_publishing(small: Small, moment: int) -> None:
     """Before the file is renamed, just after, and between what follows; then the next run repairs."""
     before = small.version()
@@ -219,7 +218,7 @@ def test_a_full_disk_publishes_nothing(small: Small, tmp_path: Path, spare_kb: i
     """A file system of its own, full from the start or full in the middle of the build."""
     disk = tmp_path / "disk"
     size = sum(p.stat().st_size for p in small.warehouse.rglob("*") if p.is_file() and not p.is_symlink())
-    with small_disk(disk, f"{size // 1024 + 4000}k"):
+    with small_disk(disk, f"{size // 1024 + 16000}k"):
         crowded = Small(small.root, disk / "warehouse", small.watched)
         shutil.copytree(small.warehouse, crowded.warehouse, symlinks=True)
         before = crowded.version()
@@ -244,26 +243,26 @@ def test_a_read_only_folder_publishes_nothing(small: Small) -> None:
     small.stamp(9)
     command = [sys.executable, "-m", "cbec.cli", "refresh"]
     if os.geteuid() == 0:
-        # The way to the project must be open to that user: pytest's folders are not.
-        for parent in [small.root, *small.root.parents]:
-            if parent.stat().st_mode & 0o005 != 0o005:
-                parent.chmod(parent.stat().st_mode | 0o055)
-        options: dict[str, object] = {"user": 65534, "group": 65534, "extra_groups": []}
-    else:
-        options = {}
-    for path in [small.warehouse, *small.warehouse.rglob("*")]:
-        if not path.is_symlink():
-            path.chmod(0o555 if path.is_dir() else 0o444)
+        if not shutil.which("setpriv"):
+            pytest.skip("no setpriv to become another user with")
+        # Nobody, who may read everything (the interpreter may lie in the superuser's home) and write nothing.
+        command = [
+            "setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups",
+            "--inh-caps", "+dac_read_search", "--ambient-caps", "+dac_read_search", *command,
+        ]  # fmt: skip
+    folders = [small.warehouse, *(p for p in small.warehouse.rglob("*") if not p.is_symlink())]
+    for path in folders:
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    env = os.environ | {
+        "CBEC_WAREHOUSE": str(small.warehouse),
+        "CBEC_LANDING": str(small.warehouse / "landing"),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
     try:
-        done = subprocess.run(
-            command, cwd=small.root, capture_output=True, text=True, check=False, timeout=120,
-            env=os.environ | {"CBEC_WAREHOUSE": str(small.warehouse), "HOME": "/tmp", "PYTHONPATH": str(ROOT)},
-            **options,  # type: ignore[call-overload]
-        )  # fmt: skip
+        done = subprocess.run(command, cwd=small.root, capture_output=True, text=True, check=False, env=env)
     finally:
-        for path in [small.warehouse, *small.warehouse.rglob("*")]:
-            if not path.is_symlink():
-                path.chmod(0o755 if path.is_dir() else 0o644)
+        for path in folders:
+            path.chmod(0o755 if path.is_dir() else 0o644)
     assert done.returncode == 4, done.stderr
     assert "nothing was published" in done.stderr
     assert "Permission denied" in done.stderr
