@@ -173,12 +173,14 @@ def write_page(new: Path, old: Path, path: Path) -> None:
 
 
 def number(value: object) -> str:
-    """A number as a person reads it: six significant digits, a real minus sign; '–' for nothing."""
+    """A number as a person reads it: six significant digits or all before the point, a real minus sign;
+    '–' for nothing."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return "–"
     if isinstance(value, int):
         return f"{value:,}".replace("-", "−")
-    return f"{float(cast(float, value)):,.6g}".replace("-", "−")
+    real = float(cast(float, value))
+    return (f"{real:,.0f}" if abs(real) >= 1e6 else f"{real:,.6g}").replace("-", "−")
 
 
 def _attach(connection: duckdb.DuckDBPyConnection, path: Path, name: str) -> None:

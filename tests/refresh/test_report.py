@@ -164,7 +164,14 @@ def test_a_report_that_fails_keeps_nothing_from_being_published(small: Small) ->
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(None, "–"), (float("nan"), "–"), (-3, "−3"), (1234567, "1,234,567"), (-0.0281234567, "−0.0281235")],
+    [
+        (None, "–"),
+        (float("nan"), "–"),
+        (-3, "−3"),
+        (1234567, "1,234,567"),
+        (-0.0281234567, "−0.0281235"),
+        (28474100.4, "28,474,100"),
+    ],
 )
 def test_numbers(value: object, text: str) -> None:
     assert number(value) == text
