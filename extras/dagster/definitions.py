@@ -6,6 +6,7 @@ this file lies in), CBEC_COMMAND (default: its .venv/bin/cbec), CBEC_WATCH (fold
 none), CBEC_CRON.
 """
 
+import graphlib
 import hashlib
 import os
 import subprocess
@@ -61,7 +62,9 @@ def warehouse(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResul
         rows = connection.execute("select table_schema, table_name, n_rows from meta.table_size").fetchall()
         (run_id,) = connection.execute("select run_id from meta.publication").fetchone() or ("",)
     by_name = {table: (schema, n) for schema, table, n in rows}
-    for key in sorted(context.selected_asset_keys, key=lambda key: key.path):
+    # Dagster wants what others rest on first.
+    order = graphlib.TopologicalSorter(context.assets_def.asset_deps).static_order()
+    for key in (key for key in order if key in context.selected_asset_keys):
         schema, n_rows = by_name.get(key.path[-1], ("", None))
         metadata: dict[str, dg.MetadataValue] = {"run_id": dg.MetadataValue.text(run_id)}
         if n_rows is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -106,13 +107,14 @@ def test_the_server_starts_headless(small: Small, environment: dict[str, str]) -
     server = subprocess.Popen(
         [str(BIN / "dagster-webserver"), "-f", str(DEFINITIONS), "-h", "127.0.0.1", "-p", str(port)],
         cwd=small.root, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        start_new_session=True,
     )  # fmt: skip
     question = {
         "query": "{repositoriesOrError {... on RepositoryConnection {nodes {schedules {name} sensors {name}"
         " assetNodes {assetKey {path}}}}}}"
     }
     try:
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 300
         while True:
             request = urllib.request.Request(
                 f"http://127.0.0.1:{port}/graphql", json.dumps(question).encode(),
@@ -127,8 +129,9 @@ def test_the_server_starts_headless(small: Small, environment: dict[str, str]) -
                 assert time.monotonic() < deadline, "the server does not answer"
                 time.sleep(0.5)
     finally:
-        server.terminate()
-        server.communicate(timeout=60)
+        # The server and the process that holds its definitions.
+        os.killpg(server.pid, signal.SIGKILL)
+        server.communicate()
     assert [s["name"] for s in repository["schedules"]] == ["nightly"]
     assert [s["name"] for s in repository["sensors"]] == ["new_yearbooks"]
     assert len(repository["assetNodes"]) == 4
