@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from cbec.demo.size import DEFAULT_SIZE, SEED, Size
-from cbec.project import CbecError, Project
+from cbec.project import KEEP, CbecError, Project
 
 if TYPE_CHECKING:
     from cbec.report.command import Outcome
@@ -23,7 +23,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     help="Warehouse of China's cross-border e-commerce pilot zones. "
-    "Exit codes: 0 done, 2 bad input, 4 failed and nothing published, 5 another build is running.",
+    "Exit codes: 0 done, 2 bad input, 3 nothing new (refresh), 4 failed and nothing published, "
+    "5 another build is running.",
 )
 out = Console()
 err = Console(stderr=True)
@@ -75,6 +76,12 @@ def _build(target: str, as_json: bool, size: Size = DEFAULT_SIZE) -> None:
     seconds = sum(result.phases.values())
     out.print(f"published {result.database} in {seconds:.0f} s", highlight=False, soft_wrap=True)
     out.print(f"{result.passed} tests passed, {result.warned} warned; see `cbec status`", highlight=False)
+    _warn(result.warnings)
+
+
+def _warn(warnings: list[str]) -> None:
+    for warning in warnings:
+        err.print(f"warning: {warning}", markup=False, highlight=False, soft_wrap=True)
 
 
 Paths = Annotated[list[Path] | None, typer.Argument(help="Files, folders or zips.", show_default=False)]
@@ -348,6 +355,69 @@ def export(
 
     options = ExportOptions(panel, table, format_, lang, folder, _target(demo))
     _report("export", lambda project, progress: run_export(project, options, progress))
+
+
+@app.command()
+def refresh(
+    watch: Annotated[
+        Path | None, typer.Option("--watch", help="Folder whose new files are imported.", show_default=False)
+    ] = None,
+    keep: Annotated[int, typer.Option(help="Published versions kept, with the new one.", min=1)] = KEEP,
+) -> None:
+    """For a scheduler: import what is new, and if anything is new check, build, test and publish.
+
+    Exit codes: 0 published, 3 nothing new, 2 refused with reasons, 4 failed and nothing published,
+    5 another run is busy. See docs/OPERATE.md.
+    """
+    from cbec.publish.refresh import NOTHING_NEW
+    from cbec.publish.refresh import refresh as run_refresh
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=err, disable=not err.is_terminal, transient=True) as bar:
+        task = bar.add_task("start", total=None)
+        try:
+            done = run_refresh(
+                Project.here(),
+                watch=watch,
+                keep=keep,
+                progress=lambda name, n, total: bar.update(task, description=name, completed=n, total=total),
+            )
+        except CbecError as error:
+            if error.exit_code != NOTHING_NEW:
+                raise
+            out.print(str(error), highlight=False)
+            raise typer.Exit(NOTHING_NEW) from None
+    for name in done.imported:
+        out.print(f"imported {name}", markup=False, highlight=False, soft_wrap=True)
+    result = done.result
+    seconds = sum(result.phases.values())
+    out.print(f"published {result.database} in {seconds:.0f} s", highlight=False, soft_wrap=True)
+    out.print(f"run {result.run_id}; {result.passed} tests passed, {result.warned} warned", highlight=False)
+    _warn(result.warnings)
+
+
+@app.command()
+def rollback(
+    to: Annotated[str, typer.Option("--to", help="Run id; default: the version before the present.")] = "",
+    listing: Annotated[bool, typer.Option("--list", help="List the kept versions.")] = False,
+    demo: Demo = False,
+) -> None:
+    """Publish a kept version again, in one step; the run log records it."""
+    project = Project.here()
+    if listing:
+        from cbec.publish.history import versions
+
+        table = Table("run", "built", "MB", "", box=None)
+        for version in versions(project, _target(demo)):
+            present = "published" if version.is_published else ""
+            table.add_row(version.run_id, version.built_at, f"{version.n_bytes / 1e6:.1f}", present)
+        out.print(table)
+        return
+    from cbec.publish.refresh import rollback as roll_back
+
+    run_id, warnings = roll_back(project, target=_target(demo), to=to)
+    out.print(f"published {run_id} again: {project.database(_target(demo))}", highlight=False, soft_wrap=True)
+    _warn(warnings)
 
 
 @app.command()

@@ -8,10 +8,15 @@ from pathlib import Path
 
 PUBLIC_SCHEMAS = ("marts", "quality", "estimates")
 TARGETS = {"dev": "cbec", "demo": "demo"}
+# Published versions that are kept, the present one among them.
+KEEP = 3
 
 
 class CbecError(Exception):
-    """An error a person can act on. exit_code: 2 bad input, 4 failed and nothing published, 5 busy."""
+    """An error a person can act on.
+
+    exit_code: 2 bad input, 3 nothing new, 4 failed and nothing published, 5 busy.
+    """
 
     def __init__(self, message: str, *, exit_code: int) -> None:
         super().__init__(message)
@@ -52,3 +57,6 @@ class Project:
 
     def docs(self, target: str) -> Path:
         return self.warehouse / f"{TARGETS[target]}_docs.html"
+
+    def report(self, target: str) -> Path:
+        return self.warehouse / ("report.html" if target == "dev" else f"{TARGETS[target]}_report.html")

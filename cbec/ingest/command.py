@@ -63,6 +63,8 @@ class Options:
     lands: bool = True
     # True for the demo warehouse only, which takes simulated files and no others.
     is_demo: bool = False
+    # SHA-256 of files that need no reading, because what they land is there already.
+    known: frozenset[str] = frozenset()
 
 
 def import_paths(
@@ -95,6 +97,9 @@ def import_paths(
         if isinstance(entry, Problem):
             broken = Imported(File(entry.file, b"", Path(entry.file)), "refused", problems=(entry,))
             outcomes.append(Outcome(broken, "refused"))
+            continue
+        if entry.sha256 in options.known:
+            outcomes.append(Outcome(Imported(entry, "unread"), "unchanged"))
             continue
         with _uncollected():
             imported = recogniser.read(

@@ -58,13 +58,19 @@ def publish_file(new: Path, published: Path) -> None:
 
 
 def publish_folder(new: Path, link: Path) -> None:
-    """Point a symbolic link at a finished folder; a folder cannot be renamed over a full one."""
-    for path in new.rglob("*"):
-        sync(path)
+    """Point a symbolic link at a finished folder; a folder cannot be renamed over a full one.
+
+    Repeats harmlessly after a kill: `new` is then gone and stands in its place already.
+    """
     versions = link.parent / f".{link.name}"
     versions.mkdir(exist_ok=True)
     home = versions / new.parent.name
-    os.replace(new, home)
+    if new.is_dir():
+        for path in new.rglob("*"):
+            sync(path)
+        os.replace(new, home)
+    if not home.is_dir():
+        return
     pointer = link.parent / f".{link.name}.new"
     pointer.unlink(missing_ok=True)
     pointer.symlink_to(home.relative_to(link.parent))

@@ -8,10 +8,11 @@ import hashlib
 import logging
 import os
 import secrets
+import shutil
 import subprocess
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -19,13 +20,24 @@ from typing import Any
 import duckdb
 
 from cbec.demo.size import DEFAULT_SIZE, Size
-from cbec.project import PUBLIC_SCHEMAS, CbecError, Project
-from cbec.publish.atomic import publish_file, publish_folder, remove_leftovers, single_writer
+from cbec.project import KEEP, CbecError, Project
+from cbec.publish.atomic import publish_file, remove_leftovers, single_writer
+from cbec.publish.history import (
+    DOCS,
+    PARQUET,
+    REPORT,
+    TRUTH,
+    copy_to_parquet,
+    link_or_copy,
+    publish_run,
+    repair,
+    tables,
+)
+from cbec.publish.inputs import Input, code_inputs, landed_inputs, together
+from cbec.publish.runlog import Run, logged, now_text, published_run_id, read_runs, write_runs
 from cbec.quality.seeds import check_seeds
 
 MAX_SHOWN = 20
-# What the demo drew and planted, beside its warehouse; only tests and quality.detector_score read it.
-TRUTH = "demo_truth"
 Progress = Callable[[str, int, int], None]
 
 
@@ -35,91 +47,160 @@ class BuildResult:
 
     run_id: str
     database: Path
-    phases: dict[str, float] = field(default_factory=dict)
+    phases: dict[str, float]
     nodes: dict[str, float] = field(default_factory=dict)
     passed: int = 0
     warned: int = 0
+    # What was published all the same, but not as it should be.
+    warnings: list[str] = field(default_factory=list)
 
 
 def build(
-    project: Project, *, target: str = "dev", size: Size = DEFAULT_SIZE, progress: Progress | None = None
+    project: Project,
+    *,
+    target: str = "dev",
+    size: Size = DEFAULT_SIZE,
+    keep: int = KEEP,
+    progress: Progress | None = None,
 ) -> BuildResult:
-    """Check seeds, build and test every model, publish the file, its Parquet copies and its docs.
+    """Check seeds, build and test every model, publish the file, its Parquet copies, docs and report.
 
-    size: how much the demo draws. Raises CbecError: 2 when a seed row is bad, 4 when a model or a test
-    failed or the disk did, 5 when another build runs. In each case the published files stay as they were.
+    size: how much the demo draws. keep: published versions kept in the history, the new one among them.
+    Raises CbecError: 2 when a seed row is bad, 4 when a model or a test failed or the disk did, 5 when
+    another build runs. In each case the published files stay as they were.
     """
-    report = progress or (lambda phase, done, total: None)
+    with one_run(project, "demo" if target == "demo" else "build", target) as (run, folder):
+        return build_and_publish(project, run, folder, size=size, keep=keep, progress=progress)
+
+
+@contextlib.contextmanager
+def one_run(project: Project, command: str, target: str) -> Iterator[tuple[Run, Path]]:
+    """Hold the lock, repair what a killed run left, log the run, and give it a folder of its own."""
     try:
         with single_writer(project.build_folder):
-            remove_leftovers(project.build_folder)
-            return _build(project, target, size, report)
+            repair(project)
+            run_id = f"{datetime.datetime.now(datetime.UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+            run = Run(run_id, command, target, now_text())
+            folder = project.build_folder / run_id
+            with logged(project, run):
+                folder.mkdir()
+                try:
+                    yield run, folder
+                except BaseException:
+                    if published_run_id(project, target) != run_id:
+                        # A full disk needs the room, the log first of all.
+                        shutil.rmtree(folder, ignore_errors=True)
+                    raise
+            if not run.reason:
+                remove_leftovers(project.build_folder)
     except OSError as error:
         raise CbecError(f"nothing was published: {error}", exit_code=4) from error
 
 
-def _build(project: Project, target: str, size: Size, report: Progress) -> BuildResult:
-    now = datetime.datetime.now(datetime.UTC)
-    run_id = f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
-    run = project.build_folder / run_id
-    run.mkdir()
-    database = run / project.database(target).name
-    result = BuildResult(run_id, project.database(target))
-    with _phase(result, "check seeds"):
+def build_and_publish(
+    project: Project,
+    run: Run,
+    folder: Path,
+    *,
+    size: Size = DEFAULT_SIZE,
+    landing: Path | None = None,
+    landed: Sequence[Path] = (),
+    keep: int = KEEP,
+    progress: Progress | None = None,
+) -> BuildResult:
+    """The one builder. landing: folder of landed files to build from, instead of the project's; landed: those
+    of them that are new, which come to the project's just before the build is published, so that a failed
+    build lands nothing."""
+    report = progress or (lambda phase, done, total: None)
+    target = run.target
+    database = folder / project.database(target).name
+    result = BuildResult(run.run_id, project.database(target), run.phases)
+    with phase(run, "check seeds"):
         report("check seeds", 0, 1)
         violations = check_seeds(project.root)
         if violations:
             raise CbecError(_listed(violations), exit_code=2)
+        # Before dbt reads them: what changes during the build is then new to the next refresh.
+        inputs = code_inputs(project.root)
+        if target == "demo":
+            inputs.append(Input("environment", "size", hashlib.sha256(repr(size).encode()).hexdigest()))
+        else:
+            inputs += landed_inputs(landing or project.landing)
+        run.inputs_sha256 = together(inputs)
     # A threaded sum has no fixed order, and two builds must agree to the last bit. Takes effect because
     # nothing has imported numpy yet.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     drawn = None
     if target == "demo":
         # Imported figures are real and have no place beside simulated ones.
-        drawn = Project(run / "project", run, run / "landing")
-        _simulate(result, project, drawn, size, report)
+        drawn = Project(folder / "project", folder, folder / "landing")
+        _simulate(run, project, drawn, size, report)
     source = drawn.root if drawn else project.root
     # A relative path would follow dbt into the copied project.
-    os.environ["CBEC_LANDING"] = str(drawn.landing if drawn else project.landing)
+    os.environ["CBEC_LANDING"] = str(drawn.landing if drawn else landing or project.landing)
     # Seed files are hashed by the path that dbt_project.yml gives them, relative to the project.
     with contextlib.chdir(source):
-        run_results = _run_dbt(result, run, database, target, report)
+        run_results = _run_dbt(run, folder, database, target, report)
     for node in run_results:
         result.nodes[node["unique_id"]] = node["seconds"]
     tests = [node for node in run_results if node["kind"] in ("test", "unit_test")]
     result.passed = sum(test["status"] == "pass" for test in tests)
     result.warned = sum(test["status"] == "warn" for test in tests)
-    with _phase(result, "publish"):
+    with phase(run, "publish"):
         report("publish", 0, 1)
         try:
             if drawn:
                 from cbec.quality.score import write_detector_score
 
-                write_detector_score(database, run / TRUTH, project.root)
-            _write_metadata(project, database, target, run_id, now, tests)
-            _copy_to_parquet(database, run / "parquet")
+                write_detector_score(database, folder / TRUTH, project.root)
+            _write_metadata(project, database, run, tests, inputs)
+            copy_to_parquet(database, folder / PARQUET)
         except duckdb.Error as error:
             raise CbecError(f"nothing was published: {error}", exit_code=4) from error
-        publish_file(database, project.database(target))
-        publish_folder(run / "parquet", project.parquet(target))
-        if drawn:
-            publish_folder(run / TRUTH, project.warehouse / TRUTH)
-        publish_file(run / "target" / "static_index.html", project.docs(target))
+        os.replace(folder / "target" / "static_index.html", folder / DOCS)
+    with phase(run, "report"):
+        report("report", 0, 1)
+        result.warnings += _write_report(project, database, folder / REPORT, target)
+    _land(landed, project.landing)
+    run.reason = publish_run(project, target, folder, keep)
+    run.outcome, run.published_run_id = "published", run.run_id
+    result.warnings += [run.reason] if run.reason else []
     report("publish", 1, 1)
-    remove_leftovers(project.build_folder)
     return result
 
 
-def _simulate(result: BuildResult, project: Project, drawn: Project, size: Size, report: Progress) -> None:
+def _land(landed: Sequence[Path], landing: Path) -> None:
+    """Bring landed files of a run to the landing folder, each whole or not at all."""
+    landing.mkdir(parents=True, exist_ok=True)
+    for path in landed:
+        new = landing / f".{path.name}.new"
+        new.unlink(missing_ok=True)
+        link_or_copy(path, new)
+        publish_file(new, landing / path.name)
+
+
+def _write_report(project: Project, database: Path, path: Path, target: str) -> list[str]:
+    """Write the report of changes; what goes wrong is told and keeps nothing from being published."""
+    try:
+        from cbec.report.page import write_page
+
+        write_page(database, project.database(target), path)
+    except Exception as error:  # whatever it is: the figures are tested, only their picture is missing
+        path.unlink(missing_ok=True)
+        return [f"no report was written: {type(error).__name__}: {error}"]
+    return []
+
+
+def _simulate(run: Run, project: Project, drawn: Project, size: Size, report: Progress) -> None:
     """Draw the yearbooks and import them through the same door as real ones."""
     from cbec.demo.simulate import simulate_project
     from cbec.ingest.command import Options, import_paths
 
-    with _phase(result, "simulate"):
+    with phase(run, "simulate"):
         report("simulate", 0, 1)
         books = drawn.warehouse / "yearbooks"
         simulate_project(project.root, drawn.root, books, drawn.warehouse / TRUTH, size)
-    with _phase(result, "import"):
+    with phase(run, "import"):
         imported = import_paths(
             drawn,
             [books],
@@ -131,16 +212,14 @@ def _simulate(result: BuildResult, project: Project, drawn: Project, size: Size,
         raise CbecError("\n".join(str(p) for p in problems[:MAX_SHOWN]), exit_code=4)
 
 
-def _run_dbt(
-    result: BuildResult, run: Path, database: Path, target: str, report: Progress
-) -> list[dict[str, Any]]:
+def _run_dbt(run: Run, folder: Path, database: Path, target: str, report: Progress) -> list[dict[str, Any]]:
     """Build, test and document the project in the working directory."""
-    with _phase(result, "load dbt"):
+    with phase(run, "load dbt"):
         report("load dbt", 0, 1)
-        dbt = _Dbt(run, database, target, report)
-    with _phase(result, "seeds, models and tests"):
+        dbt = _Dbt(folder, database, target, report)
+    with phase(run, "seeds, models and tests"):
         run_results = dbt.build()
-    with _phase(result, "docs"):
+    with phase(run, "docs"):
         report("docs", 0, 1)
         dbt.docs()
     dbt.close()
@@ -148,10 +227,13 @@ def _run_dbt(
 
 
 @contextlib.contextmanager
-def _phase(result: BuildResult, name: str) -> Iterator[None]:
+def phase(run: Run, name: str) -> Iterator[None]:
+    """Time a phase of a run; one that fails is timed too."""
     start = time.perf_counter()
-    yield
-    result.phases[name] = time.perf_counter() - start
+    try:
+        yield
+    finally:
+        run.phases[name] = time.perf_counter() - start
 
 
 def _listed(violations: list[Any]) -> str:
@@ -261,12 +343,7 @@ def seed_hashes(root: Path) -> list[tuple[str, str]]:
 
 
 def _write_metadata(
-    project: Project,
-    database: Path,
-    target: str,
-    run_id: str,
-    now: datetime.datetime,
-    tests: list[dict[str, Any]],
+    project: Project, database: Path, run: Run, tests: list[dict[str, Any]], inputs: list[Input]
 ) -> None:
     """Say in the file itself when and from what it was made; the only tables that differ by run."""
     commit = _git(project.root, "rev-parse", "HEAD")
@@ -283,7 +360,8 @@ def _write_metadata(
         connection.execute(
             "insert into meta.publication values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [
-                run_id, now, target, target == "demo", commit, None if changes is None else bool(changes),
+                run.run_id, run.started_at, run.target, run.target == "demo", commit,
+                None if changes is None else bool(changes),
                 together, version("cbec-warehouse"), version("dbt-core"), version("duckdb"),
             ],
         )  # fmt: skip
@@ -304,27 +382,19 @@ def _write_metadata(
         connection.execute(
             "create table meta.table_size (table_schema varchar, table_name varchar, n_rows bigint)"
         )
-        for schema, table in _tables(connection):
+        for schema, table in tables(connection):
             connection.execute(
                 f"insert into meta.table_size select ?, ?, count(*) from {schema}.{table}", [schema, table]
             )
+        total = connection.execute("select sum(n_rows)::bigint from meta.table_size").fetchone()
+        run.rows_published = total[0] if total else None
+        connection.execute("create table meta.input_file (kind varchar, path varchar, sha256 varchar)")
+        connection.executemany(
+            "insert into meta.input_file values (?, ?, ?)", [[i.kind, i.path, i.sha256] for i in inputs]
+        )
+        # This run as it will be if it is published; otherwise nobody reads it here.
+        this = replace(
+            run, outcome="published", exit_code=0, ended_at=now_text(), published_run_id=run.run_id
+        )
+        write_runs(connection, [*(r for r in read_runs(project, run.target) if r.outcome), this])
         connection.execute("checkpoint")
-
-
-def _tables(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:
-    rows = connection.execute(
-        "select schema_name, table_name from duckdb_tables()"
-        " where schema_name <> 'meta' and not temporary order by all"
-    ).fetchall()
-    return [(str(schema), str(table)) for schema, table in rows]
-
-
-def _copy_to_parquet(database: Path, folder: Path) -> None:
-    folder.mkdir()
-    with duckdb.connect(str(database), read_only=True) as connection:
-        for schema, table in _tables(connection):
-            if schema in PUBLIC_SCHEMAS:
-                (folder / schema).mkdir(exist_ok=True)
-                connection.execute(
-                    f"copy {schema}.{table} to '{folder / schema / table}.parquet' (format parquet)"
-                )

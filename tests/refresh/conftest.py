@@ -1,0 +1,123 @@
+"""A project that the real builder builds in a few seconds: all seeds for the import, two marts, one data test."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import pytest
+import yaml
+
+from tests.conftest import ROOT, run_cbec
+
+# Every row of both marts carries the stamp of its version, so that a mixture would show.
+STAMPED = "select stamp, position from {{ ref('stamp') }}, range(20000) as positions(position)"
+
+
+@dataclass(frozen=True)
+class Small:
+    """The small project, its warehouse and its watched folder."""
+
+    root: Path
+    warehouse: Path
+    watched: Path
+
+    @property
+    def database(self) -> Path:
+        return self.warehouse / "cbec.duckdb"
+
+    def stamp(self, number: int) -> None:
+        """Change the one seed that the small build reads."""
+        (self.root / "seeds/refresh/stamp.csv").write_text(f"stamp\n{number}\n")
+
+    def cbec(self, *arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
+        return run_cbec(*arguments, warehouse=self.warehouse, root=self.root, **options)
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        folders = {"CBEC_WAREHOUSE": str(self.warehouse), "CBEC_LANDING": str(self.warehouse / "landing")}
+        return subprocess.Popen(
+            [sys.executable, "-m", "cbec.cli", *arguments], cwd=self.root, env=os.environ | folders,
+            text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
+        )  # fmt: skip
+
+    def version(self, path: Path | None = None) -> tuple[str, int]:
+        """(run id, stamp) of a published file, all of it read: rows counted, both marts of one stamp."""
+        with duckdb.connect(str(path or self.database), read_only=True) as connection:
+            for schema, table, rows in connection.sql("from meta.table_size").fetchall():
+                assert len(connection.sql(f"select * from {schema}.{table}").fetchall()) == rows
+            stamps = connection.sql(
+                "select stamp from marts.first union select stamp from marts.second"
+            ).fetchall()
+            assert len(stamps) == 1
+            (run_id,) = connection.sql("select run_id from meta.publication").fetchone() or ("",)
+            return run_id, stamps[0][0]
+
+    def log(self) -> list[tuple[str, str, int]]:
+        """(run id, outcome, exit code) of every run, from the log beside the file."""
+        code = (
+            "from cbec.project import Project; from cbec.publish.runlog import read_runs\n"
+            "for r in read_runs(Project.here(), 'dev'): print(r.run_id, r.outcome.replace(' ', '_'), r.exit_code)"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", code], cwd=self.root, check=True, capture_output=True, text=True,
+            env=os.environ | {"CBEC_WAREHOUSE": str(self.warehouse)},
+        )  # fmt: skip
+        rows = [line.split() for line in done.stdout.splitlines()]
+        return [
+            (run_id, outcome.replace("_", " "), -1 if code == "None" else int(code))
+            for run_id, outcome, code in rows
+        ]
+
+
+def make_small_project(folder: Path) -> Small:
+    root = folder / "project"
+    for part in ("macros", "seeds", "tests/generic"):
+        shutil.copytree(ROOT / part, root / part)
+    for name in ("dbt_project.yml", "profiles.yml", "models/staging/stg_landing__observation.sql"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, root / name)
+    settings = yaml.safe_load((root / "dbt_project.yml").read_text())
+    # The import reads all seeds, dbt the one that the tests change.
+    settings["seed-paths"] = ["seeds/refresh"]
+    settings["seeds"] = {"cbec_warehouse": {"+schema": "registry"}}
+    (root / "dbt_project.yml").write_text(yaml.safe_dump(settings))
+    (root / "python_models").mkdir()
+    (root / "analyses").mkdir()
+    seeds, marts = root / "seeds/refresh", root / "models/marts"
+    seeds.mkdir()
+    marts.mkdir()
+    column = {"name": "stamp", "data_type": "integer", "description": "Version."}
+    declared = {"name": "stamp", "description": "One row.", "columns": [column]}
+    (seeds / "stamp.yml").write_text(yaml.safe_dump({"seeds": [declared]}))
+    for name in ("first", "second"):
+        (marts / f"{name}.sql").write_text(STAMPED)
+    (root / "tests/assert_stamps_are_not_negative.sql").write_text(
+        "select * from {{ ref('first') }} where stamp < 0"
+    )
+    small = Small(root, folder / "warehouse", folder / "watched")
+    small.watched.mkdir()
+    small.stamp(1)
+    return small
+
+
+@pytest.fixture(scope="session")
+def built_small(tmp_path_factory: pytest.TempPathFactory) -> Small:
+    small = make_small_project(tmp_path_factory.mktemp("small"))
+    done = small.cbec("refresh")
+    assert done.returncode == 0, done.stderr
+    return small
+
+
+@pytest.fixture
+def small(built_small: Small, tmp_path: Path) -> Small:
+    """A published small project that a test may attack."""
+    copied = Small(tmp_path / "project", tmp_path / "warehouse", tmp_path / "watched")
+    shutil.copytree(built_small.root, copied.root)
+    shutil.copytree(built_small.warehouse, copied.warehouse, symlinks=True)
+    copied.watched.mkdir()
+    return copied
