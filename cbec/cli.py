@@ -341,6 +341,36 @@ def why(
 
 
 @app.command()
+def referee(
+    study: Study,
+    lang: Language = "zh",
+    folder: Annotated[
+        Path | None,
+        typer.Option("--out", help="Folder of the pack; default: referee/<study> in the warehouse's folder."),
+    ] = None,
+    demo: Demo = False,
+) -> None:
+    """What a referee asks for: 24 artefacts, tables, figures, README and a package that rebuilds them."""
+    from cbec.referee.pack import write_pack
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=err, disable=not err.is_terminal, transient=True) as bar:
+        task = bar.add_task("referee", total=None)
+        pack = write_pack(
+            Project.here(), study, target=_target(demo), lang=lang, out=folder,
+            progress=lambda name, done, total: bar.update(
+                task, description=name, completed=done, total=total
+            ),
+        )  # fmt: skip
+    for reason in pack.skipped:
+        err.print(reason, markup=False, highlight=False, soft_wrap=True)
+    for artefact in pack.artefacts:
+        text = f"{artefact.item.number:>2} {artefact.item.name}: {artefact.status}, {artefact.reason}"
+        out.print(text, markup=False, highlight=False, soft_wrap=True)
+    out.print(str(pack.folder / "index.html"), markup=False, highlight=False, soft_wrap=True)
+
+
+@app.command()
 def shell(demo: Demo = False) -> None:
     """Open a read-only SQL shell on the published file."""
     from cbec.publish.read import published, replace_with_shell

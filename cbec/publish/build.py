@@ -96,7 +96,7 @@ def _build(project: Project, target: str, size: Size, report: Progress) -> Build
                 from cbec.quality.score import write_detector_score
 
                 write_detector_score(database, run / TRUTH, project.root)
-            _write_metadata(project, database, target, run_id, now, tests)
+            _write_metadata(project, database, target, run_id, now, tests, result)
             _copy_to_parquet(database, run / "parquet")
         except duckdb.Error as error:
             raise CbecError(f"nothing was published: {error}", exit_code=4) from error
@@ -267,6 +267,7 @@ def _write_metadata(
     run_id: str,
     now: datetime.datetime,
     tests: list[dict[str, Any]],
+    result: BuildResult,
 ) -> None:
     """Say in the file itself when and from what it was made; the only tables that differ by run."""
     commit = _git(project.root, "rev-parse", "HEAD")
@@ -300,6 +301,15 @@ def _write_metadata(
         connection.executemany(
             "insert into meta.test_result values (?, ?, ?, ?)",
             [[t["name"], t["status"], t["failures"], t["message"]] for t in tests],
+        )
+        connection.execute("create table meta.run_time (kind varchar, name varchar, seconds double)")
+        connection.executemany(
+            "insert into meta.run_time values (?, ?, ?)",
+            [
+                [kind, name, seconds]
+                for kind, times in (("phase", result.phases), ("node", result.nodes))
+                for name, seconds in times.items()
+            ],
         )
         connection.execute(
             "create table meta.table_size (table_schema varchar, table_name varchar, n_rows bigint)"
