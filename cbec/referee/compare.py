@@ -1,6 +1,6 @@
 """Compare a rebuilt warehouse with the estimates that a replication package says it gives.
 
-Run as `python -m cbec.referee.compare WAREHOUSE EXPECTED.csv`; exit code 1 when a number differs.
+Run as `python compare.py WAREHOUSE EXPECTED.csv`; it needs nothing but duckdb. Exit code 1: a number differs.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ class Item:
     name: str
     title: tuple[str, str]
     sql: str
-    asks: str
+    asks: tuple[str, str]
     needs: str = ""
     figures: tuple[str, ...] = field(default=())
 
@@ -88,7 +88,7 @@ ITEMS: tuple[Item, ...] = (
         from studies.specification as specification
         left join registry.treatment_rule as rule on specification.treatment_rule = rule.rule_id
         where specification.study_id = $study order by all""",
-        "rows in seeds/studies/specification.csv",
+        ("seeds/studies/specification.csv 中的设定行", "rows in seeds/studies/specification.csv"),
     ),
     Item(
         2, "timing_and_missingness", ("处理时点与缺失情况", "Treatment timing and missingness"),
@@ -101,7 +101,7 @@ ITEMS: tuple[Item, ...] = (
             on member.region_level = cell.region_level and member.region_code = cell.region_code
                 and member.year = cell.year and specification.outcome = cell.panel_column
         group by all order by all""",
-        "cells of the outcome", figures=("timing",),
+        ("被解释变量的数据", "cells of the outcome"), figures=("timing",),
     ),
     Item(
         3, "timing_rules", ("处理时点规则的替代", "Alternative timing rules"),
@@ -114,7 +114,7 @@ ITEMS: tuple[Item, ...] = (
             on estimate.study_id = specification.study_id and estimate.table_no = specification.table_no
                 and estimate.column_no = specification.column_no and estimate.term = specification.treatment
         where estimate.study_id = $study and not estimate.is_observed_only order by all""",
-        "columns with another treatment_rule in seeds/studies/specification.csv", RULE,
+        ("seeds/studies/specification.csv 中采用其他 treatment_rule 的列", "columns with another treatment_rule in seeds/studies/specification.csv"), RULE,
     ),
     Item(
         4, "preflight", ("批次规模、对照组与共同支撑", "Batch sizes, comparison pool, overlap"),
@@ -122,15 +122,15 @@ ITEMS: tuple[Item, ...] = (
         select rule_id, first_treated_year as cohort, count(*) as n_units, count(*) < 5 as is_below_five,
             first_treated_year is null as is_never_treated
         from unit group by all order by all""",
-        "a treatment rule", RULE,
+        ("处理时点规则", "a treatment rule"), RULE,
     ),
     Item(
         5, "bacon", ("Goodman-Bacon 分解", "Goodman-Bacon decomposition"), _all("bacon"),
-        "a row `bacon` in seeds/studies/diagnostic.csv", RULE, ("bacon",),
+        ("seeds/studies/diagnostic.csv 中的 `bacon` 行", "a row `bacon` in seeds/studies/diagnostic.csv"), RULE, ("bacon",),
     ),
     Item(
         6, "twfe_weights", ("负权重", "Negative weights"), _all("twfe_weight"),
-        "a row `bacon` in seeds/studies/diagnostic.csv", RULE,
+        ("seeds/studies/diagnostic.csv 中的 `bacon` 行", "a row `bacon` in seeds/studies/diagnostic.csv"), RULE,
     ),
     Item(
         7, "robust_estimators", ("异质性稳健估计量", "Heterogeneity-robust estimators"),
@@ -150,11 +150,11 @@ ITEMS: tuple[Item, ...] = (
             overall.estimate, overall.std_error, overall.p_value, overall.n_obs, overall.n_units,
             gap.largest_gap_in_std_errors, gap.n_estimators
         from overall left join gap using (outcome) order by all""",
-        "columns with staggered estimators in seeds/studies/specification.csv", RULE, ("estimators",),
+        ("seeds/studies/specification.csv 中采用交错双重差分估计量的列", "columns with staggered estimators in seeds/studies/specification.csv"), RULE, ("estimators",),
     ),
     Item(
         8, "pretrend", ("平行趋势检验及其功效", "Pre-trend test with its power"), _all("pretrend"),
-        "a row `pretrend` in seeds/studies/diagnostic.csv", RULE, ("event_study",),
+        ("seeds/studies/diagnostic.csv 中的 `pretrend` 行", "a row `pretrend` in seeds/studies/diagnostic.csv"), RULE, ("event_study",),
     ),
     Item(
         9, "honest_did", ("对平行趋势偏离的敏感性", "Robustness to other trends (HonestDiD)"),
@@ -163,13 +163,13 @@ ITEMS: tuple[Item, ...] = (
         from estimates.pretrend where study_id = $study
             and (breakdown_relative_magnitude is not null or honest_ci_low is not null or note is not null)
         order by all""",
-        "a row `pretrend` in seeds/studies/diagnostic.csv", RULE,
+        ("seeds/studies/diagnostic.csv 中的 `pretrend` 行", "a row `pretrend` in seeds/studies/diagnostic.csv"), RULE,
     ),
     Item(
         10, "anticipation", ("预期效应", "Anticipation"),
         f"""select * exclude (study_id) from estimates.att
         where study_id = $study and {_OVERALL} and options like '%anticipation%' order by all""",
-        "a column with options anticipation=1 in seeds/studies/specification.csv", RULE,
+        ("seeds/studies/specification.csv 中 options 为 anticipation=1 的列", "a column with options anticipation=1 in seeds/studies/specification.csv"), RULE,
     ),
     Item(
         11, "functional_form", ("函数形式", "Functional form: level, log"),
@@ -184,15 +184,15 @@ ITEMS: tuple[Item, ...] = (
         select form.quantity, form.outcome, form.table_no, form.column_no, form.term, form.estimate,
             form.std_error, form.p_value, form.n_obs
         from form inner join pair on form.outcome like pair.quantity || '%' order by all""",
-        "a column with the same outcome in levels in seeds/studies/specification.csv",
+        ("seeds/studies/specification.csv 中以同一变量水平值为被解释变量的列", "a column with the same outcome in levels in seeds/studies/specification.csv"),
     ),
     Item(
         12, "spillover", ("空间溢出", "Spillovers: rings, donut"), _all("spillover"),
-        "a row `spillover` in seeds/studies/diagnostic.csv", RULE,
+        ("seeds/studies/diagnostic.csv 中的 `spillover` 行", "a row `spillover` in seeds/studies/diagnostic.csv"), RULE,
     ),
     Item(
         13, "policies", ("并行政策", "Concurrent policies"), _all("policy"),
-        "a row `policies` in seeds/studies/diagnostic.csv", RULE,
+        ("seeds/studies/diagnostic.csv 中的 `policies` 行", "a row `policies` in seeds/studies/diagnostic.csv"), RULE,
     ),
     Item(
         14, "selection", ("选择性与平衡性", "Selection: matching, weighting, balance"),
@@ -205,49 +205,50 @@ ITEMS: tuple[Item, ...] = (
         select table_no, column_no, outcome, 'balance of ' || covariate, null, null, null, null, smd_before,
             smd_after_matching, smd_after_weighting, share_outside, note
         from estimates.balance where study_id = $study order by all""",
-        "a row `selection` in seeds/studies/diagnostic.csv", RULE,
+        ("seeds/studies/diagnostic.csv 中的 `selection` 行", "a row `selection` in seeds/studies/diagnostic.csv"), RULE,
     ),
     Item(
         15, "triple_difference", ("三重差分", "Triple difference"),
         """select study_id from estimates.regression where study_id = $study
             and estimator = 'triple_difference'""",
-        "a triple-difference estimator (Ortiz-Villavicencio and Sant'Anna 2025), which cbec/estimators lacks",
+        ("三重差分估计量（Ortiz-Villavicencio and Sant'Anna 2025），cbec/estimators 尚无", "a triple-difference estimator (Ortiz-Villavicencio and Sant'Anna 2025), which cbec/estimators lacks"),
         RULE,
     ),
     Item(
         16, "synthetic_did", ("合成双重差分", "Synthetic difference-in-differences"),
         f"""select * exclude (study_id) from estimates.att
         where study_id = $study and {_OVERALL} and estimator = 'synthetic_did' order by all""",
-        "a column with estimator synthetic_did in seeds/studies/specification.csv", RULE,
+        ("seeds/studies/specification.csv 中估计量为 synthetic_did 的列", "a column with estimator synthetic_did in seeds/studies/specification.csv"), RULE,
     ),
     Item(
         17, "leave_one_out", ("逐一剔除", "Leave one out"), _all("leave_one_out"),
-        "a row `leave_one_out` in seeds/studies/diagnostic.csv", figures=("leave_one_out",),
+        ("seeds/studies/diagnostic.csv 中的 `leave_one_out` 行", "a row `leave_one_out` in seeds/studies/diagnostic.csv"), figures=("leave_one_out",),
     ),
     Item(
         18, "clustering", ("聚类层次与小样本推断", "Clustering and few-cluster inference"),
         """select table_no, column_no, term, 'as specified: ' || coalesce(vcov, estimator) as method,
-            estimate, std_error, p_value, ci_low, ci_high, n_clusters, null::bigint as n_draws, null::bigint as seed
+            estimate, std_error, p_value, ci_low, ci_high, n_clusters, null::bigint as n_draws,
+            null::bigint as seed
         from estimates.regression where study_id = $study and not is_observed_only
         union all
         select table_no, column_no, term, method, estimate, std_error, p_value, ci_low, ci_high, n_clusters,
             n_draws, seed
         from estimates.inference where study_id = $study and method like 'WC%' order by all""",
-        "estimates, and a row `wild_bootstrap` in seeds/studies/diagnostic.csv",
+        ("估计结果，以及 seeds/studies/diagnostic.csv 中的 `wild_bootstrap` 行", "estimates, and a row `wild_bootstrap` in seeds/studies/diagnostic.csv"),
     ),
     Item(
         19, "placebo", ("随机化推断与安慰剂", "Randomisation inference and placebo"), _all("placebo_summary"),
-        "a row `placebo` in seeds/studies/diagnostic.csv", RULE, ("placebo",),
+        ("seeds/studies/diagnostic.csv 中的 `placebo` 行", "a row `placebo` in seeds/studies/diagnostic.csv"), RULE, ("placebo",),
     ),
     Item(
         20, "multiple_tests", ("多重检验与组间差异", "Multiple testing and differences between groups"),
         """select * exclude (study_id) from estimates.inference
         where study_id = $study and method not like 'WC%' order by all""",
-        "a row `family` or `group_difference` in seeds/studies/diagnostic.csv",
+        ("seeds/studies/diagnostic.csv 中的 `family` 或 `group_difference` 行", "a row `family` or `group_difference` in seeds/studies/diagnostic.csv"),
     ),
     Item(
         21, "mediation", ("机制：两步法与敏感性", "Mechanism: two steps and sensitivity"), _all("mediation"),
-        "a specification with a mediator", MEDIATOR,
+        ("含中介变量的设定", "a specification with a mediator"), MEDIATOR,
     ),
     Item(
         22, "generated_outcome", ("生成的被解释变量", "Generated outcome: definitions of green productivity"),
@@ -262,14 +263,15 @@ ITEMS: tuple[Item, ...] = (
             from marts.green_tfp where is_default
         ) as main using (region_code, year)
         where $study is not null group by technology order by all""",
-        "inputs and outputs of the technologies; see quality.technology_readiness", PRODUCTIVITY,
+        ("各技术定义的投入产出数据，见 quality.technology_readiness", "inputs and outputs of the technologies; see quality.technology_readiness"), PRODUCTIVITY,
         ("specification",),
     ),
     Item(
         23, "data_integrity", ("数据完整性", "Data integrity: observed cells only"),
         """select main.table_no, main.column_no, main.term, 'observed cells only' as variant, main.estimate,
             twin.estimate as estimate_observed_only, main.std_error,
-            twin.std_error as std_error_observed_only, main.n_obs, twin.n_obs as n_obs_observed_only, main.imputed_share, main.worst_status,
+            twin.std_error as std_error_observed_only, main.n_obs, twin.n_obs as n_obs_observed_only,
+            main.imputed_share, main.worst_status,
             null::double as imputed_share_treated, null::double as imputed_share_control,
             twin.drop_reason as note
         from estimates.regression as main
@@ -281,7 +283,7 @@ ITEMS: tuple[Item, ...] = (
         select table_no, column_no, outcome, variant, estimate, null, std_error, null, n_obs, null, null,
             null, imputed_share_treated, imputed_share_control, note
         from estimates.data_integrity where study_id = $study order by all""",
-        "estimates",
+        ("估计结果", "estimates"),
     ),
     Item(
         24, "replication", ("复现", "Replication: one command, seeds, lock, run times, tables to programs"),
@@ -289,6 +291,6 @@ ITEMS: tuple[Item, ...] = (
         from estimates.specification_status
         left join studies.specification using (study_id, table_no, column_no, estimator, outcome, sample)
         where study_id = $study and not is_observed_only order by all""",
-        "rows in seeds/studies/specification.csv",
+        ("seeds/studies/specification.csv 中的设定行", "rows in seeds/studies/specification.csv"),
     ),
 )  # fmt: skip

@@ -21,6 +21,7 @@ from cbec.project import CbecError, Project
 from cbec.provenance.walk import records
 from cbec.publish.atomic import sync
 from cbec.publish.read import connect, published
+from cbec.referee import compare
 from cbec.referee.items import ITEMS, MEDIATOR, PRODUCTIVITY, RULE, Item
 from cbec.referee.readme import archived_commit, readme
 from cbec.report.command import FigureOptions, Outcome, TableOptions, write_figures, write_tables
@@ -264,9 +265,8 @@ def _why_none(
             for row in missing
         )
         return "awaiting data", pick((f"缺少指标：{names}", f"missing indicators: {names}"), lang)
-    return "not specified", pick(
-        (f"尚无此项；需要：{item.asks}", f"nobody asked for it; it takes {item.asks}"), lang
-    )
+    asks = pick(item.asks, lang)
+    return "not specified", pick((f"尚未设定；需要{asks}", f"nobody asked for it; it takes {asks}"), lang)
 
 
 def _estimands(columns: list[str], rows: list[tuple[Any, ...]]) -> str:
@@ -408,10 +408,8 @@ if [ -z "${{PYTHON:-}}" ]; then
 fi
 export PYTHONPATH="$here/code" CBEC_WAREHOUSE="$here/warehouse" CBEC_LANDING="$here/landing"
 {build}
-for kind in tables figures; do
-    "$PYTHON" -m cbec.cli "$kind" --study {study} --lang {lang}{demo} --out "$here/rebuilt/$kind" || exit
-done
-"$PYTHON" -m cbec.referee.compare "$CBEC_WAREHOUSE/{database}" "$here/expected_regression.csv"
+{outputs}
+"$PYTHON" "$here/compare.py" "$CBEC_WAREHOUSE/{database}" "$here/expected_regression.csv"
 """
 
 
@@ -435,15 +433,21 @@ def _package(
     build = '"$PYTHON" -m cbec.cli ' + ("build" if target == "dev" else "demo")
     if landed:
         build = '[ -z "$import" ] || "$PYTHON" -m cbec.cli import "$import"\n' + build
-    script = _SCRIPT.format(
-        build=build, study=study, lang=lang, demo="" if target == "dev" else " --demo",
-        database=project.database(target).name,
-    )  # fmt: skip
+    flag = "" if target == "dev" else " --demo"
+    # A study that awaits data has neither.
+    outputs = [
+        f'"$PYTHON" -m cbec.cli {kind} --study {study} --lang {lang}{flag} --out "$here/rebuilt/{kind}"'
+        for kind in ("tables", "figures")
+        if len(expected) > 1
+    ]
+    script = _SCRIPT.format(build=build, outputs="\n".join(outputs), database=project.database(target).name)
     names = ["source_file", "sha256", "source_id", "vintage", "n_cells"]
     commit = records(connection, "select git_commit from meta.publication")[0]["git_commit"]
     with zipfile.ZipFile(folder / "replication.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("README.md", text)
         archive.writestr("reproduce.sh", script)
+        # The commit may be older than the comparison.
+        archive.writestr("compare.py", Path(compare.__file__).read_text(encoding="utf-8"))
         archive.writestr("import_these.csv", _csv([names, *([row[n] for n in names] for row in landed)]))
         archive.writestr("expected_regression.csv", _csv(expected))
         _add_code(archive, project.root, archived_commit(project.root, commit))
