@@ -47,6 +47,16 @@ def _all(table: str, condition: str = "true") -> str:
     )
 
 
+def _diagnostic(name: str) -> tuple[str, str]:
+    seed = "seeds/studies/diagnostic.csv"
+    return f"{seed} 中的 `{name}` 行", f"a row `{name}` in {seed}"
+
+
+def _column(zh: str, en: str) -> tuple[str, str]:
+    seed = "seeds/studies/specification.csv"
+    return f"{seed} 中{zh}", f"{en} in {seed}"
+
+
 # Units of the study's samples with their first treated year, under every rule that its columns use.
 _UNITS = """
 unit as (
@@ -88,7 +98,7 @@ ITEMS: tuple[Item, ...] = (
         from studies.specification as specification
         left join registry.treatment_rule as rule on specification.treatment_rule = rule.rule_id
         where specification.study_id = $study order by all""",
-        ("seeds/studies/specification.csv 中的设定行", "rows in seeds/studies/specification.csv"),
+        _column("的设定行", "rows"),
     ),
     Item(
         2, "timing_and_missingness", ("处理时点与缺失情况", "Treatment timing and missingness"),
@@ -114,7 +124,7 @@ ITEMS: tuple[Item, ...] = (
             on estimate.study_id = specification.study_id and estimate.table_no = specification.table_no
                 and estimate.column_no = specification.column_no and estimate.term = specification.treatment
         where estimate.study_id = $study and not estimate.is_observed_only order by all""",
-        ("seeds/studies/specification.csv 中采用其他 treatment_rule 的列", "columns with another treatment_rule in seeds/studies/specification.csv"), RULE,
+        _column("采用其他 treatment_rule 的列", "columns with another treatment_rule"), RULE,
     ),
     Item(
         4, "preflight", ("批次规模、对照组与共同支撑", "Batch sizes, comparison pool, overlap"),
@@ -126,11 +136,11 @@ ITEMS: tuple[Item, ...] = (
     ),
     Item(
         5, "bacon", ("Goodman-Bacon 分解", "Goodman-Bacon decomposition"), _all("bacon"),
-        ("seeds/studies/diagnostic.csv 中的 `bacon` 行", "a row `bacon` in seeds/studies/diagnostic.csv"), RULE, ("bacon",),
+        _diagnostic("bacon"), RULE, ("bacon",),
     ),
     Item(
         6, "twfe_weights", ("负权重", "Negative weights"), _all("twfe_weight"),
-        ("seeds/studies/diagnostic.csv 中的 `bacon` 行", "a row `bacon` in seeds/studies/diagnostic.csv"), RULE,
+        _diagnostic("bacon"), RULE,
     ),
     Item(
         7, "robust_estimators", ("异质性稳健估计量", "Heterogeneity-robust estimators"),
@@ -150,11 +160,11 @@ ITEMS: tuple[Item, ...] = (
             overall.estimate, overall.std_error, overall.p_value, overall.n_obs, overall.n_units,
             gap.largest_gap_in_std_errors, gap.n_estimators
         from overall left join gap using (outcome) order by all""",
-        ("seeds/studies/specification.csv 中采用交错双重差分估计量的列", "columns with staggered estimators in seeds/studies/specification.csv"), RULE, ("estimators",),
+        _column("采用交错双重差分估计量的列", "columns with staggered estimators"), RULE, ("estimators",),
     ),
     Item(
         8, "pretrend", ("平行趋势检验及其功效", "Pre-trend test with its power"), _all("pretrend"),
-        ("seeds/studies/diagnostic.csv 中的 `pretrend` 行", "a row `pretrend` in seeds/studies/diagnostic.csv"), RULE, ("event_study",),
+        _diagnostic("pretrend"), RULE, ("event_study",),
     ),
     Item(
         9, "honest_did", ("对平行趋势偏离的敏感性", "Robustness to other trends (HonestDiD)"),
@@ -163,13 +173,13 @@ ITEMS: tuple[Item, ...] = (
         from estimates.pretrend where study_id = $study
             and (breakdown_relative_magnitude is not null or honest_ci_low is not null or note is not null)
         order by all""",
-        ("seeds/studies/diagnostic.csv 中的 `pretrend` 行", "a row `pretrend` in seeds/studies/diagnostic.csv"), RULE,
+        _diagnostic("pretrend"), RULE,
     ),
     Item(
         10, "anticipation", ("预期效应", "Anticipation"),
         f"""select * exclude (study_id) from estimates.att
         where study_id = $study and {_OVERALL} and options like '%anticipation%' order by all""",
-        ("seeds/studies/specification.csv 中 options 为 anticipation=1 的列", "a column with options anticipation=1 in seeds/studies/specification.csv"), RULE,
+        _column(" options 为 anticipation=1 的列", "a column with options anticipation=1"), RULE,
     ),
     Item(
         11, "functional_form", ("函数形式", "Functional form: level, log"),
@@ -184,15 +194,15 @@ ITEMS: tuple[Item, ...] = (
         select form.quantity, form.outcome, form.table_no, form.column_no, form.term, form.estimate,
             form.std_error, form.p_value, form.n_obs
         from form inner join pair on form.outcome like pair.quantity || '%' order by all""",
-        ("seeds/studies/specification.csv 中以同一变量水平值为被解释变量的列", "a column with the same outcome in levels in seeds/studies/specification.csv"),
+        _column("以同一变量水平值为被解释变量的列", "a column with the same outcome in levels"),
     ),
     Item(
         12, "spillover", ("空间溢出", "Spillovers: rings, donut"), _all("spillover"),
-        ("seeds/studies/diagnostic.csv 中的 `spillover` 行", "a row `spillover` in seeds/studies/diagnostic.csv"), RULE,
+        _diagnostic("spillover"), RULE,
     ),
     Item(
         13, "policies", ("并行政策", "Concurrent policies"), _all("policy"),
-        ("seeds/studies/diagnostic.csv 中的 `policies` 行", "a row `policies` in seeds/studies/diagnostic.csv"), RULE,
+        _diagnostic("policies"), RULE,
     ),
     Item(
         14, "selection", ("选择性与平衡性", "Selection: matching, weighting, balance"),
@@ -205,24 +215,25 @@ ITEMS: tuple[Item, ...] = (
         select table_no, column_no, outcome, 'balance of ' || covariate, null, null, null, null, smd_before,
             smd_after_matching, smd_after_weighting, share_outside, note
         from estimates.balance where study_id = $study order by all""",
-        ("seeds/studies/diagnostic.csv 中的 `selection` 行", "a row `selection` in seeds/studies/diagnostic.csv"), RULE,
+        _diagnostic("selection"), RULE,
     ),
     Item(
         15, "triple_difference", ("三重差分", "Triple difference"),
         """select study_id from estimates.regression where study_id = $study
             and estimator = 'triple_difference'""",
-        ("三重差分估计量（Ortiz-Villavicencio and Sant'Anna 2025），cbec/estimators 尚无", "a triple-difference estimator (Ortiz-Villavicencio and Sant'Anna 2025), which cbec/estimators lacks"),
+        ("三重差分估计量（Ortiz-Villavicencio and Sant'Anna 2025），cbec/estimators 尚无",
+         "a triple-difference estimator (Ortiz-Villavicencio and Sant'Anna 2025), which cbec/estimators lacks"),
         RULE,
     ),
     Item(
         16, "synthetic_did", ("合成双重差分", "Synthetic difference-in-differences"),
         f"""select * exclude (study_id) from estimates.att
         where study_id = $study and {_OVERALL} and estimator = 'synthetic_did' order by all""",
-        ("seeds/studies/specification.csv 中估计量为 synthetic_did 的列", "a column with estimator synthetic_did in seeds/studies/specification.csv"), RULE,
+        _column("估计量为 synthetic_did 的列", "a column with estimator synthetic_did"), RULE,
     ),
     Item(
         17, "leave_one_out", ("逐一剔除", "Leave one out"), _all("leave_one_out"),
-        ("seeds/studies/diagnostic.csv 中的 `leave_one_out` 行", "a row `leave_one_out` in seeds/studies/diagnostic.csv"), figures=("leave_one_out",),
+        _diagnostic("leave_one_out"), figures=("leave_one_out",),
     ),
     Item(
         18, "clustering", ("聚类层次与小样本推断", "Clustering and few-cluster inference"),
@@ -234,17 +245,19 @@ ITEMS: tuple[Item, ...] = (
         select table_no, column_no, term, method, estimate, std_error, p_value, ci_low, ci_high, n_clusters,
             n_draws, seed
         from estimates.inference where study_id = $study and method like 'WC%' order by all""",
-        ("估计结果，以及 seeds/studies/diagnostic.csv 中的 `wild_bootstrap` 行", "estimates, and a row `wild_bootstrap` in seeds/studies/diagnostic.csv"),
+        ("估计结果，以及 seeds/studies/diagnostic.csv 中的 `wild_bootstrap` 行",
+         "estimates, and a row `wild_bootstrap` in seeds/studies/diagnostic.csv"),
     ),
     Item(
         19, "placebo", ("随机化推断与安慰剂", "Randomisation inference and placebo"), _all("placebo_summary"),
-        ("seeds/studies/diagnostic.csv 中的 `placebo` 行", "a row `placebo` in seeds/studies/diagnostic.csv"), RULE, ("placebo",),
+        _diagnostic("placebo"), RULE, ("placebo",),
     ),
     Item(
         20, "multiple_tests", ("多重检验与组间差异", "Multiple testing and differences between groups"),
         """select * exclude (study_id) from estimates.inference
         where study_id = $study and method not like 'WC%' order by all""",
-        ("seeds/studies/diagnostic.csv 中的 `family` 或 `group_difference` 行", "a row `family` or `group_difference` in seeds/studies/diagnostic.csv"),
+        ("seeds/studies/diagnostic.csv 中的 `family` 或 `group_difference` 行",
+         "a row `family` or `group_difference` in seeds/studies/diagnostic.csv"),
     ),
     Item(
         21, "mediation", ("机制：两步法与敏感性", "Mechanism: two steps and sensitivity"), _all("mediation"),
@@ -263,7 +276,8 @@ ITEMS: tuple[Item, ...] = (
             from marts.green_tfp where is_default
         ) as main using (region_code, year)
         where $study is not null group by technology order by all""",
-        ("各技术定义的投入产出数据，见 quality.technology_readiness", "inputs and outputs of the technologies; see quality.technology_readiness"), PRODUCTIVITY,
+        ("各技术定义的投入产出数据，见 quality.technology_readiness",
+         "inputs and outputs of the technologies; see quality.technology_readiness"), PRODUCTIVITY,
         ("specification",),
     ),
     Item(
@@ -291,6 +305,6 @@ ITEMS: tuple[Item, ...] = (
         from estimates.specification_status
         left join studies.specification using (study_id, table_no, column_no, estimator, outcome, sample)
         where study_id = $study and not is_observed_only order by all""",
-        ("seeds/studies/specification.csv 中的设定行", "rows in seeds/studies/specification.csv"),
+        _column("的设定行", "rows"),
     ),
 )  # fmt: skip
