@@ -222,7 +222,7 @@ ITEMS: tuple[Item, ...] = (
         """select study_id from estimates.regression where study_id = $study
             and estimator = 'triple_difference'""",
         ("三重差分估计量（Ortiz-Villavicencio and Sant'Anna 2025），cbec/estimators 尚无",
-         "a triple-difference estimator (Ortiz-Villavicencio and Sant'Anna 2025), which cbec/estimators lacks"),
+         "a triple-difference estimator (Ortiz-Villavicencio and Sant'Anna 2025), not in cbec/estimators"),
         RULE,
     ),
     Item(
