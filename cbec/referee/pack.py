@@ -290,7 +290,8 @@ max-width:72em;padding:0 1.5em;color:#1a1a1a;line-height:1.5}
 h1{font-size:1.5em;margin-bottom:.2em}h2{font-size:1.15em;margin-top:2em}
 table{border-collapse:collapse;width:100%;font-size:.88em}
 th,td{text-align:left;vertical-align:top;padding:.35em .7em;border-bottom:1px solid #ddd}
-th{border-bottom:2px solid #444;white-space:nowrap}td.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
+th{border-bottom:2px solid #444;white-space:nowrap}
+td.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 .wide{overflow-x:auto}
 .sim{background:#fff1d6;border-left:.4em solid #c77700;padding:.6em 1em;font-weight:bold}
 .s{white-space:nowrap;font-weight:bold}.done{color:#146c2e}.not-applicable{color:#666}
