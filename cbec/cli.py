@@ -421,6 +421,100 @@ def rollback(
 
 
 @app.command()
+def why(
+    study: Annotated[str, typer.Option("--study", help="Study of a coefficient; see `cbec status`.")] = "",
+    table: Annotated[str, typer.Option("--table", help="Its table, such as T1.")] = "",
+    column: Annotated[int, typer.Option("--column", help="Its column.", min=0)] = 0,
+    term: Annotated[str, typer.Option("--term", help="Its term; default: the treatment.")] = "",
+    cell: Annotated[
+        tuple[str, int, str] | None,
+        typer.Option("--cell", help="A panel cell: region (code or name), year, indicator or column."),
+    ] = None,
+    rule: Annotated[
+        str, typer.Option("--rule", help="Treatment rule for a cell such as is_treated.")
+    ] = "default",
+    published_: Annotated[
+        tuple[str, str, str, str] | None,
+        typer.Option("--published", help="A printed number: paper, table, column, term."),
+    ] = None,
+    result_no: Annotated[
+        int, typer.Option("--result-no", help="A printed number by its row in studies.published_result.")
+    ] = 0,
+    stored_only: Annotated[
+        bool, typer.Option("--stored-only", help="Leave out no unit anew where that is not stored.")
+    ] = False,
+    limit: Annotated[int, typer.Option("--limit", help="Rows of each list; 0 for all.", min=0)] = 10,
+    demo: Demo = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
+) -> None:
+    """Where a number comes from: coefficient, panel cell or printed number, down to file, cell and hash."""
+    from cbec import provenance
+    from cbec.provenance.show import as_json as to_json
+    from cbec.provenance.show import show
+    from cbec.publish.read import connect, published
+
+    asked = [bool(study), cell is not None, published_ is not None, bool(result_no)]
+    if sum(asked) != 1:
+        raise CbecError(
+            "name one of --study with --table and --column, --cell, --published, --result-no", exit_code=2
+        )
+    question: provenance.Question
+    if cell is not None:
+        question = provenance.CellQuestion(*cell, rule)
+    elif study:
+        question = provenance.EstimateQuestion(study, table, column, term, not stored_only)
+    else:
+        question = provenance.PublishedQuestion(
+            *(published_ or ("", "", "", "")), result_no=result_no or None
+        )
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with (
+        connect(published(Project.here(), _target(demo))) as connection,
+        Progress(*columns, console=err, disable=not err.is_terminal, transient=True) as bar,
+    ):
+        task = bar.add_task("why", total=None)
+        answer = provenance.why(
+            connection,
+            question,
+            lambda name, done, total: bar.update(task, description=name, completed=done, total=total),
+        )
+    if as_json:
+        print(to_json(answer))
+    else:
+        show(answer, out, limit=limit)
+
+
+@app.command()
+def referee(
+    study: Study,
+    lang: Language = "zh",
+    folder: Annotated[
+        Path | None,
+        typer.Option("--out", help="Folder of the pack; default: referee/<study> in the warehouse's folder."),
+    ] = None,
+    demo: Demo = False,
+) -> None:
+    """What a referee asks for: 24 artefacts, tables, figures, README and a package that rebuilds them."""
+    from cbec.referee.pack import write_pack
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=err, disable=not err.is_terminal, transient=True) as bar:
+        task = bar.add_task("referee", total=None)
+        pack = write_pack(
+            Project.here(), study, target=_target(demo), lang=lang, out=folder,
+            progress=lambda name, done, total: bar.update(
+                task, description=name, completed=done, total=total
+            ),
+        )  # fmt: skip
+    for reason in pack.skipped:
+        err.print(reason, markup=False, highlight=False, soft_wrap=True)
+    for artefact in pack.artefacts:
+        text = f"{artefact.item.number:>2} {artefact.item.name}: {artefact.status}, {artefact.reason}"
+        out.print(text, markup=False, highlight=False, soft_wrap=True)
+    out.print(str(pack.folder / "index.html"), markup=False, highlight=False, soft_wrap=True)
+
+
+@app.command()
 def shell(demo: Demo = False) -> None:
     """Open a read-only SQL shell on the published file."""
     from cbec.publish.read import published, replace_with_shell

@@ -153,7 +153,7 @@ def build_and_publish(
                 from cbec.quality.score import write_detector_score
 
                 write_detector_score(database, folder / TRUTH, project.root)
-            _write_metadata(project, database, run, tests, inputs)
+            _write_metadata(project, database, run, tests, inputs, result.nodes)
             copy_to_parquet(database, folder / PARQUET)
         except duckdb.Error as error:
             raise CbecError(f"nothing was published: {error}", exit_code=4) from error
@@ -343,7 +343,12 @@ def seed_hashes(root: Path) -> list[tuple[str, str]]:
 
 
 def _write_metadata(
-    project: Project, database: Path, run: Run, tests: list[dict[str, Any]], inputs: list[Input]
+    project: Project,
+    database: Path,
+    run: Run,
+    tests: list[dict[str, Any]],
+    inputs: list[Input],
+    nodes: dict[str, float],
 ) -> None:
     """Say in the file itself when and from what it was made; the only tables that differ by run."""
     commit = _git(project.root, "rev-parse", "HEAD")
@@ -378,6 +383,10 @@ def _write_metadata(
         connection.executemany(
             "insert into meta.test_result values (?, ?, ?, ?)",
             [[t["name"], t["status"], t["failures"], t["message"]] for t in tests],
+        )
+        connection.execute("create table meta.node_time (name varchar, seconds double)")
+        connection.executemany(
+            "insert into meta.node_time values (?, ?)", [[name, seconds] for name, seconds in nodes.items()]
         )
         connection.execute(
             "create table meta.table_size (table_schema varchar, table_name varchar, n_rows bigint)"

@@ -1,0 +1,469 @@
+"""Recursive SQL over marts.provenance_relation: from cells, columns and estimates to what was printed.
+
+The relations stand at the level of columns and series; the keys of marts.panel_cell, marts.sample_member
+and marts.observation turn each step into cells. Everything here reads; temporary relations live in the
+connection.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
+from decimal import Decimal
+from typing import Any, TypeVar
+
+import duckdb
+import pandas as pd
+
+T = TypeVar("T")
+CELL_KEYS = ("region_level", "region_code", "year", "panel_column")
+
+
+@dataclass(frozen=True)
+class SourceCell:
+    """One figure as its file holds it. sheet and cell are the two halves of marts.observation's locator."""
+
+    region_level: str
+    region_code: str
+    name_zh: str | None
+    name_en: str | None
+    year: int
+    indicator_id: str
+    vintage: str
+    value: Decimal | None
+    value_reported: Decimal | None
+    unit: str
+    value_printed: str | None
+    unit_printed: str | None
+    obs_status: str
+    obs_status_all: str
+    impute_method: str | None
+    impute_by: str | None
+    anchor_years: list[int] | None
+    suspect_codes: str | None
+    obs_comment: str | None
+    file: str | None
+    sheet: str
+    cell: str
+    sha256: str | None
+    source_id: str
+    citation: str | None
+    certainty: str | None
+    is_simulated: bool
+
+
+@dataclass(frozen=True)
+class PanelCell:
+    """One cell of the panels; depth counts the steps from the cell that was asked for."""
+
+    depth: int
+    region_level: str
+    region_code: str
+    name_zh: str | None
+    name_en: str | None
+    year: int
+    panel_column: str
+    indicator_id: str
+    value: float | None
+    unit: str
+    obs_status: str
+    obs_status_all: str
+    imputed_share: float
+    suspect_codes: str | None
+    is_derived: bool
+
+
+@dataclass(frozen=True)
+class ZoneAct:
+    """A pilot zone and the document that set it up."""
+
+    zone_no: int
+    name_zh: str
+    name_en: str | None
+    batch: int
+    document_no: str | None
+    approved_on: datetime.date | None
+    approved_on_verified: str | None
+    start_year: int | None
+    coverage: str | None
+    revoked_on: datetime.date | None
+    source: str | None
+    verified: str | None
+
+
+@dataclass(frozen=True)
+class PrintedLine:
+    """A number as a paper prints it. source_line: line in the text of the paper."""
+
+    result_no: int
+    study_id: str
+    paper: str
+    table_no: str
+    column_no: int | None
+    term: str | None
+    row_label: str | None
+    column_label: str | None
+    statistic: str
+    value: float | None
+    stars: str | None
+    printed: str | None
+    source_line: int | None
+    note: str | None
+
+
+@dataclass(frozen=True)
+class SeedRow:
+    """A declared row: the seed file, its SHA-256 when the warehouse was built, and the row's key."""
+
+    path: str
+    sha256: str | None
+    key: str
+
+
+@dataclass(frozen=True)
+class Ends:
+    """Where a number ends: printed cells, zone documents, printed lines, declared rows."""
+
+    cells: tuple[SourceCell, ...] = ()
+    zones: tuple[ZoneAct, ...] = ()
+    lines: tuple[PrintedLine, ...] = ()
+    seed_rows: tuple[SeedRow, ...] = ()
+    n_cells: int = field(default=0)
+
+    @property
+    def is_found(self) -> bool:
+        return bool(self.cells or self.zones or self.lines or self.seed_rows)
+
+
+# Steps from column to column; a technology stands between productivity and its inputs.
+_COLUMN_EDGE = """
+column_edge as (
+    select distinct
+        start_column.region_level,
+        start_column.panel_column as from_column,
+        target.panel_column as to_column,
+        edge.years
+    from (
+        select from_id, to_id, years
+        from marts.provenance_relation
+        where relation = 'wasDerivedFrom' and from_id like 'column:%' and to_id like 'column:%'
+        union
+        select product.from_id, input.to_id, input.years
+        from marts.provenance_relation as product
+        inner join marts.provenance_relation as input
+            on product.to_id = input.from_id and input.relation = 'wasDerivedFrom'
+        where product.relation = 'wasDerivedFrom'
+            and product.from_id like 'column:%'
+            and product.to_id like 'technology:%'
+            and input.to_id like 'column:%'
+    ) as edge
+    inner join marts.provenance_entity as start_column on edge.from_id = start_column.entity_id
+    inner join marts.provenance_entity as target on edge.to_id = target.entity_id
+)"""
+
+# Cells that the asked ones rest on, themselves included; union drops what was reached before.
+_WALK = f"""
+with recursive {_COLUMN_EDGE},
+walked as (
+    select region_level, region_code, cast(year as integer) as year, panel_column
+    from asked_cell
+    union
+    select cell.region_level, cell.region_code, cell.year, cell.panel_column
+    from walked
+    inner join column_edge
+        on walked.region_level = column_edge.region_level
+            and walked.panel_column = column_edge.from_column
+    inner join marts.panel_cell as cell
+        on walked.region_level = cell.region_level
+            and walked.region_code = cell.region_code
+            and column_edge.to_column = cell.panel_column
+            and (walked.year = cell.year or (column_edge.years = 'up_to' and cell.year < walked.year))
+)"""
+
+_NAMED_FILE = """(
+    select sha256, min(location) as location
+    from marts.provenance_entity
+    where kind in ('imported_file', 'seed_file')
+    group by sha256
+)"""
+
+_REGION = """(
+    select region_level, region_code, arg_max(name_zh, coalesce(valid_from_year, 0)) as name_zh,
+        arg_max(name_en, coalesce(valid_from_year, 0)) as name_en
+    from registry.region
+    group by region_level, region_code
+)"""
+
+_SOURCE_COLUMNS = f"""
+    o.region_level, o.region_code, region.name_zh, region.name_en, o.year, o.indicator_id, o.vintage, o.value,
+    o.value_reported, o.unit, o.value_printed, o.unit_printed, o.obs_status, o.obs_status_all,
+    o.impute_method, o.impute_by, o.anchor_years, o.suspect_codes, o.obs_comment, file.location as file,
+    regexp_extract(o.source_locator, '^(.*)!', 1) as sheet,
+    regexp_extract(o.source_locator, '([^!]*)$', 1) as cell,
+    o.source_file_sha256 as sha256, o.source_id, source.citation, source.certainty, o.is_simulated
+from marts.observation as o
+left join {_NAMED_FILE} as file on o.source_file_sha256 = file.sha256
+left join registry.source as source on o.source_id = source.source_id
+left join {_REGION} as region on o.region_level = region.region_level and o.region_code = region.region_code
+"""
+
+# What a province's count of zones, or a treatment cell, rests on.
+_ZONE_COLUMNS = """
+    zone.zone_no, zone.zone_name_zh as name_zh, zone.name_en, zone.batch,
+    coalesce(zone.document_no, batch.document_no) as document_no, zone.approved_on,
+    zone.approved_on_verified, timed.start_year, zone.coverage, zone.revoked_on, zone.source, zone.verified
+from intermediate.int_zones__timed as timed
+inner join registry.pilot_zone as zone on timed.zone_no = zone.zone_no
+inner join registry.pilot_zone_batch as batch on zone.batch = batch.batch
+"""
+
+
+def records(
+    connection: duckdb.DuckDBPyConnection, query: str, parameters: Iterable[Any] = ()
+) -> list[dict[str, Any]]:
+    """Rows of a query as dictionaries."""
+    cursor = connection.execute(query, list(parameters))
+    names = [item[0] for item in cursor.description or []]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def _as(kind: type[T], rows: Iterable[Mapping[str, Any]]) -> tuple[T, ...]:
+    names = [item.name for item in fields(kind)]  # type: ignore[arg-type]
+    return tuple(kind(**{name: row[name] for name in names}) for row in rows)
+
+
+def _ask(connection: duckdb.DuckDBPyConnection, cells: pd.DataFrame) -> None:
+    connection.register("asked_frame", cells[list(CELL_KEYS)])
+    # An empty frame has no types of its own.
+    connection.execute(
+        "create or replace temp table asked_cell as select distinct"
+        " cast(region_level as varchar) as region_level, cast(region_code as varchar) as region_code,"
+        " cast(year as integer) as year, cast(panel_column as varchar) as panel_column from asked_frame"
+    )
+    connection.unregister("asked_frame")
+
+
+def source_cells(
+    connection: duckdb.DuckDBPyConnection, cells: pd.DataFrame, *, limit: int | None = None
+) -> tuple[SourceCell, ...]:
+    """Every figure that panel cells rest on, however many steps down. cells: columns CELL_KEYS."""
+    _ask(connection, cells)
+    return _as(
+        SourceCell,
+        records(
+            connection,
+            f"""{_WALK}, figure as (
+                select distinct series.indicator_id, series.region_level, series.vintage, series.region_code,
+                    series.year
+                from walked
+                inner join marts.provenance_entity as named
+                    on named.kind = 'panel_column' and walked.region_level = named.region_level
+                        and walked.panel_column = named.panel_column
+                inner join intermediate.int_series__gridded as series
+                    on named.indicator_id = series.indicator_id
+                        and walked.region_level = series.region_level
+                        and walked.region_code = series.region_code
+                        and walked.year = series.year
+                        and series.is_panel_vintage
+            )
+            select {_SOURCE_COLUMNS}
+            inner join figure
+                on o.indicator_id = figure.indicator_id and o.region_level = figure.region_level
+                    and o.vintage = figure.vintage and o.region_code = figure.region_code
+                    and o.year = figure.year
+            order by o.indicator_id, o.region_code, o.year, o.vintage
+            {"limit " + str(int(limit)) if limit is not None else ""}""",
+        ),
+    )
+
+
+def observed(
+    connection: duckdb.DuckDBPyConnection,
+    region_level: str,
+    region_code: str,
+    year: int,
+    indicator_id: str,
+    vintage: str | None = None,
+) -> tuple[SourceCell, ...]:
+    """The figures of one indicator in one region and year, in every vintage or in one."""
+    return _as(
+        SourceCell,
+        records(
+            connection,
+            f"""select {_SOURCE_COLUMNS}
+            where o.region_level = ? and o.region_code = ? and o.year = ? and o.indicator_id = ?
+                and o.vintage = coalesce(?, o.vintage)
+            order by o.vintage""",
+            [region_level, region_code, year, indicator_id, vintage],
+        ),
+    )
+
+
+def panel_cells(connection: duckdb.DuckDBPyConnection, cells: pd.DataFrame) -> tuple[PanelCell, ...]:
+    """The asked cells and those they are computed from, nearest first."""
+    _ask(connection, cells)
+    return _as(
+        PanelCell,
+        records(
+            connection,
+            f"""with recursive {_COLUMN_EDGE},
+            walked as (
+                select 0 as depth, region_level, region_code, cast(year as integer) as year, panel_column
+                from asked_cell
+                union
+                select walked.depth + 1, cell.region_level, cell.region_code, cell.year, cell.panel_column
+                from walked
+                inner join column_edge
+                    on walked.region_level = column_edge.region_level
+                        and walked.panel_column = column_edge.from_column
+                inner join marts.panel_cell as cell
+                    on walked.region_level = cell.region_level
+                        and walked.region_code = cell.region_code
+                        and column_edge.to_column = cell.panel_column
+                        and (
+                            walked.year = cell.year
+                            or (column_edge.years = 'up_to' and cell.year < walked.year)
+                        )
+            ),
+            nearest as (
+                select min(depth) as depth, region_level, region_code, year, panel_column
+                from walked group by all
+            )
+            select nearest.depth, cell.*, region.name_zh, region.name_en
+            from nearest
+            inner join marts.panel_cell as cell using (region_level, region_code, year, panel_column)
+            left join {_REGION} as region using (region_level, region_code)
+            order by nearest.depth, cell.panel_column, cell.year""",
+        ),
+    )
+
+
+def zones_behind(connection: duckdb.DuckDBPyConnection, cells: pd.DataFrame) -> tuple[ZoneAct, ...]:
+    """Zones that stand in the count of a province and year among the asked cells or their inputs."""
+    _ask(connection, cells)
+    return _as(
+        ZoneAct,
+        records(
+            connection,
+            f"""{_WALK}
+            select distinct {_ZONE_COLUMNS}
+            inner join walked
+                on timed.province_code = walked.region_code and walked.panel_column = 'pilot_zone_count'
+                    and walked.region_level = 'province' and timed.start_year <= walked.year
+                    and walked.year < coalesce(timed.end_year, walked.year + 1)
+            inner join marts.provenance_relation as counted
+                on counted.from_id = 'column:province:pilot_zone_count'
+                    and counted.to_id = 'rule:' || timed.rule_id
+            where not timed.is_late
+            order by zone.zone_no""",
+        ),
+    )
+
+
+def zones_of(
+    connection: duckdb.DuckDBPyConnection, rule_id: str, region_level: str, region_codes: Iterable[str]
+) -> tuple[ZoneAct, ...]:
+    """Every zone that a rule counts in some regions, whatever the year."""
+    place = (
+        "timed.province_code in (select unnest(?))"
+        if region_level == "province"
+        else "exists (select 1 from registry.pilot_zone_prefecture as covered"
+        " where covered.zone_no = timed.zone_no and covered.prefecture_code in (select unnest(?)))"
+    )
+    return _as(
+        ZoneAct,
+        records(
+            connection,
+            f"select distinct {_ZONE_COLUMNS} where timed.rule_id = ? and {place} order by zone.zone_no",
+            [rule_id, sorted(set(region_codes))],
+        ),
+    )
+
+
+_PRINTED = """
+select result.result_no, result.study_id, study.origin as paper, result.table_no, result.column_no,
+    result.term, result.row_label, result.column_label, result.statistic, result.value, result.stars,
+    result.printed, result.source_line, result.note
+from studies.published_result as result
+inner join studies.study as study on result.study_id = study.study_id
+"""
+
+
+def printed_lines(
+    connection: duckdb.DuckDBPyConnection, where: str, parameters: Iterable[Any]
+) -> tuple[PrintedLine, ...]:
+    """Printed numbers; where: a constant condition on `result` with a question mark for each parameter."""
+    return _as(
+        PrintedLine, records(connection, f"{_PRINTED} where {where} order by result.result_no", parameters)
+    )
+
+
+def seed_rows(
+    connection: duckdb.DuckDBPyConnection, table: str, key: Mapping[str, Any]
+) -> tuple[SeedRow, ...]:
+    """The declared row with this key, when the seed table has it. table and the key's names are constants."""
+    condition = " and ".join(f"{name} is not distinct from ?" for name in key)
+    found = connection.execute(
+        f"select count(*) from {table} where {condition}", list(key.values())
+    ).fetchone()
+    if not found or not found[0]:
+        return ()
+    text = ", ".join(f"{name} {value}" for name, value in key.items())
+    return tuple(
+        SeedRow(row["location"], row["sha256"], text)
+        for row in records(
+            connection,
+            "select location, sha256 from marts.provenance_entity where kind = 'seed_file' and label_en = ?",
+            [table],
+        )
+    )
+
+
+def seed_files_behind(connection: duckdb.DuckDBPyConnection, entity_id: str) -> tuple[SeedRow, ...]:
+    """Every seed or imported file that an entity is derived from, however many steps down."""
+    return tuple(
+        SeedRow(row["location"], row["sha256"], row["label_en"])
+        for row in records(
+            connection,
+            """with recursive chain as (
+                select cast(? as varchar) as entity_id
+                union
+                select relation.to_id
+                from chain
+                inner join marts.provenance_relation as relation
+                    on chain.entity_id = relation.from_id and relation.relation = 'wasDerivedFrom'
+            )
+            select entity.location, entity.sha256, entity.label_en
+            from chain
+            inner join marts.provenance_entity as entity using (entity_id)
+            where entity.kind in ('seed_file', 'imported_file')
+            order by entity.entity_id""",
+            [entity_id],
+        )
+    )
+
+
+def estimate_cells(
+    connection: duckdb.DuckDBPyConnection, study_id: str, table_no: str, column_no: int
+) -> pd.DataFrame:
+    """Panel cells of every variable of a specification on the grid of its sample; columns CELL_KEYS."""
+    return connection.execute(
+        """select distinct cell.region_level, cell.region_code, cell.year, cell.panel_column
+        from studies.specification as specification
+        inner join marts.provenance_relation as relation
+            on relation.relation = 'wasDerivedFrom'
+                and relation.from_id = 'estimate:' || specification.study_id || '/'
+                || specification.table_no || '/' || specification.column_no
+        inner join marts.provenance_entity as variable
+            on relation.to_id = variable.entity_id and variable.kind = 'panel_column'
+        inner join marts.sample_member as member on specification.sample = member.sample_id
+        inner join marts.panel_cell as cell
+            on variable.region_level = cell.region_level and variable.panel_column = cell.panel_column
+                and member.region_level = cell.region_level and member.region_code = cell.region_code
+                and cell.year = member.year
+                - coalesce(try_cast(regexp_extract(relation.years, 'lag ([0-9]+)', 1) as integer), 0)
+        where specification.study_id = ? and specification.table_no = ? and specification.column_no = ?
+            and cell.value is not null""",
+        [study_id, table_no, column_no],
+    ).df()

@@ -1,0 +1,128 @@
+"""`cbec referee`: every artefact has a status and a reason, links lead somewhere, the package is complete."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from cbec.referee.compare import compare
+from cbec.referee.items import ITEMS
+from cbec.referee.readme import locked_versions
+from tests.conftest import ROOT, run_cbec
+
+STATUSES = {"done", "not applicable", "awaiting data", "not specified"}
+
+
+@pytest.fixture(scope="module")
+def pack(warehouse: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    if subprocess.run(["git", "-C", str(ROOT), "rev-parse", "HEAD"], capture_output=True).returncode:
+        pytest.skip("not a git checkout: there is no commit to archive")
+    folder = tmp_path_factory.mktemp("referee") / "pack"
+    done = run_cbec(
+        "referee", "--study", "province_ecommerce", "--lang", "en", "--out", str(folder), warehouse=warehouse
+    )
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def test_every_artefact_has_a_status_a_reason_and_its_files(pack: Path) -> None:
+    listed = json.loads((pack / "pack.json").read_text(encoding="utf-8"))["artefacts"]
+    assert [item["number"] for item in listed] == list(range(1, 25)) == [item.number for item in ITEMS]
+    for item in listed:
+        assert item["status"] in STATUSES and item["reason"], item
+        assert (item["status"] == "done") == bool(item["n_rows"]) == bool(item["files"]), item
+    status = {item["name"]: item["status"] for item in listed}
+    assert status["leave_one_out"] == status["data_integrity"] == "done"
+    assert status["bacon"] == "not applicable" and status["functional_form"] == "not specified"
+
+
+def test_links_lead_somewhere(pack: Path) -> None:
+    pages = [pack / "index.html", *(pack / "artefacts").glob("*.html")]
+    assert len(pages) > 5
+    for page in pages:
+        links = re.findall(r'(?:href|src)="([^"]+)"', page.read_text(encoding="utf-8"))
+        assert links
+        for link in links:
+            assert (page.parent / link).exists(), f"{page.name}: {link}"
+
+
+def test_rows_are_those_of_the_warehouse(pack: Path) -> None:
+    with (pack / "artefacts/17_leave_one_out.csv").open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len({row["left_out"] for row in rows if row["table_no"] == "T1"}) == 30
+    assert {row["is_simulated"] for row in rows} == {"False"}
+
+
+def test_readme_has_the_headings_and_the_locked_versions(pack: Path) -> None:
+    text = (pack / "README.md").read_text(encoding="utf-8")
+    for heading in (
+        "Overview", "Data Availability and Provenance Statements", "Statement about Rights",
+        "Details on each Data Source", "Dataset list", "Computational requirements", "Controlled Randomness",
+        "Memory, Runtime, Storage Requirements", "Description of programs/code", "License for Code",
+        "Instructions to Replicators", "List of tables and programs", "References",
+    ):  # fmt: skip
+        assert re.search(f"^#+ {re.escape(heading)}$", text, re.M), heading
+    assert f"| duckdb | {locked_versions(ROOT / 'requirements.lock')['duckdb']} |" in text
+    assert "20150307" in text and "seeds/yearbook/province_yearbook.csv" in text
+    assert re.search(r"\d+ s in all", text) and "| T1 | 3 | twfe |" in text
+
+
+def test_package_holds_code_at_the_commit_and_its_script_runs(pack: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(pack / "replication.zip") as archive:
+        names = set(archive.namelist())
+        archive.extractall(tmp_path)
+    assert {"README.md", "reproduce.sh", "compare.py", "import_these.csv", "expected_regression.csv",
+            "code/requirements.lock", "code/dbt_project.yml", "code/cbec/cli.py"} <= names  # fmt: skip
+    assert not [name for name in names if name.endswith(".duckdb") or "/.git/" in name]
+    assert subprocess.run(["sh", "-n", str(tmp_path / "reproduce.sh")]).returncode == 0
+    # The code of the package works by itself, without the checkout.
+    done = subprocess.run(
+        [sys.executable, "-m", "cbec.cli", "check"], cwd=tmp_path / "code", capture_output=True, text=True
+    )
+    assert done.returncode == 0 and "every seed row is valid" in done.stdout, done.stderr
+
+
+def test_comparison_sees_one_changed_digit(pack: Path, warehouse: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(pack / "replication.zip") as archive:
+        text = archive.read("expected_regression.csv").decode("utf-8")
+    same = tmp_path / "expected.csv"
+    same.write_text(text, encoding="utf-8")
+    assert compare(warehouse / "cbec.duckdb", same) == []
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert len(rows) > 50
+    rows[7]["estimate"] = repr(float(rows[7]["estimate"]) * (1 + 1e-6))
+    changed = tmp_path / "changed.csv"
+    with changed.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    (problem,) = compare(warehouse / "cbec.duckdb", changed)
+    assert "estimate" in problem
+
+
+def test_a_study_without_data_names_what_it_misses(warehouse: Path, tmp_path: Path) -> None:
+    done = run_cbec("referee", "--study", "green_tfp", "--out", str(tmp_path / "p"), warehouse=warehouse)
+    assert done.returncode == 0, done.stderr
+    listed = json.loads((tmp_path / "p/pack.json").read_text(encoding="utf-8"))["artefacts"]
+    waiting = [item for item in listed if item["status"] == "awaiting data"]
+    assert len(waiting) > 10 and all("缺少指标" in item["reason"] for item in waiting)
+
+
+def test_bad_input_changes_nothing(warehouse: Path, tmp_path: Path) -> None:
+    own = tmp_path / "mine"
+    own.mkdir()
+    (own / "thesis.docx").write_text("mine", encoding="utf-8")
+    refused = run_cbec("referee", "--study", "province_ecommerce", "--out", str(own), warehouse=warehouse)
+    assert refused.returncode == 2 and "not a referee pack" in refused.stderr
+    assert [path.name for path in own.iterdir()] == ["thesis.docx"]
+    unknown = run_cbec("referee", "--study", "provnce", "--out", str(tmp_path / "x"), warehouse=warehouse)
+    assert unknown.returncode == 2 and "province_ecommerce" in unknown.stderr
+    assert sorted(path.name for path in tmp_path.iterdir() if path.name not in ("mine", "landing")) == []
