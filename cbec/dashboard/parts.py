@@ -187,6 +187,11 @@ def _fell_back(key: str, asked: str, lang: str) -> None:
     st.warning(say("fell_back", lang, name=key, value=shown), icon=":material/link_off:")
 
 
+def literal(text: str) -> str:
+    """Text of a file as it is: a Markdown picture in it would make the browser ask another machine."""
+    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", text).replace("\n", " ")
+
+
 def missing_names(view: View, indicators: Iterable[str], names_zh: Iterable[str | None]) -> list[str]:
     """Names of indicators; one that the registry does not hold has the name that the study gives it."""
     return [

@@ -17,6 +17,7 @@ from cbec.dashboard.parts import (
     draw,
     empty,
     grid,
+    literal,
     offer,
     renamed,
     status_label,
@@ -167,9 +168,10 @@ def _source(
         "obs_comment": "comment",
     }).dropna(axis="columns", how="all")  # fmt: skip
     for row in table.astype(object).where(table.notna(), "").itertuples(index=False):
+        known = {name: literal(str(value)) for name, value in zip(table.columns, row, strict=True) if value}
         with st.container(border=True):
             st.table(
-                pd.DataFrame({"": table.columns, " ": [str(value) for value in row]}).query("` ` != ''"),
+                pd.DataFrame({"": list(known), " ": list(known.values())}),
                 hide_index=True, hide_header=True, border=False,
             )  # fmt: skip
     offer(view, f"source-{column}-{region}-{year}", table, title=title)
