@@ -153,7 +153,7 @@ def test_a_cell_shows_where_it_comes_from(page: Page, demo_site: tuple[str, int]
             " and indicator_id = 'gdp' order by vintage limit 1"
         ).fetchone()
     for text in (printed, locator, sha256):
-        expect(page.get_by_test_id("stTable").get_by_text(text, exact=True).first).to_be_visible()
+        expect(page.get_by_test_id("stHtml").get_by_text(text, exact=True).first).to_be_visible()
 
 
 def test_a_dot_of_the_chart_shows_where_it_comes_from(page: Page, demo_site: tuple[str, int]) -> None:
@@ -344,8 +344,9 @@ def test_a_newer_file_is_noticed_and_opened(page: Page, real_folder: Path, tmp_p
         expect(dots.first).to_be_visible()
         page.wait_for_timeout(1000)
         dots.nth(3).click(force=True)
-        expect(page.get_by_test_id("stTable").get_by_text(SHEET, exact=True).first).to_be_visible()
-        assert page.get_by_test_id("stTable").locator("img, a, .katex").count() == 0
+        expect(page.get_by_test_id("stHtml").get_by_text(SHEET, exact=True).first).to_be_visible()
+        made = page.get_by_test_id("stHtml").locator("img, a, b")
+        assert [node.evaluate("node => node.outerHTML") for node in made.all()] == []
         open_page(page, address, "overview")
         settle(page)
         published.unlink()

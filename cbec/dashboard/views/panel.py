@@ -16,8 +16,8 @@ from cbec.dashboard.parts import (
     colour_rule,
     draw,
     empty,
+    facts,
     grid,
-    literal,
     offer,
     renamed,
     status_label,
@@ -168,12 +168,7 @@ def _source(
         "obs_comment": "comment",
     }).dropna(axis="columns", how="all")  # fmt: skip
     for row in table.astype(object).where(table.notna(), "").itertuples(index=False):
-        known = {name: literal(str(value)) for name, value in zip(table.columns, row, strict=True) if value}
-        with st.container(border=True):
-            st.table(
-                pd.DataFrame({"": list(known), " ": list(known.values())}),
-                hide_index=True, hide_header=True, border=False,
-            )  # fmt: skip
+        facts({name: str(value) for name, value in zip(table.columns, row, strict=True) if value})
     offer(view, f"source-{column}-{region}-{year}", table, title=title)
 
 
