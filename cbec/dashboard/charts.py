@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -16,6 +17,8 @@ SERIES = ("#1f5a96", "#c8501e", "#2f8f5b", "#7b4fa3", "#b08a00", "#5b5b5b", "#0f
           "#6d8a1f", "#8c5a3c", "#30307f", "#d4813a", "#3f6f6f", "#a84a4a")  # fmt: skip
 BATCHES = ("#08306b", "#1b62a5", "#4f9bcb", "#37a987", "#8cbf3f", "#e0b000", "#e07b1a", "#b3261e")
 OUTLINE = "#c9ccd1"
+# Half Chinese characters in a line of a title.
+TITLE_WIDTH = 50
 # Standard parallels and middle of an equal-area map of China, degrees.
 PARALLELS, CENTRE = (25.0, 47.0), (105.0, 36.0)
 
@@ -81,7 +84,7 @@ def vega(chart: Chart) -> dict[str, Any]:
         layers[-1]["params"] = [
             {"name": "pick", "select": {"type": "point", "fields": list(chart.pick), "toggle": False}}
         ]
-    title: dict[str, Any] = {"text": chart.title, "anchor": "start", "fontSize": 14}
+    title: dict[str, Any] = {"text": _lines(chart.title), "anchor": "start", "fontSize": 13}
     if chart.subtitle:
         title |= {"subtitle": chart.subtitle, "subtitleFontSize": 12, "subtitlePadding": 4}
     # Streamlit fits everything into the height: what stands around the plot is added to it.
@@ -103,7 +106,19 @@ def _around(chart: Chart) -> int:
     legends = [names for names in (shown, list(chart.dot_palette)) if len(names) > 1]
     # Two legends stand side by side.
     rows = max((-(-len(names) // _columns(names)) for names in legends), default=2)
-    return 80 + 19 * rows + (0 if chart.kind == "map" else 20)
+    return 64 + 16 * len(_lines(chart.title)) + 19 * rows + (0 if chart.kind == "map" else 20)
+
+
+def _lines(text: str) -> list[str]:
+    """A title in lines that fit on a telephone; a Chinese character is as wide as two Latin ones."""
+    lines, width = [""], 0
+    for piece in re.findall(r"[\u2e80-\uffff]|[^\s\u2e80-\uffff]+\s*|\s+", text):
+        size = sum(2 if ord(letter) > 0x2E7F else 1 for letter in piece)
+        if width + size > TITLE_WIDTH and lines[-1] and piece not in "，。；：、）":
+            lines, width = [*lines, ""], 0
+        lines[-1] += piece
+        width += size
+    return lines
 
 
 def _names_itself(chart: Chart) -> bool:
@@ -137,7 +152,7 @@ def _colour(chart: Chart) -> dict[str, Any]:
         "type": "nominal",
         "scale": {"domain": list(chart.palette), "range": list(chart.palette.values())},
         "legend": {**_legend(present), "values": list(present)}
-        if len(present) > 1 and not _names_itself(chart)
+        if (len(present) > 1 or chart.kind == "heat") and not _names_itself(chart)
         else None,
     }
 

@@ -52,7 +52,7 @@ class Library:
     is open under the same name.
     """
 
-    def __init__(self, path: Path, *, limit: int = 4000) -> None:
+    def __init__(self, path: Path, *, limit: int = 300) -> None:
         """path: the published file; limit: results to remember before all are forgotten."""
         self.path = path
         self._limit = limit
@@ -67,7 +67,7 @@ class Library:
         try:
             found = self.path.stat()
         except FileNotFoundError:
-            raise CbecError(f"{self.path}: nothing published", exit_code=2) from None
+            raise CbecError(f"{self.path.name}: nothing published", exit_code=2) from None
         return found.st_ino, found.st_mtime_ns, found.st_size
 
     @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -185,6 +186,19 @@ def _fell_back(key: str, asked: str, lang: str) -> None:
     # Shown as plain text: what stands in an address is nobody's markup.
     shown = re.sub(r"[^\w ,.:/^+-]", "?", asked)[:60]
     st.warning(say("fell_back", lang, name=key, value=shown), icon=":material/link_off:")
+
+
+def facts(lines: Mapping[str, str]) -> None:
+    """Names and texts below each other. The texts come from imported files and are shown as they are: as
+    Markdown, one could be a picture that the browser fetches from another machine."""
+    rows = "".join(
+        f'<tr><th style="text-align:left;font-weight:400;color:#6b6b6b;padding:.15rem 1rem .15rem 0;'
+        f'vertical-align:top">{html.escape(name)}</th>'
+        f'<td style="overflow-wrap:anywhere;padding:.15rem 0">{html.escape(text)}</td></tr>'
+        for name, text in lines.items()
+    )
+    with st.container(border=True):
+        st.html(f'<table style="font-size:.9rem">{rows}</table>')
 
 
 def missing_names(view: View, indicators: Iterable[str], names_zh: Iterable[str | None]) -> list[str]:

@@ -23,7 +23,7 @@ from cbec.publish.atomic import publish_file
 from tests.conftest import run_cbec
 from tests.dashboard.browser import DRAWN, running
 
-HASH_CHUNK = 1 << 20
+SHEET = "![x](http://203.0.113.9/x.png) <b>x</b> $a_1$ :smile: [x](http://203.0.113.9)!R1C1"
 WITH_CHART = {"zones", "panel", "index", "productivity", "estimates", "quality", "city"}
 
 
@@ -153,7 +153,7 @@ def test_a_cell_shows_where_it_comes_from(page: Page, demo_site: tuple[str, int]
             " and indicator_id = 'gdp' order by vintage limit 1"
         ).fetchone()
     for text in (printed, locator, sha256):
-        expect(page.get_by_test_id("stTable").get_by_text(text, exact=True).first).to_be_visible()
+        expect(page.get_by_test_id("stHtml").get_by_text(text, exact=True).first).to_be_visible()
 
 
 def test_a_dot_of_the_chart_shows_where_it_comes_from(page: Page, demo_site: tuple[str, int]) -> None:
@@ -327,6 +327,10 @@ def test_a_newer_file_is_noticed_and_opened(page: Page, real_folder: Path, tmp_p
     shutil.copy(published, newer)
     with duckdb.connect(str(newer)) as connection:
         connection.execute("update meta.publication set run_id = 'the-newer-run'")
+        # A sheet may have any name; no part of it may become a picture, a link or a formula.
+        connection.execute(
+            "update marts.observation set source_locator = ? where indicator_id = 'gdp'", [SHEET]
+        )
     with running(tmp_path) as (address, _):
         open_page(page, address, "overview")
         settle(page)
@@ -335,6 +339,16 @@ def test_a_newer_file_is_noticed_and_opened(page: Page, real_folder: Path, tmp_p
         # Nobody touches the page.
         expect(page.get_by_text("the-newer-run")).to_be_visible()
         expect(page.get_by_text(say("reopened", "en"))).to_be_visible()
+        open_page(page, address, "panel", level="prefecture", indicator="gdp_100m_yuan", regions="330100")
+        dots = page.locator(f"{DRAWN} g.mark-symbol.layer_1_marks path")
+        expect(dots.first).to_be_visible()
+        page.wait_for_timeout(1000)
+        dots.nth(3).click(force=True)
+        expect(page.get_by_test_id("stHtml").get_by_text(SHEET, exact=True).first).to_be_visible()
+        made = page.get_by_test_id("stHtml").locator("img, a, b")
+        assert [node.evaluate("node => node.outerHTML") for node in made.all()] == []
+        open_page(page, address, "overview")
+        settle(page)
         published.unlink()
         expect(page.get_by_text(say("nothing_published", "en"))).to_have_count(0)
         page.reload()

@@ -16,6 +16,7 @@ from cbec.dashboard.parts import (
     colour_rule,
     draw,
     empty,
+    facts,
     grid,
     offer,
     renamed,
@@ -167,11 +168,7 @@ def _source(
         "obs_comment": "comment",
     }).dropna(axis="columns", how="all")  # fmt: skip
     for row in table.astype(object).where(table.notna(), "").itertuples(index=False):
-        with st.container(border=True):
-            st.table(
-                pd.DataFrame({"": table.columns, " ": [str(value) for value in row]}).query("` ` != ''"),
-                hide_index=True, hide_header=True, border=False,
-            )  # fmt: skip
+        facts({name: str(value) for name, value in zip(table.columns, row, strict=True) if value})
     offer(view, f"source-{column}-{region}-{year}", table, title=title)
 
 
