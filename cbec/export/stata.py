@@ -24,6 +24,8 @@ NAME_LENGTH = 29
 LABEL_LENGTH = 80
 STATUS_PREFIX = "s_"
 STRING_LENGTH = 2045
+# Whole numbers beyond this are not all doubles; a hash or a seed of 64 bits becomes a text.
+EXACT = 2**53
 # Words of long names, and what remains of them.
 SHORT = {
     "agriculture": "agri", "apparent": "app", "applications": "appl", "average": "avg",
@@ -102,7 +104,7 @@ def export_dta(data: Dataset, folder: Path) -> list[Path]:
         name = names[column.name]
         values = data.values[column.name]
         letters = data.status.get(column.name)
-        frame[name], used = _numbers(values, letters) if _is_number(values.type) else (_strings(values), [])
+        frame[name], used = _numbers(values, letters) if _is_number(values) else (_strings(values), [])
         labels[name] = column.heading[:LABEL_LENGTH]
         if used:
             missing[name] = used
@@ -141,13 +143,12 @@ def export_dta(data: Dataset, folder: Path) -> list[Path]:
     return [path]
 
 
-def _is_number(kind: pa.DataType) -> bool:
-    return bool(
-        pa.types.is_integer(kind)
-        or pa.types.is_floating(kind)
-        or pa.types.is_decimal(kind)
-        or pa.types.is_boolean(kind)
-    )
+def _is_number(values: pa.ChunkedArray) -> bool:
+    """Whether Stata can hold the column as numbers: its widest type is the double."""
+    kind = values.type
+    if pa.types.is_integer(kind):
+        return all(abs(value) <= EXACT for value in values.drop_null().to_pylist())
+    return bool(pa.types.is_floating(kind) or pa.types.is_decimal(kind) or pa.types.is_boolean(kind))
 
 
 def _numbers(values: pa.ChunkedArray, letters: pa.ChunkedArray | None) -> tuple[Any, list[str]]:
