@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 
-.PHONY: build test demo bench lint shell clean help
+.PHONY: build test demo bench lint shell serve refresh superset metricflow dagster clean help
 
 help: ## what each verb does
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -33,12 +33,33 @@ bench: $(READY) ## measure builds, detectors, DEA, placebo engine and staggered 
 	@$(BIN)/python bench/efficiency.py
 	@$(BIN)/python bench/inference.py
 	@$(BIN)/python bench/staggered.py
+	@$(BIN)/python -m bench.dashboard
 
 lint: $(READY) ## ruff, mypy, sqlfluff and the seed check
 	@$(BIN)/pre-commit run --all-files
+
+serve: $(READY) ## open the dashboard on the published file
+	@$(BIN)/cbec serve
+
+refresh: $(READY) ## import what is new in WATCH (a folder), and publish if anything is new
+	@$(BIN)/cbec refresh $(if $(WATCH),--watch "$(WATCH)")
+
+# Each of these has a lock and an environment of its own, because their packages and ours do not agree.
+.venv-%/ready: extras/%/requirements.lock
+	@$(PYTHON) -m venv --clear .venv-$*
+	@.venv-$*/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+superset: .venv-superset/ready ## install Superset into its own environment (then extras/superset/run)
+
+metricflow: .venv-metricflow/ready ## install MetricFlow into its own environment (then extras/metricflow/run)
+
+dagster: $(READY) .venv-dagster/ready ## start Dagster on the project: models as assets, schedule, folder sensor
+	@mkdir -p warehouse/dagster
+	@DAGSTER_HOME=$(CURDIR)/warehouse/dagster .venv-dagster/bin/dagster dev -f extras/dagster/definitions.py
 
 shell: $(READY) ## read-only SQL shell on the published file
 	@$(BIN)/cbec shell
 
 clean: ## remove what was built and installed
-	@rm -rf $(VENV) warehouse scratch*.duckdb* target logs *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf $(VENV) .venv-superset .venv-metricflow .venv-dagster warehouse scratch*.duckdb* target logs *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
