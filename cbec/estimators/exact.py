@@ -1,10 +1,9 @@
 """Exact permutation inference for a few units that all print the same years.
 
-With ten cities nothing that grows with the number of clusters can be trusted. What can be counted is every way
-in which the observed treatment paths could have fallen on the cities (Fisher 1935; Young 2019; the assignments
-keep the size of each cohort). In a balanced panel the sum of squares of the treatment, once unit and period
-means are out, is the same for every assignment, so that each coefficient is a sum of one number for each city:
-all assignments cost one table look-up for each.
+With ten cities nothing that needs many clusters can be trusted. What can be counted is every way in which
+the observed treatment paths could have fallen on the cities (Fisher 1935; Young 2019); the assignments keep
+the size of each cohort. In a balanced panel the sum of squares of the treatment, once unit and period means
+are out, is the same for every assignment, so that each coefficient is a sum of one number for each city.
 """
 
 from __future__ import annotations
@@ -34,8 +33,8 @@ class ExactTerm:
     event_year: years since the first treated year; None for the average effect and for the joint test.
     estimate: in units of the outcome; for the joint test the Wald form that is compared.
     std_error: clustered by unit (CRV1, as R fixest and pyfixest count parameters); NaN for the joint test.
-    p_conventional: two-sided, t(G-1). p_exact, p_exact_t: share of assignments whose |estimate|, |t| is at least
-        the observed one, the observed assignment included. n_cities: units observed at this event year.
+    p_conventional: two-sided, t(G-1). p_exact, p_exact_t: share of assignments whose |estimate|, |t| is at
+        least the observed one, the observed assignment included. n_cities: units observed at this event year.
     """
 
     term: str
@@ -61,7 +60,7 @@ class ExactFit:
 
 @dataclass(frozen=True)
 class _Design:
-    """Balanced panel: outcome (units, periods) without means; code (units,) of the path that each unit has."""
+    """Balanced panel: outcome (units, periods) without means; codes (units,) of the paths that units have."""
 
     outcome: FloatArray
     codes: IntArray
@@ -90,9 +89,9 @@ def exact_event_study(
 ) -> ExactFit:
     """y_it = a_i + l_t + sum over k != -1 of b_k 1[t - g_i = k] + e_it, every assignment of the dates g_i.
 
-    Needs a unit that is not treated in any period of the data: without one the event years and the two effects
-    are collinear (Borusyak, Jaravel and Spiess 2024). Also gives `leads`, the joint test of all k < -1.
-    Arguments and errors as `exact_twfe`.
+    Needs a unit that is not treated in any period of the data: without one the event years and the two
+    effects are collinear (Borusyak, Jaravel and Spiess 2024). Also gives `leads`, the joint test of all
+    k < -1. Arguments and errors as `exact_twfe`.
     """
     design = _design(data, outcome, dose, first_year, unit, time)
     if not any(np.isnan(year) or year > design.years[-1] for year in design.first_years):
@@ -144,9 +143,7 @@ def count_assignments(codes: IntArray) -> int:
     return total
 
 
-def _design(
-    data: pd.DataFrame, outcome: str, dose: str, first_year: str, unit: str, time: str
-) -> _Design:
+def _design(data: pd.DataFrame, outcome: str, dose: str, first_year: str, unit: str, time: str) -> _Design:
     needed = [outcome, dose, first_year, unit, time]
     absent = [name for name in needed if name not in data.columns]
     if absent:
@@ -253,7 +250,7 @@ def _fit(
         if joint:
             n_wald_as_large += int(np.sum(wald(fake) >= observed_wald * (1 - TIE_SHARE)))
         total += len(codes)
-    at_event = [n if event is None else int(np.sum(assigned[:, :, place] > 0)) for place, event in enumerate(events)]
+    seen = np.sum(assigned > 0, axis=(0, 1))
     terms = [
         ExactTerm(
             term=name,
@@ -263,7 +260,7 @@ def _fit(
             p_conventional=float(2 * stats.t.sf(t_value[place], n - 1)),
             p_exact=float(n_as_large[place] / total),
             p_exact_t=float(n_t_as_large[place] / total),
-            n_cities=at_event[place],
+            n_cities=n if events[place] is None else int(seen[place]),
         )
         for place, name in enumerate(names)
     ]

@@ -1,4 +1,4 @@
-"""The one design that the printed pages allow: paper 000's index of ten cities and the dates of their zones."""
+"""The one design that printed pages allow: paper 000's index of ten cities and the dates of their zones."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ UNITS = {"unit": "prefecture_code", "time": "year"}
 def printed_index_effects(index: pd.DataFrame, treatment: pd.DataFrame, *, is_simulated: bool) -> pa.Table:
     """Average and dynamic effects of the zones on the printed index, every reading and treatment rule.
 
-    index: `study_id, reading, prefecture_code, year, index_value`. treatment: `rule_id, prefecture_code, year,
-    is_treated, exposure_share, first_treated_year`, any cities. A rule that does not time all cities of the
-    index in all years raises ValueError, as do the cases of `cbec.estimators.exact`.
+    index: `study_id, reading, prefecture_code, year, index_value`. treatment: `rule_id, prefecture_code,
+    year, exposure_share, first_treated_year`, any cities. Raises ValueError when a rule does not time all
+    cities of the index in all years, and in the cases of `cbec.estimators.exact`.
     """
     rows: list[dict[str, object]] = []
     done: dict[tuple[object, ...], ExactFit] = {}
