@@ -59,7 +59,10 @@ def national_trade(rows: pd.DataFrame, lang: Lang) -> Figure:
         colour = figures.SHADES[place]
         shape: dict[str, Any] = {"marker": figures.MARKERS[place], "color": colour, "ms": 5}
         name = named(REVISIONS, revision, lang)
-        axes.plot(line["year"], line["value_trn_yuan"], ls="-", lw=0.6, label=name, **shape)
+        # A year without a figure breaks the line.
+        years = range(int(line["year"].min()), int(line["year"].max()) + 1)
+        values = line.set_index("year")["value_trn_yuan"].reindex(years)
+        axes.plot(values.index, values, ls="-", lw=0.6, label=name, **shape)
         doubtful = line[~line["is_verified"].astype(bool)]
         axes.plot(doubtful["year"], doubtful["value_trn_yuan"], ls="", mfc="white", zorder=3, **shape)
     axes.set_ylim(bottom=0)
