@@ -1,4 +1,4 @@
--- On which figure of the year before does the growth rest that customs prints: the first one or the revised one?
+-- On which figure of the year before does the printed growth rest: the first one or the revised one?
 select
     series,
     period,

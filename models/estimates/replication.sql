@@ -164,7 +164,10 @@ compared as (
         (ours - published) / nullif(ours_std_error, 0) as difference_our_se,
         (ours - published)
         / nullif(sqrt(power(published_std_error, 2) + power(ours_std_error, 2)), 0) as difference_z,
-        coalesce(published_p < {{ var('replication_level') }}, published_t >= {{ var('replication_critical_value') }})
+        coalesce(
+            published_p < {{ var('replication_level') }},
+            published_t >= {{ var('replication_critical_value') }}
+        )
             as published_is_significant,
         ours_p < {{ var('replication_level') }} as ours_is_significant,
         abs(ours - published) <= greatest(
@@ -229,7 +232,9 @@ final as (
                     then status_reason
                 when status = 'refused' then concat('refused: ', status_reason)
                 when is_simulated then 'the figures of this warehouse are drawn, not observed'
-                when ours is null and term = '_cons' then 'our column has no constant: fixed effects absorb it'
+                when
+                    ours is null and term = '_cons'
+                    then 'our column has no constant: fixed effects absorb it'
                 when ours is null then concat('our column has no term ', coalesce(term, printed_term))
                 when verdict = 'not comparable' and published = 0 then 'printed as zero, which has no sign'
                 when verdict = 'not comparable'
@@ -242,12 +247,15 @@ final as (
             case
                 when ours is not null
                     then concat(
-                        'sample: ', n_obs, ' rows here, ',
-                        coalesce(cast(cast(published_n_obs as integer) as varchar), 'not printed'), ' in the paper'
-                    )
+                            'sample: ', n_obs, ' rows here, ',
+                            coalesce(cast(cast(published_n_obs as integer) as varchar), 'not printed'),
+                            ' in the paper'
+                        )
             end,
             case
-                when ours is not null and coalesce(drop_reason, '') != '' then concat('left out: ', drop_reason)
+                when
+                    ours is not null and coalesce(drop_reason, '') != ''
+                    then concat('left out: ', drop_reason)
             end,
             case
                 when ours is not null

@@ -1,4 +1,4 @@
--- National trade of cross-border e-commerce as customs printed it: first prints and revisions are different series.
+-- National cross-border e-commerce as customs printed it: first prints and revisions are different series.
 with printed as (
 
     select

@@ -27,7 +27,8 @@ city as (
         region.name_en,
         regexp_replace(region.name_zh, '市$', '') as entity_zh,
     from {{ ref('region') }} as region
-    where region.region_code in (select region_code from {{ ref('int_samples__gridded') }} where sample_id = 'yrd_ten_cities_2012_2021')
+    inner join {{ ref('int_samples__gridded') }} as sample on region.region_code = sample.region_code
+    where sample.sample_id = 'yrd_ten_cities_2012_2021'
 
 ),
 

@@ -1,4 +1,4 @@
--- Two cities side by side where a reader may want to compare them; a difference only where the keys are equal.
+-- Two cities side by side where a reader may compare them; a difference only where the keys are equal.
 with fact as (
 
     select
@@ -17,7 +17,9 @@ with fact as (
             else 'period not printed'
         end as period_key,
     from {{ ref('zone_fact') }} as fact
-    inner join {{ ref('fact_indicator') }} as indicator on fact.fact_indicator_id = indicator.fact_indicator_id
+    inner join
+        {{ ref('fact_indicator') }} as indicator
+        on fact.fact_indicator_id = indicator.fact_indicator_id
     where fact.entity_level = 'city'
 
 ),
@@ -27,7 +29,7 @@ pair as (
     select
         one.concept,
         one.mechanism,
-        one.fact_no as fact_no,
+        one.fact_no,
         other.fact_no as other_fact_no,
         one.region_code,
         other.region_code as other_region_code,

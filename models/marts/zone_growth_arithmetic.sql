@@ -1,4 +1,4 @@
--- What the printed figures of a city imply, with every assumption in words. Any city with the inputs has rows.
+-- What the printed figures of a city imply, every assumption in words. Any city with the inputs has rows.
 with parameter as (
 
     select max(value) filter (where parameter_id = 'months_per_year') as months_per_year
@@ -67,7 +67,8 @@ usd as (
         avg(rate.yuan) as yuan,
         any_value(rate.source) as source,
         bool_and(rate.verified = 'yes') as is_verified,
-        concat(year(any_value(usd_order.period_start)), ' to ', year(any_value(usd_order.period_end))) as years,
+        concat(year(any_value(usd_order.period_start)), ' to ', year(any_value(usd_order.period_end)))
+            as years,
     from usd_order
     inner join {{ ref('exchange_rate') }} as rate
         on rate.currency = 'usd'
@@ -118,82 +119,122 @@ base as (
 result as (
 
     select
-        region_code, 'annualised' as quantity, year, annualised as value, '100m_yuan' as unit,
+        region_code,
+        'annualised' as quantity,
+        year,
+        annualised as value,
+        '100m_yuan' as unit,
         case when censoring in ('over', 'at_least') then 'lower bound' else censoring end as bound,
         concat(value, ' x 12 / ', months) as formula,
-        'every month as the mean of the printed months; the end of the year is usually stronger' as assumption,
+        'every month as the mean of the printed months; the end of the year is usually stronger'
+            as assumption,
         cast(fact_no as varchar) as fact_nos,
     from base
     union all
     select
-        region_code, 'implied_year_before', year - 1, annualised / (1 + growth_pct / 100), '100m_yuan',
-        case when censoring = 'exact' and growth_censoring = 'exact' then 'exact' else 'undetermined' end,
-        concat(value, ' / (1 + ', growth_pct, ' %) x 12 / ', months),
-        'as annualised; the growth of the printed months is that of the year',
-        concat(fact_no, ', ', growth_fact_no),
+        region_code,
+        'implied_year_before' as quantity,
+        year - 1 as year,
+        annualised / (1 + growth_pct / 100) as value,
+        '100m_yuan' as unit,
+        case when censoring = 'exact' and growth_censoring = 'exact' then 'exact' else 'undetermined' end
+            as bound,
+        concat(value, ' / (1 + ', growth_pct, ' %) x 12 / ', months) as formula,
+        'as annualised; the growth of the printed months is that of the year' as assumption,
+        concat(fact_no, ', ', growth_fact_no) as fact_nos,
     from base
     where growth_pct is not null
     union all
     select
-        region_code, 'needed_growth', goal_year,
-        100 * (power(goal / annualised, 1.0 / (goal_year - year)) - 1), 'pct',
-        case when censoring in ('over', 'at_least') then 'upper bound' else censoring end,
-        concat('(', goal, ' / ', annualised, ') ^ (1 / ', goal_year - year, ') - 1'),
-        'as annualised; the goal counts as met at its printed figure',
-        concat(fact_no, ', ', goal_fact_no),
+        region_code,
+        'needed_growth' as quantity,
+        goal_year as year,
+        100 * (power(goal / annualised, 1.0 / (goal_year - year)) - 1) as value,
+        'pct' as unit,
+        case when censoring in ('over', 'at_least') then 'upper bound' else censoring end as bound,
+        concat('(', goal, ' / ', annualised, ') ^ (1 / ', goal_year - year, ') - 1') as formula,
+        'as annualised; the goal counts as met at its printed figure' as assumption,
+        concat(fact_no, ', ', goal_fact_no) as fact_nos,
     from base
     where goal is not null and goal_year > year
     union all
     select
-        region_code, 'needed_growth_from_year_before', goal_year,
-        100 * (power(goal / (annualised / (1 + growth_pct / 100)), 1.0 / (goal_year - year + 1)) - 1), 'pct',
-        'undetermined',
-        concat('(', goal, ' / implied ', year - 1, ') ^ (1 / ', goal_year - year + 1, ') - 1'),
-        'as implied_year_before; yearly rate over the whole stretch',
-        concat(fact_no, ', ', growth_fact_no, ', ', goal_fact_no),
+        region_code,
+        'needed_growth_from_year_before' as quantity,
+        goal_year as year,
+        100
+        * (power(goal / (annualised / (1 + growth_pct / 100)), 1.0 / (goal_year - year + 1)) - 1) as value,
+        'pct' as unit,
+        'undetermined' as bound,
+        concat('(', goal, ' / implied ', year - 1, ') ^ (1 / ', goal_year - year + 1, ') - 1') as formula,
+        'as implied_year_before; yearly rate over the whole stretch' as assumption,
+        concat(fact_no, ', ', growth_fact_no, ', ', goal_fact_no) as fact_nos,
     from base
     where goal is not null and growth_pct is not null and goal_year > year
     union all
     select
-        region_code, 'years_to_goal_at_stated_rate', goal_year,
-        ln(goal / annualised) / ln(1 + stated_pct / 100), 'years',
-        case when censoring in ('over', 'at_least') then 'upper bound' else censoring end,
-        concat('ln(', goal, ' / ', annualised, ') / ln(1 + ', stated_pct, ' %)'),
-        concat('counted from ', year, '; the stated lower limit of yearly growth is the growth'),
-        concat(fact_no, ', ', goal_fact_no, ', ', stated_fact_no),
+        region_code,
+        'years_to_goal_at_stated_rate' as quantity,
+        goal_year as year,
+        ln(goal / annualised) / ln(1 + stated_pct / 100) as value,
+        'years' as unit,
+        case when censoring in ('over', 'at_least') then 'upper bound' else censoring end as bound,
+        concat('ln(', goal, ' / ', annualised, ') / ln(1 + ', stated_pct, ' %)') as formula,
+        concat('counted from ', year, '; the stated lower limit of yearly growth is the growth')
+            as assumption,
+        concat(fact_no, ', ', goal_fact_no, ', ', stated_fact_no) as fact_nos,
     from base
     where goal is not null and stated_pct is not null
     union all
     select
-        usd_order.region_code, 'orders_in_yuan', usd_order.year, usd_order.value * usd.yuan, '100m_yuan',
-        case when usd_order.censoring in ('over', 'at_least') then 'lower bound' else usd_order.censoring end,
-        concat(usd_order.value, ' x ', round(usd.yuan, 4)),
+        usd_order.region_code,
+        'orders_in_yuan' as quantity,
+        usd_order.year,
+        usd_order.value * usd.yuan as value,
+        '100m_yuan' as unit,
+        case
+            when usd_order.censoring in ('over', 'at_least') then 'lower bound' else usd_order.censoring
+        end as bound,
+        concat(usd_order.value, ' x ', round(usd.yuan, 4)) as formula,
         concat(
-            round(usd.yuan, 4), ' yuan for one dollar: mean of the yearly rates of ', usd.years, '; ', usd.source,
+            round(usd.yuan, 4),
+            ' yuan for one dollar: mean of the yearly rates of ',
+            usd.years,
+            '; ',
+            usd.source,
             '; verified = ', case when usd.is_verified then 'yes' else 'no' end
-        ),
-        cast(usd_order.fact_no as varchar),
+        ) as assumption,
+        cast(usd_order.fact_no as varchar) as fact_nos,
     from usd_order
     inner join usd on usd_order.fact_no = usd.fact_no
     union all
     select
-        usd_order.region_code, 'orders_in_yuan_a_year', usd_order.year,
-        usd_order.value * usd.yuan * parameter.months_per_year / usd_order.months, '100m_yuan',
-        case when usd_order.censoring in ('over', 'at_least') then 'lower bound' else usd_order.censoring end,
-        concat(usd_order.value, ' x ', round(usd.yuan, 4), ' x 12 / ', usd_order.months),
-        'as orders_in_yuan; every month the same; orders of the platform are set beside turnover, not called it',
-        cast(usd_order.fact_no as varchar),
+        usd_order.region_code,
+        'orders_in_yuan_a_year' as quantity,
+        usd_order.year,
+        usd_order.value * usd.yuan * parameter.months_per_year / usd_order.months as value,
+        '100m_yuan' as unit,
+        case
+            when usd_order.censoring in ('over', 'at_least') then 'lower bound' else usd_order.censoring
+        end as bound,
+        concat(usd_order.value, ' x ', round(usd.yuan, 4), ' x 12 / ', usd_order.months) as formula,
+        'as orders_in_yuan; every month the same; orders are set beside turnover, not called it'
+            as assumption,
+        cast(usd_order.fact_no as varchar) as fact_nos,
     from usd_order
     inner join usd on usd_order.fact_no = usd.fact_no
     cross join parameter
     union all
     select
-        base.region_code, 'cbec_share_of_ecommerce', ecommerce.year,
-        100 * base.annualised / (1 + base.growth_pct / 100) / ecommerce.value, 'pct',
-        'undetermined',
-        concat('implied ', base.year - 1, ' / ', ecommerce.value),
-        'as implied_year_before; both turnovers are counted alike, which no source says',
-        concat(base.fact_no, ', ', base.growth_fact_no, ', ', ecommerce.fact_no),
+        base.region_code,
+        'cbec_share_of_ecommerce' as quantity,
+        ecommerce.year,
+        100 * base.annualised / (1 + base.growth_pct / 100) / ecommerce.value as value,
+        'pct' as unit,
+        'undetermined' as bound,
+        concat('implied ', base.year - 1, ' / ', ecommerce.value) as formula,
+        'as implied_year_before; both turnovers are counted alike, which no source says' as assumption,
+        concat(base.fact_no, ', ', base.growth_fact_no, ', ', ecommerce.fact_no) as fact_nos,
     from base
     inner join ecommerce
         on base.region_code = ecommerce.region_code

@@ -1,4 +1,4 @@
--- Every item of the four mechanisms and the supply chain for every city with a fact; a gap says that it is one.
+-- Every item of the four mechanisms and the supply chain for every city with a fact; gaps are named.
 with item as (
 
     select * from {{ ref('fact_indicator') }}
@@ -31,9 +31,9 @@ newest as (
     select *
     from fact
     qualify row_number() over (
-        partition by region_code, fact_indicator_id
-        order by coalesce(period_end, reported_on, date '1900-01-01') desc, fact_no
-    ) = 1
+            partition by region_code, fact_indicator_id
+            order by coalesce(period_end, reported_on, date '1900-01-01') desc, fact_no
+        ) = 1
 
 ),
 
