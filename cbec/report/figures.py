@@ -49,6 +49,9 @@ KINDS = (
     "leave_one_out",
     "cohorts",
     "estimators",
+    "growth_path",
+    "national_trade",
+    "printed_index",
 )
 FORMATS = ("png", "svg", "pdf")
 # Inches: the width of a journal's text block, 14 cm; and half characters of 7.5 points in a line of it.
@@ -590,13 +593,30 @@ def estimators(rows: pd.DataFrame, labels: Labels) -> Figure:
 def figure_makers(source: Source, lang: Lang, *, only: str = "") -> tuple[dict[str, Make], list[str]]:
     """Every figure that the study can have, by name, and a sentence for each kind whose data are not there.
 
-    Raises CbecError (exit code 2) when the study has no estimates at all.
+    Raises CbecError (exit code 2) when the study has neither estimates nor figures of its own.
     """
-    regression = source.regression()
-    labels = source.labels(lang)
+    # It draws with the functions of this module.
+    from cbec.report.tracker_figures import makers_of
+
+    own = makers_of(source, lang)
+    # A study of printed figures alone has no regression; any other must.
+    readers = own or _readers(source, lang)
     makers: dict[str, Make] = {}
     skipped: list[str] = []
-    readers: dict[str, Callable[[], dict[str, Make]]] = {
+    for kind, read in readers.items():
+        if only in ("", kind):
+            try:
+                makers.update(read())
+            except Awaiting as reason:
+                skipped.append(f"{kind}: {reason}")
+    return makers, skipped
+
+
+def _readers(source: Source, lang: Lang) -> dict[str, Callable[[], dict[str, Make]]]:
+    """Figures of estimates, by kind. Raises CbecError (exit code 2) when the study has none."""
+    regression = source.regression()
+    labels = source.labels(lang)
+    return {
         "event_study": lambda: _event_studies(source, labels),
         "placebo": lambda: _placebos(source, labels),
         "bacon": lambda: {
@@ -619,13 +639,6 @@ def figure_makers(source: Source, lang: Lang, *, only: str = "") -> tuple[dict[s
         "cohorts": lambda: _cohorts(source, labels),
         "estimators": lambda: _estimators(source, labels, regression),
     }
-    for kind, read in readers.items():
-        if only in ("", kind):
-            try:
-                makers.update(read())
-            except Awaiting as reason:
-                skipped.append(f"{kind}: {reason}")
-    return makers, skipped
 
 
 def _event_studies(source: Source, labels: Labels) -> dict[str, Make]:

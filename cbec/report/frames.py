@@ -71,6 +71,15 @@ class Source:
             raise Awaiting(f"{table} has no row of study {self.study_id}")
         return frame
 
+    def table(self, table: str) -> pd.DataFrame:
+        """All rows of a table of facts, ordered by all columns. Raises Awaiting as `rows`."""
+        if not self.has(table):
+            raise Awaiting(f"{table} is not there")
+        frame = self.connection.execute(f"select * from {table} order by all").df()
+        if frame.empty:
+            raise Awaiting(f"{table} has no row")
+        return frame
+
     def rows_if_any(self, table: str) -> pd.DataFrame:
         """As `rows`; an empty frame instead of Awaiting."""
         try:

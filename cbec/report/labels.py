@@ -166,6 +166,30 @@ TEXT: dict[str, tuple[str, str]] = {
     "figure_leave_one_out": ("逐一剔除", "Leave one out"),
     "figure_cohorts": ("分批次处理效应", "Effects by cohort"),
     "figure_estimators": ("各估计方法的系数", "Estimates by estimator"),
+    "figure_growth_path": ("跨境电商交易额的增长路径", "Paths of cross-border e-commerce turnover"),
+    "figure_national_trade": ("全国跨境电商进出口", "National cross-border e-commerce, imports and exports"),
+    "figure_printed_index": ("论文公布指数的事件研究", "Event study of the printed index"),
+    "axis_turnover": ("交易额（亿元）", "Turnover (100 million yuan)"),
+    "axis_trade": ("进出口（万亿元）", "Imports and exports (trillion yuan)"),
+    "goal": ("{year}年目标", "Goal for {year}"),
+    "path_note": (
+        "起点为{year}年交易额{value}亿元，由已公布月份按月均推算，为下限",
+        "From {value} (100 million yuan) in {year}, a lower bound: the printed months spread to a year",
+    ),
+    "national_note": (
+        "初步数与修订数是两个系列，不得连接；空心点未经印刷品核实",
+        "First prints and revisions are two series, never spliced. Hollow: not confirmed in print",
+    ),
+    "reading_title": (
+        "{reading}：平均效应 {effect}，精确p = {p}",
+        "{reading}: average effect {effect}, exact p = {p}",
+    ),
+    "exact_note": (
+        "基期为-1；实心点的精确p值小于0.05（穷举{n}种保持批次规模的分配）；"
+        "竖线为按城市聚类的95%区间，十个聚类不足为凭；处理口径：{rule}",
+        "Base period −1. Filled: exact p below 0.05 (all {n} assignments that keep the cohort sizes). "
+        "Bars: 95% intervals clustered by city, not to be trusted with ten cities. Treatment rule: {rule}",
+    ),
     "axis_event": ("政策实施相对时间（年）", "Years since treatment"),
     "axis_coefficient": ("估计系数", "Estimate"),
     "axis_density": ("核密度", "Kernel density"),
@@ -300,6 +324,21 @@ COMPARISONS: dict[str, tuple[str, str]] = {
     "treated vs never treated": ("处理组对从未处理组", "Treated against never treated"),
     "earlier vs later": ("先处理对后处理", "Earlier against later treated"),
     "later vs earlier": ("后处理对先处理", "Later against already treated"),
+}
+PATHS: dict[str, tuple[str, str]] = {
+    "needed rate": ("达标所需增速", "Needed rate"),
+    "recent rate": ("最近增速", "Recent rate"),
+    "stated rate": ("规划增速下限", "Stated rate"),
+}
+REVISIONS: dict[str, tuple[str, str]] = {
+    "first print": ("初步数", "First print"),
+    "revision": ("修订数", "Revision"),
+    "not known": ("口径不明", "Not known"),
+}
+READINGS: dict[str, tuple[str, str]] = {
+    "as printed": ("按原文", "As printed"),
+    "as corrected": ("按声明的更正", "As corrected"),
+    "without corrected years": ("剔除有更正的年份", "Without corrected years"),
 }
 # Control characters that XML, and so docx and xlsx, cannot hold.
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
