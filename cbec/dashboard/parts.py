@@ -183,8 +183,8 @@ def _keep(key: str, value: str) -> None:
 
 
 def _fell_back(key: str, asked: str, lang: str) -> None:
-    # Shown as plain text: what stands in an address is nobody's markup.
-    shown = re.sub(r"[^\w ,.:/^+-]", "?", asked)[:60]
+    # What stands in an address becomes neither markup nor a link, which takes no more than a colon or a dot.
+    shown = re.sub(r"[^\w ,-]", "?", asked)[:60]
     st.warning(say("fell_back", lang, name=key, value=shown), icon=":material/link_off:")
 
 

@@ -46,7 +46,6 @@ TEXT: dict[str, tuple[str, str]] = {
     "nothing_chosen": ("请至少选择一个地区。", "Choose at least one region."),
     "no_values": ("所选范围内没有数值。", "There are no values in this choice."),
     # overview
-    "freshness": ("时效", "Freshness"),
     "built_ago": (
         "发布于 {when} UTC（{age}前），运行 `{run}`，提交 `{commit}`{dirty}。",
         "Published {when} UTC ({age} ago), run `{run}`, commit `{commit}`{dirty}.",
@@ -65,7 +64,6 @@ TEXT: dict[str, tuple[str, str]] = {
     "n_suspect": ("存疑", "Doubted cells"),
     "n_indicators": ("指标", "Indicators"),
     "n_regions": ("地区", "Regions"),
-    "years_span": ("{first}—{last} 年", "{first}–{last}"),
     "by_status": ("按状态计的单元格", "Cells by status"),
     "status": ("状态", "Status"),
     "n_cells": ("单元格数", "Cells"),
@@ -167,7 +165,6 @@ TEXT: dict[str, tuple[str, str]] = {
     "measure_ddf": ("方向距离函数（DDF）", "Directional distance function"),
     "measure_nddf": ("非径向方向距离函数（NDDF）", "Non-radial directional distance function"),
     "measure_radial": ("径向 DEA", "Radial DEA"),
-    "frontier": ("前沿", "Frontier"),
     "frontier_global": ("全局", "global"),
     "frontier_sequential": ("序列", "sequential"),
     "frontier_contemporaneous": ("当期", "contemporaneous"),
@@ -220,14 +217,12 @@ TEXT: dict[str, tuple[str, str]] = {
     "worst_status": ("最差状态", "Worst status"),
     "treatment_rule": ("处理口径", "Rule"),
     "event_year": ("相对时间（年）", "Years since treatment"),
-    "options": ("选项", "Options"),
     "base_period": ("基期", "Base"),
     "n_cohorts": ("批次数", "Cohorts"),
     "note": ("附注", "Note"),
     "interval_note": ("线段为95%置信区间。", "Bars are 95% intervals."),
     # quality
     "coverage": ("覆盖", "Coverage"),
-    "coverage_title": ("各指标各年已报告单元格占比", "Share of cells that are reported"),
     "shade": ("着色", "Shade by"),
     "shade_reported": ("已报告占比", "Reported"),
     "shade_imputed": ("插补占比", "Filled"),
@@ -258,7 +253,6 @@ TEXT: dict[str, tuple[str, str]] = {
     ),
     "not_zone": ("不是综试区。", "Not a pilot zone."),
     "revoked_line": ("已于 {when} 撤销。", "Revoked on {when}."),
-    "profile_title": ("{indicator}：城市对比", "{indicator}: cities compared"),
     "all_indicators": ("{year} 年全部指标", "All indicators in {year}"),
 }  # fmt: skip
 
