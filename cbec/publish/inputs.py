@@ -68,21 +68,10 @@ def together(inputs: list[Input]) -> str:
 
 
 def published_inputs(path: Path) -> list[Input]:
-    """What a published file was made from; none for a file made before this was recorded."""
-    with connect(path) as connection:
-        try:
+    """What a published file was made from; nothing for a file that does not say so or cannot be read."""
+    try:
+        with connect(path) as connection:
             rows = connection.execute("select kind, path, sha256 from meta.input_file").fetchall()
-        except duckdb.CatalogException:
-            return []
+    except duckdb.Error:
+        return []
     return [Input(*map(str, row)) for row in rows]
-
-
-def changes(old: list[Input], new: list[Input]) -> list[tuple[str, str, str]]:
-    """(kind, path, added, changed or removed) of every input that differs, in the order of kind and path."""
-    before = {(i.kind, i.path): i.sha256 for i in old}
-    after = {(i.kind, i.path): i.sha256 for i in new}
-    return [
-        (*key, "added" if key not in before else "removed" if key not in after else "changed")
-        for key in sorted(before.keys() | after.keys())
-        if before.get(key) != after.get(key)
-    ]

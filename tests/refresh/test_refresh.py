@@ -159,3 +159,11 @@ def test_a_version_made_before_this_was_recorded_is_rebuilt(small: Small, tmp_pa
     with duckdb.connect(str(small.database)) as db:
         db.execute("drop table meta.input_file")
     assert small.cbec("refresh").returncode == 0
+
+
+def test_a_published_file_that_is_spoilt_is_replaced(small: Small) -> None:
+    small.database.unlink()
+    small.database.write_bytes(b"not a database" * 1000)
+    done = small.cbec("refresh")
+    assert done.returncode == 0, done.stderr
+    assert small.version()[1] == 1
