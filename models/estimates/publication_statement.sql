@@ -91,7 +91,7 @@ moment_statements as (
         case
             when sd_low is not null and max_high is not null and least is not null and n > 1
                 then sd_low || ' <= sqrt(' || n || ' / (' || n || ' - 1.0) * greatest(0, ' || max_high || ' - '
-                    || mean_low || ') * (' || mean_high || ' - ' || least || '))'
+                    || mean_low || ') * greatest(0, ' || mean_high || ' - ' || least || '))'
         end,
         'largest SD (divisor n - 1) of n values with this mean between these extremes',
         'a digit too many in the SD, or a wrong mean',
@@ -292,22 +292,18 @@ star_statements as (
         study_id, table_no, row_label, column_label,
         'stars_statistic' as rule_id,
         any_value(cell_list) as cell_list,
-        -- Where no order of the stars fits the table, a star must make sense under either.
-        string_agg('(' || holds_when || ')', ' and ' order by star_order desc) as holds_when,
+        any_value(holds_when) as holds_when,
         any_value(printed) || ' with ' || any_value(statistic) || ' ' || any_value(other_printed)
-        || ': |t| against the levels of the stars, ' || string_agg(
-            star_order || ' order, t(' || if(df = 1000000, 'normal', df::varchar) || ')', '; '
-            order by star_order desc
-        ) as reading,
+        || ': |t| against the levels of the stars, ' || any_value(star_order) || ' order, t('
+        || any_value(if(df = 1000000, 'normal', df::varchar)) || ')' as reading,
         'stars after |t|, *** for 1 %: ' || repeat(
             '*', (any_value(t_low) >= 1.6449)::int + (any_value(t_low) >= 1.96)::int
             + (any_value(t_low) >= 2.5758)::int
         ) as suggestion,
     from chosen
     inner join table_fits using (study_id, table_no)
-    where
-        least(standard_misfits, reversed_misfits) > 0.25 * n
-        or star_order = if(reversed_misfits < standard_misfits, 'reversed', 'standard')
+    -- The usual order, unless the table as a whole fits the reversed one.
+    where star_order = if(reversed_misfits < standard_misfits and reversed_misfits <= 0.25 * n, 'reversed', 'standard')
     group by study_id, table_no, column_no, column_label, row_label
 
     union all
