@@ -15,8 +15,10 @@ import pyarrow as pa
 
 CELL = re.compile(r"\[(\d+)([-+]?)\]")
 FACT = re.compile(r"\{([\w-]+)\}")
-COLUMNS = ("study_id", "table_no", "row_label", "column_label", "rule_id", "cell_list", "holds_when", "reading",
-           "suggestion", "claim_no", "quote")  # fmt: skip
+COLUMNS = (
+    *("study_id", "table_no", "row_label", "column_label", "rule_id", "cell_list"),
+    *("holds_when", "reading", "suggestion", "claim_no", "quote"),
+)
 SCHEMA = pa.schema(
     [pa.field(name, pa.int32() if name == "claim_no" else pa.string()) for name in COLUMNS]
     + [pa.field("outcome", pa.string()), pa.field("evidence", pa.string())]
@@ -29,7 +31,9 @@ def half_unit(printed: str) -> float:
     return 0.5 * 10.0 ** -(len(match.group(1)) if match else 0)
 
 
-def bind(formula: str, printed: Mapping[int, tuple[float, str]], facts: Mapping[str, float]) -> tuple[str, str]:
+def bind(
+    formula: str, printed: Mapping[int, tuple[float, str]], facts: Mapping[str, float]
+) -> tuple[str, str]:
     """Statement with numbers for cells, and the cells it used.
 
     formula: [n] is printed number n, [n-] and [n+] the ends of its rounding interval, {name} a fact.
@@ -50,11 +54,11 @@ def bind(formula: str, printed: Mapping[int, tuple[float, str]], facts: Mapping[
 
 def claim_statements(claims: pd.DataFrame, results: pd.DataFrame, zones: pd.DataFrame) -> pd.DataFrame:
     """One statement per claim of seed published_claim, columns as publication_statement."""
-    printed = {
-        int(row.result_no): (float(row.value), str(row.printed))
-        for row in results.itertuples()
-        if pd.notna(row.value)
-    }
+    shown = results.dropna(subset="value")
+    columns = zip(
+        shown["result_no"].tolist(), shown["value"].tolist(), shown["printed"].tolist(), strict=True
+    )
+    printed = {int(number): (float(value), str(text)) for number, value, text in columns}
     facts = {name: zone_count(name, zones) for text in claims["formula"] for name in FACT.findall(text)}
     bound = [bind(text, printed, facts) for text in claims["formula"]]
     frame = claims[["study_id", "table_no", "rule_id", "reading", "suggestion", "claim_no", "quote"]].copy()
@@ -65,16 +69,11 @@ def claim_statements(claims: pd.DataFrame, results: pd.DataFrame, zones: pd.Data
 
 
 def zone_count(name: str, zones: pd.DataFrame) -> float:
-    """Zones in force on a day (zones_on_<date>) or approved up to a batch (zones_to_batch_<n>)."""
+    """Zones approved up to a batch: zones_to_batch_<n>."""
     kind, _, value = name.rpartition("_")
-    if kind == "zones_to_batch":
-        return float((zones["batch"] <= int(value)).sum())
-    if kind == "zones_on":
-        day = pd.Timestamp(value)
-        approved = pd.to_datetime(zones["approved_on"]) <= day
-        revoked = pd.to_datetime(zones["revoked_on"]) <= day
-        return float((approved & ~revoked).sum())
-    raise KeyError(f"{name}: allowed are zones_on_<date> and zones_to_batch_<n>")
+    if kind != "zones_to_batch":
+        raise KeyError(f"{name}: allowed is zones_to_batch_<n>")
+    return float((zones["batch"] <= int(value)).sum())
 
 
 def evaluate(statements: pd.DataFrame) -> pa.Table:
@@ -87,16 +86,16 @@ def evaluate(statements: pd.DataFrame) -> pa.Table:
     con = duckdb.connect()
     outcomes: list[str] = []
     evidence: list[str | None] = []
-    for row in frame.itertuples():
-        if row.holds_when is None:
+    for holds_when, reading in zip(frame["holds_when"].tolist(), frame["reading"].tolist(), strict=True):
+        if holds_when is None:
             outcomes.append("not applicable")
             evidence.append(None)
             continue
-        answer = con.execute(f"select ({row.holds_when})").fetchone()
+        answer = con.execute(f"select ({holds_when})").fetchone()
         holds = bool(answer and answer[0])
         outcomes.append("passed" if holds else "flagged")
-        comment = " ".join(str(row.reading or "").split())
-        evidence.append(None if holds else f"not ({row.holds_when}) -- {comment}")
+        comment = " ".join(str(reading or "").split())
+        evidence.append(None if holds else f"not ({holds_when}) -- {comment}")
     con.close()
     frame["outcome"], frame["evidence"] = outcomes, evidence
     return pa.Table.from_pandas(frame, schema=SCHEMA, preserve_index=False)

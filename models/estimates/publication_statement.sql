@@ -50,7 +50,7 @@ moments as (
         coalesce(any_value(low) filter (where statistic = 'min'), any_value(noted.floor)) as least,
         string_agg(result_no, ' ' order by result_no) as cell_list,
         string_agg(result_no, ' ' order by result_no)
-            filter (where statistic in ('mean', 'min', 'max')) as range_cells,
+        filter (where statistic in ('mean', 'min', 'max')) as range_cells,
     from cells
     left join noted using (study_id, table_no)
     where statistic in ('mean', 'sd', 'min', 'max', 'n')
@@ -61,16 +61,19 @@ moments as (
 moment_statements as (
 
     select
-        study_id, table_no, row_label, column_label,
+        study_id,
+        table_no,
+        row_label,
+        column_label,
         'mean_in_range' as rule_id,
         range_cells as cell_list,
         case
             when mean_value is null or coalesce(max_value, min_value) is null then null
             else concat_ws(
-                ' and ',
-                mean_low || ' <= ' || max_high,
-                min_low || ' <= ' || mean_high
-            )
+                    ' and ',
+                    mean_low || ' <= ' || max_high,
+                    min_low || ' <= ' || mean_high
+                )
         end as holds_when,
         'mean within the extremes' as reading,
         case
@@ -85,12 +88,22 @@ moment_statements as (
     union all
 
     select
-        study_id, table_no, row_label, column_label,
+        study_id,
+        table_no,
+        row_label,
+        column_label,
         'sd_upper',
         cell_list,
         case
             when sd_low is not null and max_high is not null and least is not null and n > 1
-                then sd_low || ' <= sqrt(' || n || ' / (' || n || ' - 1.0) * greatest(0, ' || max_high || ' - '
+                then sd_low
+                    || ' <= sqrt('
+                    || n
+                    || ' / ('
+                    || n
+                    || ' - 1.0) * greatest(0, '
+                    || max_high
+                    || ' - '
                     || mean_low || ') * greatest(0, ' || mean_high || ' - ' || least || '))'
         end,
         'largest SD (divisor n - 1) of n values with this mean between these extremes',
@@ -101,7 +114,10 @@ moment_statements as (
     union all
 
     select
-        study_id, table_no, row_label, column_label,
+        study_id,
+        table_no,
+        row_label,
+        column_label,
         'sd_lower',
         cell_list,
         case
@@ -109,7 +125,13 @@ moment_statements as (
                 then sd_high || ' >= sqrt(greatest(power(greatest(0, ' || max_low || ' - ' || mean_high
                     || '), 2) / (' || n || ' - 1)'
                     || coalesce(
-                        ', power(greatest(0, ' || mean_low || ' - ' || min_high || '), 2) / (' || n || ' - 1), (power('
+                        ', power(greatest(0, '
+                        || mean_low
+                        || ' - '
+                        || min_high
+                        || '), 2) / ('
+                        || n
+                        || ' - 1), (power('
                         || 'greatest(0, ' || max_low || ' - ' || mean_high || '), 2) + power(greatest(0, '
                         || mean_low || ' - ' || min_high || '), 2)) / ' || n,
                         ''
@@ -129,7 +151,10 @@ moment_statements as (
     union all
 
     select
-        study_id, table_no, row_label, column_label,
+        study_id,
+        table_no,
+        row_label,
+        column_label,
         'binary_sd',
         cell_list,
         sd_low || ' <= sqrt(' || n || ' / (' || n || ' - 1.0)) * sqrt(' || least(mean_high, 0.5) || ' * (1 - '
@@ -146,7 +171,10 @@ moment_statements as (
 ratio_statements as (
 
     select
-        moments.study_id, moments.table_no, moments.row_label, column_label,
+        moments.study_id,
+        moments.table_no,
+        moments.row_label,
+        column_label,
         'ratio_range' as rule_id,
         cell_list,
         ratio.least || ' <= ' || min_high || ' and ' || max_low || ' <= ' || ratio.greatest as holds_when,
@@ -236,7 +264,12 @@ conventions as (
 column_fits as (
 
     select
-        study_id, table_no, column_no, column_label, star_order, df,
+        study_id,
+        table_no,
+        column_no,
+        column_label,
+        star_order,
+        df,
         count(*) filter (where not fits) as misfits,
     from conventions
     group by all
@@ -278,9 +311,9 @@ table_fits as (
         count(*) filter (where not fits and star_order = 'standard') as standard_misfits,
         count(*) filter (where not fits and star_order = 'reversed') as reversed_misfits,
         string_agg('(not (' || holds_when || '))::int', ' + ' order by result_no)
-            filter (where star_order = 'standard') as standard_sum,
+        filter (where star_order = 'standard') as standard_sum,
         string_agg('(not (' || holds_when || '))::int', ' + ' order by result_no)
-            filter (where star_order = 'reversed') as reversed_sum,
+        filter (where star_order = 'reversed') as reversed_sum,
     from chosen
     group by all
 
@@ -289,7 +322,10 @@ table_fits as (
 star_statements as (
 
     select
-        study_id, table_no, row_label, column_label,
+        study_id,
+        table_no,
+        row_label,
+        column_label,
         'stars_statistic' as rule_id,
         any_value(cell_list) as cell_list,
         any_value(holds_when) as holds_when,
@@ -303,13 +339,17 @@ star_statements as (
     from chosen
     inner join table_fits using (study_id, table_no)
     -- The usual order, unless the table as a whole fits the reversed one.
-    where star_order = if(reversed_misfits < standard_misfits and reversed_misfits <= 0.25 * n, 'reversed', 'standard')
+    where star_order
+        = if(reversed_misfits < standard_misfits and reversed_misfits <= 0.25 * n, 'reversed', 'standard')
     group by study_id, table_no, column_no, column_label, row_label
 
     union all
 
     select
-        study_id, table_no, null, null,
+        study_id,
+        table_no,
+        null,
+        null,
         'star_note',
         null,
         case
@@ -326,7 +366,10 @@ star_statements as (
     union all
 
     select
-        study_id, table_no, row_label, column_label,
+        study_id,
+        table_no,
+        row_label,
+        column_label,
         't_sign',
         cell_list,
         value || ' * ' || '(' || other_value || ')' || ' >= 0',
@@ -338,11 +381,19 @@ star_statements as (
     union all
 
     select
-        study_id, table_no, row_label, column_label,
+        study_id,
+        table_no,
+        row_label,
+        column_label,
         'stars_on_coefficient',
         cell_list,
         other_stars || ' = 0',
-        'stars printed with ' || statistic || ' ' || other_printed || ', not with the coefficient ' || printed,
+        'stars printed with '
+        || statistic
+        || ' '
+        || other_printed
+        || ', not with the coefficient '
+        || printed,
         'move the stars to the coefficient',
     from starred
 
@@ -351,7 +402,10 @@ star_statements as (
 index_statements as (
 
     select
-        study_id, table_no, row_label, column_label,
+        study_id,
+        table_no,
+        row_label,
+        column_label,
         'index_jump' as rule_id,
         result_no::varchar as cell_list,
         high || ' >= 0.3 * ' || middle || ' and ' || low || ' <= ' || middle || ' / 0.3' as holds_when,
@@ -362,7 +416,9 @@ index_statements as (
             else 'decimal point moved'
         end as suggestion,
     from (
-        select *, round(median(value) over (partition by study_id, table_no, column_label), 9) as middle
+        select
+            *,
+            round(median(value) over (partition by study_id, table_no, column_label), 9) as middle
         from cells
         where statistic = 'index'
     )
@@ -372,7 +428,8 @@ index_statements as (
 copy_statements as (
 
     select
-        first.study_id, first.table_no,
+        first.study_id,
+        first.table_no,
         null as row_label,
         any_value(first.column_label) || ' = ' || any_value(second.column_label) as column_label,
         'copied_cells' as rule_id,

@@ -10,7 +10,7 @@ with moments as (
         string_agg(result.result_no, ' ' order by result.result_no) as cell_list,
         any_value(value) filter (where statistic = 'mean') as mean_value,
         any_value(0.5 * power(10, -length(regexp_extract(printed, '\.([0-9]+)', 1))))
-            filter (where statistic = 'mean') as half,
+        filter (where statistic = 'mean') as half,
         any_value(value) filter (where statistic = 'n') as n,
     from {{ ref('published_result') }} as result
     inner join {{ ref('published_design') }} as design using (study_id, table_no, row_label)
@@ -46,14 +46,25 @@ listed as (
 final as (
 
     select
-        moments.study_id, table_no, row_label,
+        moments.study_id,
+        table_no,
+        row_label,
         null::varchar as column_label,
         'treatment_mean' as rule_id,
         cell_list,
         '(' || mean_value || ' - ' || half || ') * ' || n || ' <= ' || city_years || ' and '
         || city_years || ' - ' || greatest(0, cities - coalesce(treated_cities, cities))
-        || ' * (' || last_year || ' - 2015 + 1) <= (' || mean_value || ' + ' || half || ') * ' || n as holds_when,
-        'treated city-years under rule ' || counted.treatment_rule || ', less those of treated cities that the paper lacks'
+        || ' * ('
+        || last_year
+        || ' - 2015 + 1) <= ('
+        || mean_value
+        || ' + '
+        || half
+        || ') * '
+        || n as holds_when,
+        'treated city-years under rule '
+        || counted.treatment_rule
+        || ', less those of treated cities that the paper lacks'
             as reading,
         'city-years by rule: ' || every_rule as suggestion,
     from moments
