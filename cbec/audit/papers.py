@@ -43,7 +43,7 @@ def audit_part(con: duckdb.DuckDBPyConnection, study_id: str, lang: Language) ->
 
 
 def with_audit(text: str, con: duckdb.DuckDBPyConnection, lang: Language) -> str:
-    """A document with the audit's parts put between their marks; raises ValueError where an end mark lacks."""
+    """A document with the audit's parts between their marks; raises ValueError where an end mark lacks."""
     parts = text.split("<!-- audit: ")
     out = parts[0]
     for part in parts[1:]:
