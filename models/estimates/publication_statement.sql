@@ -157,13 +157,14 @@ moment_statements as (
         column_label,
         'binary_sd',
         cell_list,
-        sd_low || ' <= sqrt(' || n || ' / (' || n || ' - 1.0)) * sqrt(' || least(mean_high, 0.5) || ' * (1 - '
-        || least(mean_high, 0.5) || ')) and sqrt(' || mean_low || ' * (1 - ' || mean_low || ')) <= '
-        || sd_high,
+        sd_low || ' <= sqrt(' || n || ' / (' || n || ' - 1.0) * ' || least(mean_high, greatest(mean_low, 0.5)) || ' * (1 - '
+        || least(mean_high, greatest(mean_low, 0.5))
+        || ')) and sqrt(least(' || mean_low || ' * (1 - ' || mean_low || '), ' || mean_high || ' * (1 - '
+        || mean_high || '))) <= ' || sd_high,
         'SD of a variable that is 0 or 1',
         'sqrt(m (1 - m))',
     from moments
-    where min_value = 0 and max_value = 1 and mean_high <= 0.5
+    where min_value = 0 and max_value = 1
         and regexp_matches(row_label, '(?i)^(did|policy|treat|post)')
 
 ),

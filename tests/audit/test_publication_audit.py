@@ -82,8 +82,8 @@ def pair(coef: str, statistic: str, text: str, stars: str = "", *, on_statistic:
     ("rule", "good", "bad"),
     [
         ("mean_in_range", moments("5.0", "2.0", "2.0", "9.0"), moments("9.2", "2.0", "2.0", "9.0")),
-        ("mean_in_range", moments("9.0", "0.0", "9.0", "9.0"), moments("1.9", "2.0", "2.0", "9.0")),
-        ("sd_upper", moments("5.0", "3.6", "2.0", "9.0"), moments("5.0", "3.8", "2.0", "9.0")),
+        ("mean_in_range", moments("9.0", "0.0", "9.0", "9.0"), moments("1.8", "2.0", "2.0", "9.0")),
+        ("sd_upper", moments("5.0", "3.6", "2.0", "9.0"), moments("5.0", "4.0", "2.0", "9.0")),
         ("sd_lower", moments("5.0", "1.6", "2.0", "9.0"), moments("5.0", "1.2", "2.0", "9.0")),
         ("binary_sd", moments("0.10", "0.30", "0", "1", "3850", "Policy"),
          moments("0.10", "0.40", "0", "1", "3850", "Policy")),
