@@ -43,8 +43,10 @@ def statements(printed: Printed, notes: Iterable[tuple[str, str, float | None, f
     """Run the SQL of publication_statement on printed numbers."""
     con = duckdb.connect()
     con.register("frame", printed.frame())
-    con.sql("create table published_result as select * replace (stars::varchar as stars,"
-            " row_label::varchar as row_label, column_label::varchar as column_label) from frame")
+    con.sql(
+        "create table published_result as select * replace (stars::varchar as stars,"
+        " row_label::varchar as row_label, column_label::varchar as column_label) from frame"
+    )
     con.sql("create table published_table (study_id varchar, table_no varchar, n_rows int, floor double,"
             " star_note varchar)")  # fmt: skip
     con.sql("create table published_ratio (study_id varchar, table_no varchar, row_label varchar,"
@@ -150,7 +152,10 @@ def relation(rng: np.random.Generator, broken: str = "") -> dict[int, tuple[floa
         numbers[9] += 1
     elif broken == "difference_tested":
         numbers[12] = gap * 4
-    texts = [f"{x:.0f}" if 6 <= i <= 8 else f"{x:.1f}" if 9 <= i <= 11 else f"{x:.3f}" for i, x in enumerate(numbers)]
+    texts = [
+        f"{x:.0f}" if 6 <= i <= 8 else f"{x:.1f}" if 9 <= i <= 11 else f"{x:.3f}"
+        for i, x in enumerate(numbers)
+    ]
     return {i: (float(text), text) for i, text in enumerate(texts, 1)}
 
 
@@ -229,7 +234,9 @@ def generated(printed: Printed, rng: np.random.Generator, study: str, plant: str
         walk = rng.uniform(0.6, 0.8) * np.cumprod(rng.normal(1.03, 0.03, 9))
         for year, value in enumerate(walk, 2012):
             hit = plant == "index_jump" and unit == "a" and year == 2020
-            cell = printed.add(study, "T3", str(year), "index", f"{value / 10 if hit else value:.3f}", label=unit)
+            cell = printed.add(
+                study, "T3", str(year), "index", f"{value / 10 if hit else value:.3f}", label=unit
+            )
             if hit:
                 planted.add(cell)
     return planted
