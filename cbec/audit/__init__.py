@@ -1,0 +1,1 @@
+"""Audit of printed tables: statements that must hold, and what became of them."""

@@ -1,0 +1,48 @@
+-- Printed numbers and claims that cannot be right as they stand.
+with flagged as (
+
+    select * from {{ ref('publication_check') }}
+    where outcome = 'flagged'
+
+),
+
+rule as (
+
+    select * from {{ ref('audit_rule') }}
+
+),
+
+final as (
+
+    select
+        row_number() over (
+            order by study_id, table_no, rule_id, claim_no nulls first, row_label, column_label, cell_list
+        ) as finding_no,
+        study_id as seed,
+        study_id,
+        table_no,
+        row_label,
+        column_label,
+        rule_id as rule,
+        severity,
+        name_zh,
+        name_en,
+        cell_list,
+        claim_no,
+        (
+            select string_agg(printed, '; ' order by result_no)
+            from {{ ref('published_result') }}
+            where list_contains(string_split(flagged.cell_list, ' '), result_no::varchar)
+        ) as printed,
+        quote,
+        reading,
+        evidence,
+        suggestion,
+        '{{ target.name }}' = 'demo' as is_simulated,
+    from flagged
+    inner join rule using (rule_id)
+
+)
+
+select * from final
+order by finding_no

@@ -1,0 +1,11 @@
+import pandas as pd
+
+from cbec.audit.statements import claim_statements, evaluate
+
+
+def model(dbt, session):
+    claims = claim_statements(
+        dbt.ref("published_claim").df(), dbt.ref("published_result").df(), dbt.ref("pilot_zone").df()
+    )
+    cells = dbt.ref("publication_statement").df()
+    return evaluate(pd.concat([cells, dbt.ref("publication_treatment").df(), claims]))
