@@ -52,9 +52,11 @@ class Indicator:
     is_summable: bool = True
 
 
-# Levels are those of these years whatever the window, so that forty years do not end above what is possible.
+# Levels are those of these years whatever the window, so that forty years neither end above what is possible
+# nor begin below it.
 FIRST_YEAR = 2009
 MIDDLE_YEAR = 2016
+PACE_BEFORE = 0.25
 # Fifty made-up cities make a province; at a third of a real city's size their totals are a real one's.
 MADE_UP_SIZE = 1 / 3
 # What a province's cities may add up to before the effect and what belongs to no city, of the possible.
@@ -149,6 +151,12 @@ def demo_cities(seeds: Path) -> pd.DataFrame:
     return kept.sort_values(["region_code", "first"]).reset_index(drop=True)
 
 
+def _growth_years(years: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> Array:
+    """Years of growth since FIRST_YEAR, shape (years,); before it everything moves at a quarter of the pace."""
+    since = (years - FIRST_YEAR).astype(float)
+    return np.asarray(np.where(since < 0, PACE_BEFORE * since, since))
+
+
 def _made_up_codes(seeds: Path, n: int) -> list[str]:
     """Codes of n cities, at most 50 to a province as in the country, in prefixes that no province has."""
     used = {row["region_code"][:2] for row in _rows(seeds / "registry/region.csv")}
@@ -178,7 +186,7 @@ def simulate_yearbooks(
     development = rng.normal(0, 1, units) + np.clip((2024 - np.minimum(cohort, 2024)) / 6.0, 0, 1.5)
     development = (development - development.mean()) / development.std()
     size = rng.normal(0, 1, units)
-    trend = 0.012 * development[:, None] * (years - FIRST_YEAR)[None, :]
+    trend = 0.012 * development[:, None] * _growth_years(years)[None, :]
     scale = np.where(np.arange(units) < len(cities), 0.0, np.log(MADE_UP_SIZE))
     city = _Cities(development, size, scale, trend, cohort, years)
     logs = {item.indicator_id: _draw(item, city, rng) for item in INDICATORS}
@@ -242,7 +250,7 @@ class _Cities:
 def _draw(item: Indicator, city: _Cities, rng: np.random.Generator) -> Array:
     """Logs without the effect, shape (units, years), of one indicator."""
     units, n_years = city.trend.shape
-    middle = (city.years - MIDDLE_YEAR).astype(float)
+    middle = _growth_years(city.years) + FIRST_YEAR - MIDDLE_YEAR
     error = city.noise(item.noise, rng)
     # No city lies further out than real ones do.
     place = 0.6 * city.development + 0.7 * city.size + 0.39 * rng.normal(0, 1, units)
@@ -293,8 +301,8 @@ def _produce(
     logs: dict[str, Array], shocks: dict[str, Array], city: _Cities, *, with_effect: bool
 ) -> tuple[dict[str, Array], Array]:
     """Every column in its printed unit, and productivity theta, with or without the treatment."""
-    since = (city.years - FIRST_YEAR).astype(float)[None, :]
-    middle = (city.years - MIDDLE_YEAR).astype(float)[None, :]
+    since = _growth_years(city.years)[None, :]
+    middle = since + FIRST_YEAR - MIDDLE_YEAR
 
     def tau(item: Indicator) -> Array | float:
         return city.tau(item.effect) if with_effect and item.effect else 0.0
