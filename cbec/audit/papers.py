@@ -61,3 +61,12 @@ def write_papers(docs: Path, con: duckdb.DuckDBPyConnection) -> None:
     for name, lang in languages:
         path = docs / name
         path.write_text(with_audit(path.read_text(encoding="utf-8"), con, lang), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    from cbec.project import Project
+    from cbec.publish.read import connect, published
+
+    project = Project.here()
+    with connect(published(project, "dev")) as connection:
+        write_papers(project.root / "docs", connection)

@@ -485,3 +485,43 @@ def newest_cells(snapshot: Snapshot, regions_: list[str], year: int) -> pd.DataF
         """,
         regions=regions_, year=year,
     )  # fmt: skip
+
+
+def papers(snapshot: Snapshot) -> pd.DataFrame:
+    """`study_id, title_zh, title_en` of the papers that were audited, in the order of their numbers."""
+    return snapshot.rows(
+        "select study_id, any_value(title_zh) as title_zh, any_value(title_en) as title_en"
+        " from estimates.publication_audit_summary join studies.study using (study_id)"
+        " left join (select distinct study_id, seed from estimates.publication_audit) using (study_id)"
+        " group by study_id order by min(seed)"
+    )
+
+
+def audit_summary(snapshot: Snapshot, study: str) -> pd.DataFrame:
+    """Statements tested, passed and flagged, a row for each rule and table."""
+    return snapshot.rows(
+        "select * from estimates.publication_audit_summary where study_id = $study", study=study
+    )
+
+
+def audit_findings(snapshot: Snapshot, study: str) -> pd.DataFrame:
+    """Findings of a paper in their order."""
+    return snapshot.rows(
+        "select * from estimates.publication_audit where study_id = $study order by finding_no", study=study
+    )
+
+
+def replication(snapshot: Snapshot, study: str) -> pd.DataFrame:
+    """Printed coefficients of a paper beside our own."""
+    return snapshot.rows(
+        "select * from estimates.replication where study_id = $study order by result_no", study=study
+    )
+
+
+def estimated_columns(snapshot: Snapshot) -> pd.DataFrame:
+    """`study_id, title_zh, title_en, table_no, column_no` of regression columns that were estimated."""
+    return snapshot.rows(
+        "select distinct study_id, title_zh, title_en, table_no, column_no"
+        " from estimates.regression join studies.study using (study_id)"
+        " order by study_id, length(table_no), table_no, column_no"
+    )

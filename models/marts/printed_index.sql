@@ -15,7 +15,11 @@ with printed as (
 
 correction as (
 
-    select * from {{ ref('index_correction') }}
+    select
+        result_no,
+        corrected as corrected_value,
+        reason,
+    from {{ ref('published_correction') }}
 
 ),
 

@@ -25,4 +25,6 @@ PAGES = (
     Page("estimates", "ssid_chart"),
     Page("quality", "fact_check"),
     Page("city", "location_city"),
+    Page("why", "account_tree", needs="marts.provenance_relation"),
+    Page("papers", "menu_book", needs="estimates.publication_audit"),
 )

@@ -20,7 +20,7 @@ from cbec.dashboard.parts import (
     renamed,
     switch,
 )
-from cbec.report.labels import ESTIMATORS, RULES, SCHEMES, named, translate
+from cbec.report.labels import ESTIMATORS, RULES, SCHEMES, named
 
 # Points of one event year stand side by side within this many years.
 SPREAD = 0.6
@@ -101,8 +101,8 @@ def _coefficients(view: View, study: str, outcome: str, observed_only: bool) -> 
             named(RULES, str(rule), view.lang) if rule else "" for rule in rows["treatment_rule"].fillna("")
         ],
         filled=100 * rows["imputed_share"],
-        reason=[translate(text, view.lang) for text in rows["drop_reason"].fillna("").astype(str)],
-        remark=[translate(text, view.lang) for text in rows["note"].fillna("").astype(str)],
+        reason=[view.labels.translate(text) for text in rows["drop_reason"].fillna("").astype(str)],
+        remark=[view.labels.translate(text) for text in rows["note"].fillna("").astype(str)],
     )
     table = renamed(view, shown, {
         "place": "table_column", "method": "estimator", "treatment": "term", "estimate": "estimate",

@@ -1,0 +1,102 @@
+"""The five papers: what the audit found in their tables and sentences, and what our estimates say."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from cbec.dashboard import queries
+from cbec.dashboard.parts import View, choose, empty, facts, grid, offer, renamed
+
+
+def show(view: View) -> None:
+    papers = queries.papers(view.snapshot)
+    titles = dict(
+        zip(papers["study_id"], papers["title_zh" if view.lang == "zh" else "title_en"], strict=True)
+    )
+    paper = choose(view, "paper", view.say("paper"), list(titles), name=lambda name: str(titles[name]))
+    _audit(view, paper)
+    _replication(view, paper)
+
+
+def _audit(view: View, paper: str) -> None:
+    st.subheader(view.say("audit"), anchor=False)
+    rules = queries.audit_summary(view.snapshot, paper)
+    st.caption(
+        view.say(
+            "audit_counts",
+            tested=int(rules["n_tested"].sum()),
+            passed=int(rules["n_passed"].sum()),
+            flagged=int(rules["n_flagged"].sum()),
+        )
+    )
+    everything = view.say("all")
+    left, right = st.columns(2)
+    rows = queries.audit_findings(view.snapshot, paper)
+    table_no = choose(
+        view, "printed", view.say("printed_table"), ["all", *dict.fromkeys(rows["table_no"])], place=left,
+        name=lambda name: everything if name == "all" else name,
+    )  # fmt: skip
+    severity = choose(
+        view, "weight", view.say("severity"), ["all", *dict.fromkeys(rows["severity"])], place=right,
+        name=lambda name: everything if name == "all" else view.say(f"audit_{name}"),
+    )  # fmt: skip
+    if table_no != "all":
+        rows = rows[rows["table_no"] == table_no]
+    if severity != "all":
+        rows = rows[rows["severity"] == severity]
+    if rows.empty:
+        empty(view, view.say("no_findings"))
+        return
+    rows = rows.assign(
+        rule_name=rows["name_zh" if view.lang == "zh" else "name_en"],
+        weight=[view.say(f"audit_{name}") for name in rows["severity"]],
+        place=[
+            " ".join(part for part in (row.row_label, row.column_label) if isinstance(part, str))
+            for row in rows.itertuples()
+        ],
+        said=rows["quote"].fillna(rows["printed"]),
+    )
+    columns = {
+        "table_no": "printed_table", "place": "place", "weight": "severity", "rule_name": "audit_rule",
+        "said": "printed", "reading": "audit_reading", "suggestion": "audit_suggestion",
+    }  # fmt: skip
+    picked = grid(renamed(view, rows, columns), on_select="rerun", selection_mode="single-row")
+    offer(
+        view, f"audit-{paper}", renamed(view, rows, columns | {"evidence": "evidence"}),
+        title=view.say("audit"),
+    )  # fmt: skip
+    if picked.selection.rows:
+        row = rows.iloc[picked.selection.rows[0]]
+        facts(
+            {
+                view.say(label): str(row[name])
+                for name, label in (
+                    ("rule_name", "audit_rule"), ("said", "printed"), ("reading", "audit_reading"),
+                    ("evidence", "evidence"), ("suggestion", "audit_suggestion"),
+                )
+                if pd.notna(row[name])
+            }
+        )  # fmt: skip
+    else:
+        st.caption(view.say("pick_a_row"))
+
+
+def _replication(view: View, paper: str) -> None:
+    st.subheader(view.say("replication"), anchor=False)
+    rows = queries.replication(view.snapshot, paper)
+    if rows.empty:
+        empty(view, view.say("no_coefficients_printed"))
+        return
+    counts = rows["verdict"].value_counts()
+    st.caption("; ".join(f"{view.say(f'verdict_{name}')}: {n}" for name, n in counts.items()))
+    rows = rows.assign(
+        place=[f"{row.table_no} {row.column_label or ''}".strip() for row in rows.itertuples()],
+        judged=[view.say(f"verdict_{name}") for name in rows["verdict"]],
+    )
+    table = renamed(view, rows, {
+        "place": "table_column", "printed_term": "term", "published": "printed", "published_std_error":
+        "std_error", "ours": "ours", "difference_z": "difference_z", "judged": "verdict", "reason": "reason",
+    })  # fmt: skip
+    grid(table)
+    offer(view, f"replication-{paper}", table, title=view.say("replication"))
