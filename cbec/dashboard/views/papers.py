@@ -11,9 +11,8 @@ from cbec.dashboard.parts import View, choose, empty, facts, grid, offer, rename
 
 def show(view: View) -> None:
     papers = queries.papers(view.snapshot)
-    titles = dict(
-        zip(papers["study_id"], papers["title_zh" if view.lang == "zh" else "title_en"], strict=True)
-    )
+    names = papers["title_zh" if view.lang == "zh" else "title_en"]
+    titles = dict(zip(papers["study_id"], names, strict=True))
     paper = choose(view, "paper", view.say("paper"), list(titles), name=lambda name: str(titles[name]))
     _audit(view, paper)
     _replication(view, paper)
@@ -88,7 +87,7 @@ def _replication(view: View, paper: str) -> None:
     if rows.empty:
         empty(view, view.say("no_coefficients_printed"))
         return
-    counts = rows["verdict"].value_counts()
+    counts = rows.groupby("verdict").size().to_dict()
     st.caption("; ".join(f"{view.say(f'verdict_{name}')}: {n}" for name, n in counts.items()))
     rows = rows.assign(
         place=[f"{row.table_no} {row.column_label or ''}".strip() for row in rows.itertuples()],

@@ -1,4 +1,4 @@
-"""Where a coefficient comes from: its sample, what is filled in it, who moves it, which files stand behind."""
+"""Where a coefficient comes from: its sample, what is filled in it, who moves it, which files it rests on."""
 
 from __future__ import annotations
 
@@ -119,8 +119,8 @@ def _files(view: View, answer: WhyEstimate) -> None:
         ],
     )
     table = renamed(view, rows, {
-        "variable": "indicator", "file": "file", "sheet": "sheet", "cells": "cell_range", "n_cells": "n_cells",
-        "n_filled": "n_imputed", "citation": "citation", "sha256": "sha256",
+        "variable": "indicator", "file": "file", "sheet": "sheet", "cells": "cell_range",
+        "n_cells": "n_cells", "n_filled": "n_imputed", "citation": "citation", "sha256": "sha256",
     })  # fmt: skip
     grid(table)
     offer(view, "why-files", table, title=view.say("files_behind"))
