@@ -30,9 +30,9 @@ final as (
         cell_list,
         claim_no,
         (
-            select string_agg(printed, '; ' order by result_no)
-            from {{ ref('published_result') }}
-            where list_contains(string_split(flagged.cell_list, ' '), result_no::varchar)
+            select string_agg(result.printed, '; ' order by result.result_no)
+            from {{ ref('published_result') }} as result
+            where list_contains(string_split(flagged.cell_list, ' '), result.result_no::varchar)
         ) as printed,
         quote,
         reading,

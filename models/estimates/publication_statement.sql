@@ -92,7 +92,7 @@ moment_statements as (
         table_no,
         row_label,
         column_label,
-        'sd_upper',
+        'sd_upper' as rule_id,
         cell_list,
         case
             when sd_low is not null and max_high is not null and least is not null and n > 1
@@ -105,9 +105,9 @@ moment_statements as (
                     || max_high
                     || ' - '
                     || mean_low || ') * greatest(0, ' || mean_high || ' - ' || least || '))'
-        end,
-        'largest SD (divisor n - 1) of n values with this mean between these extremes',
-        'a digit too many in the SD, or a wrong mean',
+        end as holds_when,
+        'largest SD (divisor n - 1) of n values with this mean between these extremes' as reading,
+        'a digit too many in the SD, or a wrong mean' as suggestion,
     from moments
     where mean_value is not null
 
@@ -118,7 +118,7 @@ moment_statements as (
         table_no,
         row_label,
         column_label,
-        'sd_lower',
+        'sd_lower' as rule_id,
         cell_list,
         case
             when sd_high is not null and max_low is not null and n > 2
@@ -137,14 +137,14 @@ moment_statements as (
                         ''
                     )
                     || '))'
-        end,
-        'smallest SD (divisor n) of n values of which one equals each extreme',
+        end as holds_when,
+        'smallest SD (divisor n) of n values of which one equals each extreme' as reading,
         case
             when ('1' || mean_printed)::double between coalesce(min_value, 0) and max_value
                 and (max_value - ('1' || mean_printed)::double) / sqrt(n - 1) <= sd_high
                 then 'mean 1' || mean_printed || ': a leading digit lost'
             else 'another maximum or mean'
-        end,
+        end as suggestion,
     from moments
     where mean_value is not null
 
@@ -155,14 +155,21 @@ moment_statements as (
         table_no,
         row_label,
         column_label,
-        'binary_sd',
+        'binary_sd' as rule_id,
         cell_list,
-        sd_low || ' <= sqrt(' || n || ' / (' || n || ' - 1.0) * ' || least(mean_high, greatest(mean_low, 0.5)) || ' * (1 - '
+        sd_low
+        || ' <= sqrt('
+        || n
+        || ' / ('
+        || n
+        || ' - 1.0) * '
+        || least(mean_high, greatest(mean_low, 0.5))
+        || ' * (1 - '
         || least(mean_high, greatest(mean_low, 0.5))
         || ')) and sqrt(least(' || mean_low || ' * (1 - ' || mean_low || '), ' || mean_high || ' * (1 - '
-        || mean_high || '))) <= ' || sd_high,
-        'SD of a variable that is 0 or 1',
-        'sqrt(m (1 - m))',
+        || mean_high || '))) <= ' || sd_high as holds_when,
+        'SD of a variable that is 0 or 1' as reading,
+        'sqrt(m (1 - m))' as suggestion,
     from moments
     where min_value = 0 and max_value = 1
         and regexp_matches(row_label, '(?i)^(did|policy|treat|post)')
@@ -237,6 +244,12 @@ starred as (
 
 ),
 
+star_orders as (
+
+    select unnest(['standard', 'reversed']) as star_order
+
+),
+
 -- Under each order of the stars and each t distribution: what the stars of a cell say about |t|.
 conventions as (
 
@@ -258,7 +271,7 @@ conventions as (
         end as fits,
     from starred
     cross join {{ ref('critical_value') }}
-    cross join (select unnest(['standard', 'reversed']) as star_order)
+    cross join star_orders
 
 ),
 
@@ -349,17 +362,17 @@ star_statements as (
     select
         study_id,
         table_no,
-        null,
-        null,
-        'star_note',
-        null,
+        null as row_label,
+        null as column_label,
+        'star_note' as rule_id,
+        null as cell_list,
         case
             when star_note = 'reversed'
                 then reversed_sum || ' < ' || standard_sum || ' and ' || reversed_sum || ' <= 0.25 * ' || n
             else standard_sum || ' <= ' || reversed_sum
-        end,
-        'stars that disagree with |t| if read as the note says, against the other order',
-        '*** 1 %, ** 5 %, * 10 %',
+        end as holds_when,
+        'stars that disagree with |t| if read as the note says, against the other order' as reading,
+        '*** 1 %, ** 5 %, * 10 %' as suggestion,
     from table_fits
     inner join noted using (study_id, table_no)
     where star_note is not null
@@ -371,11 +384,11 @@ star_statements as (
         table_no,
         row_label,
         column_label,
-        't_sign',
+        't_sign' as rule_id,
         cell_list,
-        value || ' * ' || '(' || other_value || ')' || ' >= 0',
-        't has the sign of its coefficient',
-        't ' || abs(other_value) || ': parentheses read as a minus sign',
+        value || ' * ' || '(' || other_value || ')' || ' >= 0' as holds_when,
+        't has the sign of its coefficient' as reading,
+        't ' || abs(other_value) || ': parentheses read as a minus sign' as suggestion,
     from paired
     where statistic = 't'
 
@@ -386,17 +399,27 @@ star_statements as (
         table_no,
         row_label,
         column_label,
-        'stars_on_coefficient',
+        'stars_on_coefficient' as rule_id,
         cell_list,
-        other_stars || ' = 0',
+        other_stars || ' = 0' as holds_when,
         'stars printed with '
         || statistic
         || ' '
         || other_printed
         || ', not with the coefficient '
-        || printed,
-        'move the stars to the coefficient',
+        || printed as reading,
+        'move the stars to the coefficient' as suggestion,
     from starred
+
+),
+
+index_series as (
+
+    select
+        *,
+        round(median(value) over (partition by study_id, table_no, column_label), 9) as middle,
+    from cells
+    where statistic = 'index'
 
 ),
 
@@ -416,13 +439,7 @@ index_statements as (
                 then (1 + value)::decimal(9, 3)::varchar || ': a leading 1 lost'
             else 'decimal point moved'
         end as suggestion,
-    from (
-        select
-            *,
-            round(median(value) over (partition by study_id, table_no, column_label), 9) as middle
-        from cells
-        where statistic = 'index'
-    )
+    from index_series
 
 ),
 

@@ -87,10 +87,14 @@ def _replication(view: View, paper: str) -> None:
     if rows.empty:
         empty(view, view.say("no_coefficients_printed"))
         return
-    counts = rows.groupby("verdict").size().to_dict()
-    st.caption("; ".join(f"{view.say(f'verdict_{name}')}: {n}" for name, n in counts.items()))
+    verdicts = [str(name) for name in rows["verdict"]]
+    st.caption(
+        "; ".join(
+            f"{view.say(f'verdict_{name}')}: {verdicts.count(name)}" for name in dict.fromkeys(verdicts)
+        )
+    )
     rows = rows.assign(
-        place=[f"{row.table_no} {row.column_label or ''}".strip() for row in rows.itertuples()],
+        place=rows["table_no"].str.cat(rows["column_label"].fillna(""), sep=" ").str.strip(),
         judged=[view.say(f"verdict_{name}") for name in rows["verdict"]],
     )
     table = renamed(view, rows, {
