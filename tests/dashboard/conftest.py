@@ -7,25 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.dashboard.browser import CHROMIUM, FLAGS, ROOT, running
+from tests.dashboard.browser import CHROMIUM, FLAGS, running
 
 playwright_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-
-
-def published_folder(request: pytest.FixtureRequest, name: str, fixture: str) -> Path:
-    """The warehouse that was built here, else the one that the session builds."""
-    here = ROOT / "warehouse"
-    return here if (here / name).is_file() else Path(request.getfixturevalue(fixture))
-
-
-@pytest.fixture(scope="session")
-def demo_folder(request: pytest.FixtureRequest) -> Path:
-    return published_folder(request, "demo.duckdb", "demo_warehouse")
-
-
-@pytest.fixture(scope="session")
-def real_folder(request: pytest.FixtureRequest) -> Path:
-    return published_folder(request, "cbec.duckdb", "warehouse")
 
 
 @pytest.fixture(scope="session")
@@ -40,15 +24,15 @@ def browser() -> Iterator[playwright_api.Browser]:
 
 
 @pytest.fixture(scope="session")
-def demo_site(demo_folder: Path) -> Iterator[tuple[str, int]]:
+def demo_site(demo_warehouse: Path) -> Iterator[tuple[str, int]]:
     """Address and process of a server on the demo warehouse."""
-    with running(demo_folder, "--demo") as (address, server):
+    with running(demo_warehouse, "--demo") as (address, server):
         yield address, server.pid
 
 
 @pytest.fixture(scope="session")
-def real_site(real_folder: Path) -> Iterator[str]:
-    with running(real_folder) as (address, _):
+def real_site(warehouse: Path) -> Iterator[str]:
+    with running(warehouse) as (address, _):
         yield address
 
 

@@ -136,7 +136,9 @@ def test_a_link_opens_what_its_sender_saw(page: Page, demo_site: tuple[str, int]
     expect(again.get_by_test_id("stAlert").filter(has_text="asks for")).to_have_count(0)
 
 
-def test_a_cell_shows_where_it_comes_from(page: Page, demo_site: tuple[str, int], demo_folder: Path) -> None:
+def test_a_cell_shows_where_it_comes_from(
+    page: Page, demo_site: tuple[str, int], demo_warehouse: Path
+) -> None:
     open_page(page, demo_site[0], "panel", indicator="gdp_100m_yuan", regions="330100,110000")
     table = page.get_by_test_id("stDataFrame").first
     expect(table.locator("canvas").first).to_be_visible()
@@ -146,7 +148,7 @@ def test_a_cell_shows_where_it_comes_from(page: Page, demo_site: tuple[str, int]
     # First row, second year: the table starts in 2009.
     page.mouse.click(box["x"] + 190, box["y"] + 55)
     expect(page.get_by_role("heading", name="Source: Hangzhou, 2010")).to_be_visible()
-    with duckdb.connect(str(demo_folder / "demo.duckdb"), read_only=True) as connection:
+    with duckdb.connect(str(demo_warehouse / "demo.duckdb"), read_only=True) as connection:
         printed, locator, sha256 = connection.execute(
             "select value_printed, source_locator, source_file_sha256 from marts.observation"
             " where region_level = 'prefecture' and region_code = '330100' and year = 2010"
@@ -166,12 +168,12 @@ def test_a_dot_of_the_chart_shows_where_it_comes_from(page: Page, demo_site: tup
 
 
 def test_what_is_seen_comes_down_as_csv_and_xlsx_and_png(
-    page: Page, demo_site: tuple[str, int], demo_folder: Path
+    page: Page, demo_site: tuple[str, int], demo_warehouse: Path
 ) -> None:
     open_page(page, demo_site[0], "panel", lang="zh", indicator="gdp_100m_yuan", regions="330100,110000")
     expect(page.locator(DRAWN).get_by_text("杭州市")).to_be_visible()
     settle(page)
-    with duckdb.connect(str(demo_folder / "demo.duckdb"), read_only=True) as connection:
+    with duckdb.connect(str(demo_warehouse / "demo.duckdb"), read_only=True) as connection:
         expected = connection.execute(
             "select region_code, year, value from marts.panel_cell where region_level = 'prefecture'"
             " and panel_column = 'gdp_100m_yuan' and region_code in ('110000', '330100') order by 1, 2"
@@ -205,7 +207,9 @@ def test_what_is_seen_comes_down_as_csv_and_xlsx_and_png(
     assert darkest < 100 < 250 < lightest
 
 
-def test_estimates_on_observed_cells_only(page: Page, demo_site: tuple[str, int], demo_folder: Path) -> None:
+def test_estimates_on_observed_cells_only(
+    page: Page, demo_site: tuple[str, int], demo_warehouse: Path
+) -> None:
     choices = {"study": "major_cities", "outcome": "gdp_log"}
     open_page(page, demo_site[0], "estimates", **choices)
     expect(page.locator(DRAWN)).to_have_count(3)
@@ -216,7 +220,7 @@ def test_estimates_on_observed_cells_only(page: Page, demo_site: tuple[str, int]
     with page.expect_download() as coming:
         page.get_by_role("button", name="CSV").first.click()
     table = pd.read_csv(coming.value.path(), encoding="utf-8-sig")
-    with duckdb.connect(str(demo_folder / "demo.duckdb"), read_only=True) as connection:
+    with duckdb.connect(str(demo_warehouse / "demo.duckdb"), read_only=True) as connection:
         (expected,) = connection.execute(
             "select estimate from estimates.regression where study_id = 'major_cities' and table_no = 'T1'"
             " and column_no = 1 and term = 'is_treated' and is_observed_only"
@@ -295,11 +299,11 @@ ATTACKS: tuple[tuple[str, dict[str, str]], ...] = (
 
 
 def test_nothing_in_an_address_reaches_the_file(
-    page: Page, demo_site: tuple[str, int], demo_folder: Path
+    page: Page, demo_site: tuple[str, int], demo_warehouse: Path
 ) -> None:
     assert sum(len(values) for _, values in ATTACKS) >= 20
-    before = digest(demo_folder / "demo.duckdb")
-    names = sorted(path.name for path in demo_folder.iterdir())
+    before = digest(demo_warehouse / "demo.duckdb")
+    names = sorted(path.name for path in demo_warehouse.iterdir())
     dialogs: list[str] = []
     page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
     for page_id, values in ATTACKS:
@@ -316,13 +320,13 @@ def test_nothing_in_an_address_reaches_the_file(
         expect(page.get_by_test_id("stException")).to_have_count(0)
     assert dialogs == []
     assert not Path("/tmp/cbec-attack.csv").exists()
-    assert digest(demo_folder / "demo.duckdb") == before
-    assert sorted(path.name for path in demo_folder.iterdir()) == names
+    assert digest(demo_warehouse / "demo.duckdb") == before
+    assert sorted(path.name for path in demo_warehouse.iterdir()) == names
 
 
-def test_a_newer_file_is_noticed_and_opened(page: Page, real_folder: Path, tmp_path: Path) -> None:
+def test_a_newer_file_is_noticed_and_opened(page: Page, warehouse: Path, tmp_path: Path) -> None:
     published = tmp_path / "cbec.duckdb"
-    shutil.copy(real_folder / "cbec.duckdb", published)
+    shutil.copy(warehouse / "cbec.duckdb", published)
     newer = tmp_path / "newer.duckdb"
     shutil.copy(published, newer)
     with duckdb.connect(str(newer)) as connection:
@@ -355,7 +359,7 @@ def test_a_newer_file_is_noticed_and_opened(page: Page, real_folder: Path, tmp_p
         expect(page.get_by_text(say("nothing_published", "en"))).to_be_visible()
 
 
-def test_serve_refuses_with_the_reason(tmp_path: Path, real_folder: Path) -> None:
+def test_serve_refuses_with_the_reason(tmp_path: Path, warehouse: Path) -> None:
     done = run_cbec("serve", warehouse=tmp_path)
     assert done.returncode == 2
     assert "nothing published yet; run `make build`" in done.stderr
@@ -363,9 +367,9 @@ def test_serve_refuses_with_the_reason(tmp_path: Path, real_folder: Path) -> Non
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        done = run_cbec("serve", "--port", str(port), warehouse=real_folder)
+        done = run_cbec("serve", "--port", str(port), warehouse=warehouse)
         assert done.returncode == 2
         assert re.search(rf"port {port} is taken; name another, such as --port \d+", done.stderr)
-    done = run_cbec("serve", "--host", "203.0.113.7", warehouse=real_folder)
+    done = run_cbec("serve", "--host", "203.0.113.7", warehouse=warehouse)
     assert done.returncode == 2
     assert "--host 203.0.113.7 --port 8501: cannot listen there" in done.stderr
