@@ -164,6 +164,27 @@ def _widen_registry(copy: Path, cells: object, first_year: int) -> None:
             }
         )
     _write(path, list(rows[0]), rows)
+    made_up = [row["region_code"] for row in rows if row["source"] == "simulation"]
+    _list_gaps(copy / "seeds/registry", [code for code in made_up if code.endswith("0000")])
+
+
+def _list_gaps(registry: Path, provinces: list[str]) -> None:
+    """Made-up provinces have what the yearbook files carry, and no series of the provincial yearbook."""
+    path = registry / "known_gap.csv"
+    blank = {
+        "region_level": "province",
+        "obs_status": "O",
+        "reason": "made-up province",
+        "source_id": "simulation",
+    }
+    absent = [
+        blank | {"region_code": code, "year": str(year)} | {k: row[k] for k in ("indicator_id", "vintage")}
+        for row in _rows(registry / "series.csv")
+        if row["region_set"] == "provinces"
+        for code in provinces
+        for year in range(int(row["first_year"]), int(row["last_year"]) + 1)
+    ]
+    _write(path, _header(path), [*_rows(path), *absent])
 
 
 def _approval_years(seeds: Path) -> dict[str, list[int]]:
