@@ -41,8 +41,11 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def db(warehouse: Path) -> duckdb.DuckDBPyConnection:
-    return duckdb.connect(str(warehouse / "cbec.duckdb"), read_only=True)
+def db(warehouse: Path, tmp_path_factory: pytest.TempPathFactory) -> duckdb.DuckDBPyConnection:
+    # A process opens a file with one set of settings only; readers under test come with their own.
+    copy = tmp_path_factory.mktemp("db") / "cbec.duckdb"
+    shutil.copy(warehouse / "cbec.duckdb", copy)
+    return duckdb.connect(str(copy), read_only=True)
 
 
 @pytest.fixture(scope="session")
