@@ -62,7 +62,7 @@ panel_column as (
         region_level,
         panel_column,
         any_value(indicator_id) as indicator_id,
-        count(value) as n_cells,
+        nullif(count(value), 0) as n_cells,
     from panel_cell
     group by region_level, panel_column
     union all
@@ -71,7 +71,7 @@ panel_column as (
         named.region_level,
         named.panel_column,
         cast(null as varchar) as indicator_id,
-        0 as n_cells,
+        null as n_cells,
     from named
     -- These come with the rule, not with a panel.
     where named.panel_column not in ('is_treated', 'exposure_share', 'zone_count')

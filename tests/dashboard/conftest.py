@@ -1,26 +1,14 @@
-"""Servers on the demo and the real warehouse, and one browser, for the whole session."""
+"""Servers on the demo and the real warehouse for the whole session."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.dashboard.browser import CHROMIUM, FLAGS, running
-
-playwright_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[playwright_api.Browser]:
-    if not CHROMIUM.is_file():
-        pytest.skip(f"{CHROMIUM} is not there")
-    with playwright_api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
-        playwright_api.expect.set_options(timeout=30_000)
-        yield chromium
-        chromium.close()
+from tests.dashboard.browser import running
 
 
 @pytest.fixture(scope="session")
@@ -37,7 +25,7 @@ def real_site(warehouse: Path) -> Iterator[str]:
 
 
 @pytest.fixture
-def page(browser: playwright_api.Browser) -> Iterator[playwright_api.Page]:
+def page(browser: Any) -> Iterator[Any]:
     """A page of its own; it fails the test when it asks anything of another machine."""
     context = browser.new_context(viewport={"width": 1000, "height": 1400}, locale="en-US")
     opened = context.new_page()

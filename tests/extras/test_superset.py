@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import time
@@ -138,33 +137,24 @@ def test_every_chart_answers(superset: str) -> None:
     assert counts[2016] == 13 and counts[2009] == 0
 
 
-def test_the_dashboard_is_drawn(superset: str, tmp_path: Path) -> None:
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("no Chromium to draw the dashboard with (apt install chromium)")
-    sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
-    arguments = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
-                 "--disable-component-update", "--disable-sync"]  # fmt: skip
+def test_the_dashboard_is_drawn(superset: str, tmp_path: Path, browser: Any) -> None:
     picture = Path(os.environ.get("CBEC_SCREENSHOTS", tmp_path)) / "superset.png"
-    with sync_api.sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=chromium, args=arguments)
-        play.selectors.set_test_id_attribute("data-test")
-        page = browser.new_page(viewport={"width": 1400, "height": 1700})
-        page.goto(f"{superset}/login/")
-        page.locator("#username").fill("admin")
-        page.locator("#password").fill(ADMIN)
-        page.keyboard.press("Enter")
-        page.wait_for_url(lambda url: "/login" not in url, timeout=120_000)
-        page.goto(f"{superset}/superset/dashboard/cbec/?standalone=1")
-        for chart in CHARTS.values():
-            page.get_by_text(chart["slice_name"]).first.wait_for(timeout=120_000)
-        # Four charts are drawn on canvases; the page's policy forbids waiting by a script.
-        page.locator("canvas").nth(3).wait_for(timeout=120_000)
-        sync_api.expect(page.get_by_test_id("loading-indicator")).to_have_count(0, timeout=120_000)
-        page.wait_for_timeout(2000)
-        text = page.inner_text("body")
-        page.screenshot(path=str(picture))
-        browser.close()
+    page = browser.new_page(viewport={"width": 1400, "height": 1700})
+    page.goto(f"{superset}/login/")
+    page.locator("#username").fill("admin")
+    page.locator("#password").fill(ADMIN)
+    page.keyboard.press("Enter")
+    page.wait_for_url(lambda url: "/login" not in url, timeout=120_000)
+    page.goto(f"{superset}/superset/dashboard/cbec/?standalone=1")
+    for chart in CHARTS.values():
+        page.get_by_text(chart["slice_name"]).first.wait_for(timeout=120_000)
+    # Four charts are drawn on canvases; the page's policy forbids waiting by a script.
+    page.locator("canvas").nth(3).wait_for(timeout=120_000)
+    page.locator('[data-test="loading-indicator"]').first.wait_for(state="detached", timeout=120_000)
+    page.wait_for_timeout(2000)
+    text = page.inner_text("body")
+    page.screenshot(path=str(picture))
+    page.close()
     assert "callaway_santanna" in text
     for word in ("Unexpected error", "No results", "Data error"):
         assert word not in text

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -91,36 +92,26 @@ def test_readiness_freshness_and_runs(page: Path) -> None:
         assert main.count("data:image/svg+xml;base64,") >= 3
 
 
-def test_in_a_browser(page: Path) -> None:
+def test_in_a_browser(page: Path, browser: Any) -> None:
     """Chinese first, English by one click or key, no wider than a phone, and nothing of the data runs."""
-    sync_api = pytest.importorskip("playwright.sync_api")
-    browser = shutil.which("chromium") or shutil.which("google-chrome")
-    if not browser:
-        pytest.skip("no Chromium on this machine")
-    with sync_api.sync_playwright() as play:
-        chromium = play.chromium.launch(
-            executable_path=browser,
-            args=["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
-                  "--disable-component-update", "--disable-sync"],
-        )  # fmt: skip
-        for width in (1000, 390):
-            tab = chromium.new_page(viewport={"width": width, "height": 800})
-            messages: list[str] = []
-            tab.on("console", lambda message, messages=messages: messages.append(message.text))
-            tab.goto(page.as_uri())
-            assert tab.is_visible("main.zh")
-            assert not tab.is_visible("main.en")
-            tab.click("label[for=to-en]")
-            assert tab.is_visible("main.en")
-            assert not tab.is_visible("main.zh")
-            assert tab.evaluate("document.documentElement.scrollWidth") == width
-            assert "stolen" not in tab.title()
-            loaded = "[...document.querySelectorAll('main.en img')].map(i => i.naturalWidth)"
-            widths = tab.evaluate(loaded)
-            assert widths
-            assert min(widths) > 100
-            assert messages == []
-        chromium.close()
+    for width in (1000, 390):
+        tab = browser.new_page(viewport={"width": width, "height": 800})
+        messages: list[str] = []
+        tab.on("console", lambda message, messages=messages: messages.append(message.text))
+        tab.goto(page.as_uri())
+        assert tab.is_visible("main.zh")
+        assert not tab.is_visible("main.en")
+        tab.click("label[for=to-en]")
+        assert tab.is_visible("main.en")
+        assert not tab.is_visible("main.zh")
+        assert tab.evaluate("document.documentElement.scrollWidth") == width
+        assert "stolen" not in tab.title()
+        loaded = "[...document.querySelectorAll('main.en img')].map(i => i.naturalWidth)"
+        widths = tab.evaluate(loaded)
+        assert widths
+        assert min(widths) > 100
+        assert messages == []
+        tab.close()
 
 
 def test_simulated_figures_say_so(warehouse: Path, tmp_path: Path) -> None:
