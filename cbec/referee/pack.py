@@ -95,7 +95,11 @@ def write_pack(
 
 
 def _replace(new: Path, folder: Path) -> None:
-    """Put a finished folder in the place of the earlier one, which is there until the new one is."""
+    """Put a finished folder in the place of the earlier one.
+
+    Folders cannot be exchanged in one step: a kill between the two renames leaves the earlier one beside its
+    place, under a hidden name, and nothing is lost.
+    """
     for path in new.rglob("*"):
         sync(path)
     if not folder.exists():

@@ -139,7 +139,7 @@ def test_a_coefficient_down_to_its_cells(open_db: duckdb.DuckDBPyConnection) -> 
 
 
 def test_influence_is_computed_where_none_is_stored(open_db: duckdb.DuckDBPyConnection) -> None:
-    """A control of T1(3) has no stored estimates; those of the treatment check the engine's own."""
+    """A control of T1(3) has no stored estimates: every province is left out anew, or none is where not asked."""
     from cbec.provenance import why as module_why
 
     seen: list[str] = []
@@ -150,6 +150,11 @@ def test_influence_is_computed_where_none_is_stored(open_db: duckdb.DuckDBPyConn
     )
     assert isinstance(answer, WhyEstimate)
     assert answer.influence_origin == "computed" and len(answer.influences) == 30 and len(seen) == 31
+    full = answer.estimate["estimate"]
+    assert len({item.region_code for item in answer.influences}) == 30
+    for item in answer.influences:
+        assert item.shift == pytest.approx(item.estimate - full, abs=1e-12)
+        assert item.shift != 0
     not_asked = module_why(
         open_db, EstimateQuestion("province_ecommerce", "T1", 3, "gdp_per_capita_log", computes=False)
     )
