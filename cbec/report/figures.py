@@ -59,6 +59,8 @@ WIDTH = 5.6
 # More series than these hide each other: each gets a panel of its own.
 MAX_OVERLAID = 4
 GRID_COLUMNS = 3
+# How a base period begins that is a year of the calendar.
+CALENDAR = "calendar year"
 LINE_WIDTH = 104.0
 LATIN_FONT = "STIXGeneral"
 TITLE_PT, LABEL_PT, SMALL_PT = 9.0, 8.0, 7.5
@@ -134,10 +136,14 @@ def event_study(events: pd.DataFrame, labels: Labels) -> Figure:
     """Effects by event time of one outcome, one series an estimator, with 95 % intervals.
 
     events: rows of estimates.event_study of one outcome, all cells. Series are offset so that intervals do
-    not hide each other; the number of cohorts stands below each year. Raises Awaiting without rows.
+    not hide each other; the number of cohorts stands below each year. Rows against a base of the calendar
+    have calendar years on the axis and come alone. Raises Awaiting without rows.
     """
     lang = labels.lang
     _need(events, "estimates.event_study")
+    bases_named = events["base_period"].dropna().astype(str)
+    calendar = [int(text.split()[-1]) for text in bases_named if text.startswith(CALENDAR)]
+    base = calendar[0] if calendar else -1
     series = sorted(events.groupby(["estimator", "table_no", "column_no"]), key=lambda item: item[0][1:])
     repeated = len({key[0] for key, _ in series}) < len(series)
 
@@ -146,8 +152,8 @@ def event_study(events: pd.DataFrame, labels: Labels) -> Figure:
         name = named(ESTIMATORS, str(estimator), lang)
         return f"{name} {table_no}({column_no})" if repeated else name
 
-    omitted = any(-1 not in set(rows["event_year"]) for _, rows in series)
-    years = sorted({int(year) for year in events["event_year"]} | ({-1} if omitted else set()))
+    omitted = any(base not in set(rows["event_year"]) for _, rows in series)
+    years = sorted({int(year) for year in events["event_year"]} | ({base} if omitted else set()))
     is_grid = len(series) > MAX_OVERLAID
     if is_grid:
         figure = _event_grid(events, series, [name_of(key) for key, _ in series], years, labels)
@@ -156,17 +162,17 @@ def event_study(events: pd.DataFrame, labels: Labels) -> Figure:
         step = min(0.16, 0.6 / len(series))
         for place, (key, rows) in enumerate(series):
             shift = (place - (len(series) - 1) / 2) * step
-            _event_points(axes, rows, place, shift, name_of(key))
+            _event_points(axes, rows, place, shift, name_of(key), base)
         axes.set_xticks(years, _event_marks(events, years))
-        axes.set_xlabel(say("axis_event", lang))
+        axes.set_xlabel(say("axis_year" if calendar else "axis_event", lang))
         axes.set_ylabel(say("axis_coefficient", lang))
         if len(series) > 1:
             _legend_above(axes)
-    bases = sorted({base_words(str(base), lang) for base in events["base_period"].dropna()})
+    bases = sorted({base_words(text, lang) for text in bases_named})
     notes = [
         say("interval_note", lang),
         say("grid_reference", lang, name=name_of(series[0][0])) if is_grid else say("cohorts_below", lang),
-        *(say("base_none", lang, base=base) for base in bases),
+        *(say("base_none", lang, base=text) for text in bases),
         *([say("base_omitted", lang)] if omitted else []),
     ]
     if not ((events["ci_high"] - events["ci_low"]) >= 2 * NO_ERROR).all():
@@ -177,13 +183,15 @@ def event_study(events: pd.DataFrame, labels: Labels) -> Figure:
     return figure
 
 
-def _event_points(axes: Axes, rows: pd.DataFrame, place: int, shift: float, name: str) -> None:
+def _event_points(
+    axes: Axes, rows: pd.DataFrame, place: int, shift: float, name: str, base: int = -1
+) -> None:
     rows = rows.sort_values("event_year")
     _points(axes, rows["event_year"].to_numpy(float) + shift, rows, place, name, joined=True)
-    if -1 not in set(rows["event_year"]):
-        axes.plot([-1 + shift], [0.0], "o", mfc="white", mec=SHADES[place % len(SHADES)], ms=4, zorder=4)
+    if base not in set(rows["event_year"]):
+        axes.plot([base + shift], [0.0], "o", mfc="white", mec=SHADES[place % len(SHADES)], ms=4, zorder=4)
     axes.axhline(0.0, color="black", lw=0.6, zorder=1)
-    axes.axvline(-0.5, color="#6e6e6e", lw=0.8, ls=(0, (4, 3)), zorder=1)
+    axes.axvline(base + 0.5, color="#6e6e6e", lw=0.8, ls=(0, (4, 3)), zorder=1)
 
 
 def _event_marks(events: pd.DataFrame, years: Sequence[int]) -> list[str]:
@@ -644,9 +652,10 @@ def _readers(source: Source, lang: Lang) -> dict[str, Callable[[], dict[str, Mak
 def _event_studies(source: Source, labels: Labels) -> dict[str, Make]:
     events = source.rows("estimates.event_study")
     events = events[~events["is_observed_only"].astype(bool)]
+    is_calendar = events["base_period"].fillna("").astype(str).str.startswith(CALENDAR)
     return {
-        f"event_study_{outcome}": partial(event_study, rows, labels)
-        for outcome, rows in events.groupby("outcome", sort=False)
+        f"event_study_{outcome}{'_calendar' if calendar else ''}": partial(event_study, rows, labels)
+        for (outcome, calendar), rows in events.groupby(["outcome", is_calendar], sort=False)
     }
 
 

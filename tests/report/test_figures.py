@@ -155,6 +155,17 @@ def test_bacon_mean_and_forbidden_share() -> None:
     assert "加权平均 0.045" in texts(drawn("bacon")) and "30.0%" in texts(drawn("bacon"))
 
 
+def test_a_base_of_the_calendar_has_years_on_the_axis() -> None:
+    one = small.event_study().query("not is_observed_only and estimator == 'sun_abraham'")
+    rows = one.assign(event_year=one.event_year + 2016, base_period="calendar year 2015")
+    with figures.style():
+        figure = figures.event_study(rows, LABELS)
+    shown = texts(figure).replace("\n", "")
+    assert "年份" in shown and "相对时间" not in shown and "基期：2015年" in shown
+    low, high = figure.axes[0].get_xlim()
+    assert 2012 < low < high < 2020
+
+
 def test_many_estimators_get_a_panel_each() -> None:
     one = small.event_study().query("not is_observed_only and estimator == 'callaway_santanna'")
     names = ("twfe_event_study", "callaway_santanna", "sun_abraham", "imputation", "stacked")
