@@ -58,6 +58,29 @@ moments as (
 
 ),
 
+-- Two rows of a column whose means lie outside their own extremes and inside each other's.
+exchanged as (
+
+    select
+        mine.study_id,
+        mine.table_no,
+        mine.row_label,
+        mine.column_label,
+        min(other.row_label) as other_row,
+    from moments as mine
+    inner join moments as other
+        on mine.study_id = other.study_id
+            and mine.table_no = other.table_no
+            and mine.column_label = other.column_label
+            and mine.row_label <> other.row_label
+            and mine.mean_value between other.min_value and other.max_value
+            and other.mean_value between mine.min_value and mine.max_value
+    where mine.mean_value not between mine.min_value and mine.max_value
+        and other.mean_value not between other.min_value and other.max_value
+    group by all
+
+),
+
 moment_statements as (
 
     select
@@ -77,12 +100,14 @@ moment_statements as (
         end as holds_when,
         'mean within the extremes' as reading,
         case
+            when other_row is not null then 'means of this row and of ' || other_row || ' exchanged'
             when abs(mean_value / max_value - 1) < 0.001 then 'mean copied from the maximum'
             when ('1' || mean_printed)::double between coalesce(min_value, 0) and max_value
                 then 'mean 1' || mean_printed || ': a leading digit lost'
             when mean_value > max_value then 'a leading digit lost in the maximum'
         end as suggestion,
     from moments
+    left join exchanged using (study_id, table_no, row_label, column_label)
     where mean_value is not null
 
     union all
