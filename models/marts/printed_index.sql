@@ -29,7 +29,7 @@ city as (
     select distinct
         region.region_code,
         region.name_en,
-        regexp_replace(region.name_zh, '市$', '') as entity_zh,
+        left(region.name_zh, length(region.name_zh) - 1) as entity_zh,
     from {{ ref('region') }} as region
     inner join {{ ref('int_samples__gridded') }} as sample on region.region_code = sample.region_code
     where sample.sample_id = 'yrd_ten_cities_2012_2021'
