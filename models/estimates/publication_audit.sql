@@ -16,10 +16,11 @@ final as (
 
     select
         row_number() over (
-            order by study_id, table_no, rule_id, claim_no nulls first, row_label, column_label, cell_list
+            order by
+                flagged.study_id, table_no, rule_id, claim_no nulls first, row_label, column_label, cell_list
         ) as finding_no,
-        study_id as seed,
-        study_id,
+        replace(study.origin, 'paper ', '') as seed,
+        flagged.study_id,
         table_no,
         row_label,
         column_label,
@@ -37,10 +38,12 @@ final as (
         quote,
         reading,
         evidence,
+        claim_no is null or cell_list is not null as is_computed,
         suggestion,
         '{{ target.name }}' = 'demo' as is_simulated,
     from flagged
     inner join rule using (rule_id)
+    inner join {{ ref('study') }} as study on flagged.study_id = study.study_id
 
 )
 
