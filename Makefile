@@ -27,9 +27,10 @@ test: $(READY) ## run every test
 demo: $(READY) ## build warehouse/demo.duckdb from simulated yearbooks with a known effect
 	@$(BIN)/cbec demo
 
-bench: $(READY) ## measure builds, detectors, DEA, placebo engine and staggered estimators; tables and bench/*.json
+bench: $(READY) ## measure builds, imports, detectors, DEA, placebo engine and staggered estimators; tables and bench/*.json
 	@$(BIN)/python bench/build.py
-	@$(BIN)/python bench/detectors.py --cells 100000 1000000
+	@$(BIN)/python bench/imports.py
+	@$(BIN)/python bench/detectors.py
 	@$(BIN)/python bench/efficiency.py
 	@$(BIN)/python bench/inference.py
 	@$(BIN)/python bench/staggered.py

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -35,6 +36,19 @@ def _target(demo: bool) -> str:
     return "demo" if demo else "dev"
 
 
+@contextlib.contextmanager
+def _progress(start: str = "start") -> Iterator[Callable[[str, int, int | None], None]]:
+    """A bar on the terminal, nothing elsewhere: yields the function that moves it to (name, done, total)."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=err, disable=not err.is_terminal, transient=True) as bar:
+        task = bar.add_task(start, total=None)
+
+        def move(name: str, done: int, total: int | None) -> None:
+            bar.update(task, description=name, completed=done, total=total)
+
+        yield move
+
+
 @app.command()
 def build(
     as_json: Annotated[bool, typer.Option("--json", help="Print seconds by phase and node.")] = False,
@@ -59,17 +73,8 @@ def demo(
 def _build(target: str, as_json: bool, size: Size = DEFAULT_SIZE) -> None:
     from cbec.publish.build import build as run_build
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=err, disable=not err.is_terminal, transient=True) as bar:
-        task = bar.add_task("start", total=None)
-        result = run_build(
-            Project.here(),
-            target=target,
-            size=size,
-            progress=lambda phase, done, total: bar.update(
-                task, description=phase, completed=done, total=total
-            ),
-        )
+    with _progress() as progress:
+        result = run_build(Project.here(), target=target, size=size, progress=progress)
     if as_json:
         print(json.dumps({"run_id": result.run_id, "phases": result.phases, "nodes": result.nodes}))
         return
@@ -172,15 +177,9 @@ def _import(
     from cbec.ingest.command import Options, import_paths
     from cbec.ingest.report import print_run
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=err, disable=not err.is_terminal, transient=True) as bar:
-        task = bar.add_task("start", total=None)
-        run = import_paths(
-            Project.here(),
-            paths,
-            Options(publication, edition, map_file, encoding, lands),
-            lambda name, done, total: bar.update(task, description=name, completed=done, total=total),
-        )
+    options = Options(publication, edition, map_file, encoding, lands)
+    with _progress() as progress:
+        run = import_paths(Project.here(), paths, options, progress)
     print_run(run, out, err, shows_columns=not lands or explain, explains=explain)
     if run.has_errors:
         raise typer.Exit(2)
@@ -270,13 +269,8 @@ def figures(
 
 
 def _report(what: str, make: Callable[[Project, Callable[[str, int, int], None]], Outcome]) -> None:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=err, disable=not err.is_terminal, transient=True) as bar:
-        task = bar.add_task(what, total=None)
-        result = make(
-            Project.here(),
-            lambda name, done, total: bar.update(task, description=name, completed=done, total=total),
-        )
+    with _progress(what) as progress:
+        result = make(Project.here(), progress)
     for reason in result.skipped:
         err.print(reason, markup=False, highlight=False, soft_wrap=True)
     for path in result.written:
@@ -311,18 +305,8 @@ def publish(
     """
     from cbec.publish.postgres import publish_postgres
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=err, disable=not err.is_terminal, transient=True) as bar:
-        task = bar.add_task("start", total=None)
-        result = publish_postgres(
-            Project.here(),
-            to,
-            target=_target(demo),
-            reader=reader,
-            progress=lambda name, done, total: bar.update(
-                task, description=name, completed=done, total=total
-            ),
-        )
+    with _progress() as progress:
+        result = publish_postgres(Project.here(), to, target=_target(demo), reader=reader, progress=progress)
     for notice in result.notices:
         err.print(notice, markup=False, highlight=False, soft_wrap=True)
     rows = f"{len(result.rows)} tables, {sum(result.rows.values())} rows"
@@ -372,16 +356,9 @@ def refresh(
     from cbec.publish.refresh import NOTHING_NEW
     from cbec.publish.refresh import refresh as run_refresh
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=err, disable=not err.is_terminal, transient=True) as bar:
-        task = bar.add_task("start", total=None)
+    with _progress() as progress:
         try:
-            done = run_refresh(
-                Project.here(),
-                watch=watch,
-                keep=keep,
-                progress=lambda name, n, total: bar.update(task, description=name, completed=n, total=total),
-            )
+            done = run_refresh(Project.here(), watch=watch, keep=keep, progress=progress)
         except CbecError as error:
             if error.exit_code != NOTHING_NEW:
                 raise
@@ -467,17 +444,8 @@ def why(
         question = provenance.PublishedQuestion(
             *(published_ or ("", "", "", "")), result_no=result_no or None
         )
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with (
-        connect(published(Project.here(), _target(demo))) as connection,
-        Progress(*columns, console=err, disable=not err.is_terminal, transient=True) as bar,
-    ):
-        task = bar.add_task("why", total=None)
-        answer = provenance.why(
-            connection,
-            question,
-            lambda name, done, total: bar.update(task, description=name, completed=done, total=total),
-        )
+    with connect(published(Project.here(), _target(demo))) as connection, _progress("why") as progress:
+        answer = provenance.why(connection, question, progress)
     if as_json:
         print(to_json(answer))
     else:
@@ -497,15 +465,10 @@ def referee(
     """What a referee asks for: 24 artefacts, tables, figures, README and a package that rebuilds them."""
     from cbec.referee.pack import write_pack
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=err, disable=not err.is_terminal, transient=True) as bar:
-        task = bar.add_task("referee", total=None)
+    with _progress("referee") as progress:
         pack = write_pack(
-            Project.here(), study, target=_target(demo), lang=lang, out=folder,
-            progress=lambda name, done, total: bar.update(
-                task, description=name, completed=done, total=total
-            ),
-        )  # fmt: skip
+            Project.here(), study, target=_target(demo), lang=lang, out=folder, progress=progress
+        )
     for reason in pack.skipped:
         err.print(reason, markup=False, highlight=False, soft_wrap=True)
     for artefact in pack.artefacts:

@@ -55,7 +55,10 @@ def bind(
 
 
 def claim_statements(claims: pd.DataFrame, results: pd.DataFrame, zones: pd.DataFrame) -> pd.DataFrame:
-    """One statement per claim of seed published_claim, columns as publication_statement."""
+    """One statement per claim of seed published_claim, columns as publication_statement.
+
+    A claim stands at a row or column where every cell that it uses is in that row or column.
+    """
     shown = results.dropna(subset="value")
     columns = zip(
         shown["result_no"].tolist(), shown["value"].tolist(), shown["printed"].tolist(), strict=True
@@ -64,10 +67,19 @@ def claim_statements(claims: pd.DataFrame, results: pd.DataFrame, zones: pd.Data
     facts = {name: zone_count(name, zones) for text in claims["formula"] for name in FACT.findall(text)}
     bound = [bind(text, printed, facts) for text in claims["formula"]]
     frame = claims[["study_id", "table_no", "rule_id", "reading", "suggestion", "claim_no", "quote"]].copy()
-    frame["row_label"], frame["column_label"] = None, None
+    for label in ("row_label", "column_label"):
+        places = dict(zip(results["result_no"].astype(int), results[label], strict=True))
+        frame[label] = [shared_place(cells, places) for _, cells in bound]
     frame["holds_when"] = [statement for statement, _ in bound]
     frame["cell_list"] = [cells or None for _, cells in bound]
     return frame
+
+
+def shared_place(cells: str, places: Mapping[int, object]) -> str | None:
+    """The label that all of these cells carry ("1 4 7"), or nothing."""
+    labels = {places[int(cell)] for cell in cells.split()}
+    label = labels.pop() if len(labels) == 1 else None
+    return str(label) if label is not None and not pd.isna(label) else None
 
 
 def zone_count(name: str, zones: pd.DataFrame) -> float:

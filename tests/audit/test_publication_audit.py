@@ -131,6 +131,9 @@ FORMULAS = {
     "sample_size": "[7] + [8] = [9]",
     "weight_sum": "[10-] + [11-] + [12-] <= 100 and 100 <= [10+] + [11+] + [12+]",
     "difference_tested": "abs([5] - [6]) / sqrt(2 * power([13], 2)) >= 1.645",
+    "r2_bivariate": "power([14-] * [15-] / [16+], 2) <= [17+] and [17-] <= power([14+] * [15+] / [16-], 2)",
+    "ols_mean": "[18-] + [14-] * [19-] <= [20+] and [20-] <= [18+] + [14+] * [19+]",
+    "r2_nested": "[17-] <= [21+]",
 }
 
 
@@ -142,6 +145,20 @@ def relation(rng: np.random.Generator, broken: str = "") -> dict[int, tuple[floa
     first = int(rng.integers(100, 900))
     shares = rng.dirichlet([3, 3, 3]) * 100
     numbers = [total, a, b, direct, total - gap, total + gap, first, 1000 - first, 1000, *shares, gap / 4]
+    x, z = rng.gamma(2, 1, 300), rng.normal(size=300)
+    y = 2 + rng.uniform(0.2, 1) * x + 0.3 * z + rng.normal(size=300)
+    short, long = stats.linregress(x, y), np.column_stack([np.ones(300), x, z])
+    residual = y - long @ np.linalg.lstsq(long, y, rcond=None)[0]
+    numbers += [
+        short.slope,
+        x.std(ddof=1),
+        y.std(ddof=1),
+        short.rvalue**2,
+        short.intercept,
+        x.mean(),
+        y.mean(),
+    ]
+    numbers.append(1 - residual.var() / y.var())
     if broken == "mediation_identity":
         numbers[3] += 0.1
     elif broken == "pooled_in_subgroups":
@@ -152,6 +169,12 @@ def relation(rng: np.random.Generator, broken: str = "") -> dict[int, tuple[floa
         numbers[9] += 1
     elif broken == "difference_tested":
         numbers[12] = gap * 4
+    elif broken == "r2_bivariate":
+        numbers[16] += 0.05
+    elif broken == "ols_mean":
+        numbers[17] += 0.05
+    elif broken == "r2_nested":
+        numbers[20] = numbers[16] - 0.03
     texts = [
         f"{x:.0f}" if 6 <= i <= 8 else f"{x:.1f}" if 9 <= i <= 11 else f"{x:.3f}"
         for i, x in enumerate(numbers)
@@ -175,6 +198,65 @@ def test_generated_relations() -> None:
         print(f"{rule}: {recall:.3f} {alarms:.3f}")
         assert recall >= 0.98
         assert alarms <= 0.01
+
+
+# Rules whose statement is written per claim: a form of it, cells that satisfy it and cells that do not.
+CLAIM_RULES = {
+    **{rule: (formula, None, None) for rule, formula in FORMULAS.items()},
+    "mediation_share": ("([1-] * [2-]) / [3+] <= 1", ("0.30", "0.50", "0.20"), ("0.80", "0.50", "0.20")),
+    "text_direction": ("[1] > 0 and [2] > 0", ("0.12", "0.03"), ("0.12", "-0.03")),
+    "text_significance": ("abs([1] / [2]) >= 1.96", ("0.20", "0.10"), ("0.20", "0.11")),
+    "text_ranking": ("[1] > [2] and [2] > [3]", ("3", "2", "1"), ("3", "1", "2")),
+    "text_largest": ("[1] >= greatest([2], [3])", ("0.5", "0.4", "0.5"), ("0.5", "0.4", "0.6")),
+    "text_monotone": ("[1] <= [2] and [2] <= [3]", ("0.1", "0.2", "0.3"), ("0.1", "0.3", "0.2")),
+    "text_reading": ("abs([1] * 100 - 12.3) <= 0.05", ("0.123",), ("0.132",)),
+    "text_reference": ("'Table 4' = 'Table 4'", (), None),
+    "index_definition": ("[1] * [2] >= 1", ("1.10", "0.95"), ("0.90", "0.95")),
+    "treatment_mean": ("[1-] <= 77 / 308.0 and 77 / 308.0 <= [1+]", ("0.250",), ("0.205",)),
+    "zone_fact": ("[1] = {zones_to_batch_7}", ("165",), ("132",)),
+    "indicator_meaning": ("'a share of GDP' = 'a share of GDP'", (), None),
+    "threshold_order": ("[1] > [2] and [2] > [3]", ("0.9", "0.7", "0.5"), ("0.9", "0.5", "0.7")),
+    "scale_of_outcome": ("abs([1]) <= [2] * 5", ("0.8", "0.2"), ("8.0", "0.2")),
+}
+
+
+def test_every_rule_has_a_hand_made_case() -> None:
+    rules = pd.read_csv(SEEDS / "audit_rule.csv")["rule_id"]
+    of_tables = {mark.args[1][i][0] for mark in test_a_rule_tells_a_good_cell_from_a_bad_one.pytestmark
+                 for i in range(len(mark.args[1]))}  # fmt: skip
+    assert set(rules) == of_tables | set(CLAIM_RULES) | {
+        "ratio_range",
+        "index_jump",
+        "copied_cells",
+        "star_note",
+    }
+
+
+@pytest.mark.parametrize(
+    ("rule", "formula", "good", "bad"),
+    [(rule, *case) for rule, case in CLAIM_RULES.items() if case[1] is not None],
+)
+def test_a_claim_tells_a_good_cell_from_a_bad_one(
+    rule: str, formula: str, good: tuple[str, ...], bad: tuple[str, ...] | None
+) -> None:
+    def found(cells: tuple[str, ...], text: str) -> tuple[str, str | None]:
+        printed = Printed()
+        for column, cell in enumerate(cells, 1):
+            printed.add("s", "T1", "x", "coef", cell, column=column, label=f"({column})")
+        claims = pd.DataFrame([{"study_id": "s", "table_no": "T1", "rule_id": rule, "reading": "r",
+                                "suggestion": "", "claim_no": 1, "quote": "q", "formula": text}])  # fmt: skip
+        zones = pd.DataFrame({"batch": [7] * 165 + [8] * 16})
+        frame = printed.frame() if cells else pd.DataFrame(columns=list(RESULT))
+        row = evaluate(claim_statements(claims, frame, zones)).to_pylist()[0]
+        place = "(1)" if len(cells) == 1 else None
+        assert (row["row_label"], row["column_label"]) == ("x" if cells else None, place)
+        return row["outcome"], row["evidence"]
+
+    assert found(good, formula) == ("passed", None)
+    other = formula.replace(" = '", " = 'not ") if bad is None else formula
+    outcome, evidence = found(bad or (), other)
+    assert outcome == "flagged"
+    assert duckdb.sql(f"select {evidence}").fetchone() == (True,)
 
 
 PLANTS = ("", "mean_in_range", "sd_upper", "sd_lower", "binary_sd", "stars_statistic", "t_sign", "index_jump",
