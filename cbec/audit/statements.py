@@ -68,18 +68,20 @@ def claim_statements(claims: pd.DataFrame, results: pd.DataFrame, zones: pd.Data
     bound = [bind(text, printed, facts) for text in claims["formula"]]
     frame = claims[["study_id", "table_no", "rule_id", "reading", "suggestion", "claim_no", "quote"]].copy()
     for label in ("row_label", "column_label"):
-        places = dict(zip(results["result_no"].astype(int), results[label], strict=True))
+        places = {
+            int(number): None if pd.isna(text) else str(text)
+            for number, text in zip(results["result_no"], results[label], strict=True)
+        }
         frame[label] = [shared_place(cells, places) for _, cells in bound]
     frame["holds_when"] = [statement for statement, _ in bound]
     frame["cell_list"] = [cells or None for _, cells in bound]
     return frame
 
 
-def shared_place(cells: str, places: Mapping[int, object]) -> str | None:
+def shared_place(cells: str, places: Mapping[int, str | None]) -> str | None:
     """The label that all of these cells carry ("1 4 7"), or nothing."""
     labels = {places[int(cell)] for cell in cells.split()}
-    label = labels.pop() if len(labels) == 1 else None
-    return str(label) if label is not None and not pd.isna(label) else None
+    return labels.pop() if len(labels) == 1 else None
 
 
 def zone_count(name: str, zones: pd.DataFrame) -> float:

@@ -7,10 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from cbec.report.labels import clean
-
-# A spreadsheet reads a text that begins so as a formula.
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
+from cbec.report.labels import FORMULA, clean, inert
 
 
 def csv(table: pd.DataFrame) -> bytes:
@@ -22,7 +19,7 @@ def csv(table: pd.DataFrame) -> bytes:
 
 
 def _inert(value: Any) -> Any:
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA_STARTS) else value
+    return inert(value) if isinstance(value, str) else value
 
 
 def xlsx(table: pd.DataFrame, about: list[tuple[str, str]], *, names: tuple[str, str]) -> bytes:
@@ -62,6 +59,6 @@ def _write(cell: Any, value: Any) -> None:
     if isinstance(value, str):
         cell.value = clean(value)
         cell.data_type = "s"
-        cell.quotePrefix = value.startswith(FORMULA_STARTS)
+        cell.quotePrefix = value.startswith(FORMULA)
     elif not pd.isna(value):
         cell.value = value.item() if hasattr(value, "item") else value

@@ -6,7 +6,6 @@ import csv
 import hashlib
 import io
 import json
-import re
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, datetime
@@ -23,12 +22,9 @@ from openpyxl.styles import Alignment, Font, PatternFill
 
 from cbec.export.dataset import Dataset, say
 from cbec.project import CbecError
-from cbec.report.labels import clean
+from cbec.report.labels import FORMULA, clean, inert
 from cbec.report.writers import replace_with
 
-# What Excel, LibreOffice and WPS take for the beginning of a formula, the wide forms with it.
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
-_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
 XLSX_ROWS, XLSX_TITLE = 1_048_576, 31
 # One colour for each letter but A: blues are computed, greys missing, ambers doubtful.
 COLOURS = {
@@ -37,11 +33,6 @@ COLOURS = {
     "P": "E2F0D9", "N": "C5E0B4", "U": "FFD966", "V": "FCE4D6", "G": "D9C3E8",
 }  # fmt: skip
 SDMX_STATUS = "http://purl.org/linked-data/sdmx/2009/attribute#obsStatus"
-
-
-def inert(text: str) -> str:
-    """The text with an apostrophe before it when a spreadsheet would run it; a plain number stays."""
-    return f"'{text}" if text.startswith(FORMULA) and not _NUMBER.fullmatch(text) else text
 
 
 def plain(value: Any) -> Any:

@@ -26,7 +26,7 @@ from cbec.referee.items import ITEMS, MEDIATOR, PRODUCTIVITY, RULE, Item
 from cbec.referee.readme import archived_commit, readme
 from cbec.report.command import FigureOptions, Outcome, TableOptions, write_figures, write_tables
 from cbec.report.frames import Source, choose
-from cbec.report.labels import LANGS, Lang, pick
+from cbec.report.labels import LANGS, Lang, inert, pick
 
 Progress = Callable[[str, int, int], None]
 # Marks a folder that this command made and may replace.
@@ -224,7 +224,7 @@ def _artefact(
     with (folder / f"{stem}.csv").open("w", encoding="utf-8-sig", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(columns)
-        writer.writerows(rows)
+        writer.writerows([inert(v) if isinstance(v, str) else v for v in row] for row in rows)
     own = [
         name for name in pictures
         if any(f"_{kind}" in Path(name).stem for kind in item.figures)

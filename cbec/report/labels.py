@@ -342,6 +342,9 @@ READINGS: dict[str, tuple[str, str]] = {
 }
 # Control characters that XML, and so docx and xlsx, cannot hold.
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
+# What Excel, LibreOffice and WPS take for the beginning of a formula, the wide forms with it.
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
 
 
 def pick(pair: tuple[str, str], lang: Lang) -> str:
@@ -357,6 +360,11 @@ def say(key: str, lang: Lang, **values: object) -> str:
 def clean(text: str) -> str:
     """The text without the control characters that no document can hold."""
     return _CONTROL.sub("", text)
+
+
+def inert(text: str) -> str:
+    """The text with an apostrophe before it when a spreadsheet would run it; a plain number stays."""
+    return f"'{text}" if text.startswith(FORMULA) and not _NUMBER.fullmatch(text) else text
 
 
 def named(names: Mapping[str, tuple[str, str]], key: str, lang: Lang) -> str:

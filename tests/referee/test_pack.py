@@ -16,6 +16,7 @@ import pytest
 from cbec.referee.compare import compare
 from cbec.referee.items import ITEMS
 from cbec.referee.readme import locked_versions
+from cbec.report.labels import FORMULA
 from tests.conftest import ROOT, run_cbec
 
 STATUSES = {"done", "not applicable", "awaiting data", "not specified"}
@@ -52,6 +53,15 @@ def test_links_lead_somewhere(pack: Path) -> None:
         assert links
         for link in links:
             assert (page.parent / link).exists(), f"{page.name}: {link}"
+
+
+def test_no_list_carries_a_formula(pack: Path) -> None:
+    lists = list((pack / "artefacts").glob("*.csv"))
+    assert lists
+    for path in lists:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            cells = [cell for row in csv.reader(file) for cell in row if cell.startswith(FORMULA)]
+        assert all(re.fullmatch(r"[+-]?\d+(\.\d+)?(e[+-]?\d+)?", cell) for cell in cells), path.name
 
 
 def test_rows_are_those_of_the_warehouse(pack: Path) -> None:
