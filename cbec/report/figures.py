@@ -30,12 +30,13 @@ from cbec.report.labels import (
     COMPARISONS,
     ESTIMATORS,
     RULES,
-    SCHEMES,
     Labels,
     Lang,
     base_words,
     named,
+    sample_words,
     say,
+    scheme_words,
 )
 from cbec.report.tables import MINUS, NO_ERROR, vcov_words
 from cbec.report.writers import replace_with
@@ -293,7 +294,7 @@ def placebo(draws: pd.DataFrame, summary: pd.DataFrame, labels: Labels) -> Figur
     seed = line["seed"]
     note = say(
         "placebo_note", lang,
-        scheme=named(SCHEMES, str(line["scheme"]), lang), n_draws=f"{int(line['n_draws']):,}",
+        scheme=scheme_words(str(line["scheme"]), lang), n_draws=f"{int(line['n_draws']):,}",
         seed=say("none", lang) if pd.isna(seed) else int(seed), bandwidth=_digits(bandwidth),
         p=f"{float(line['p_randomization']):.3f}",
     )  # fmt: skip
@@ -450,7 +451,7 @@ def specification_curve(rows: pd.DataFrame, labels: Labels) -> Figure:
         "treatment_rule": [named(RULES, rule, lang) if rule else say("none", lang) for rule in rules],
         "controls": [say("yes" if flag else "no", lang) for flag in rows["has_controls"]],
         "vcov_row": [vcov_words(str(text), lang).removesuffix("的") for text in rows["vcov"]],
-        "sample_row": [str(name).replace("_", " ") for name in rows["sample"]],
+        "sample_row": [sample_words(str(name), lang) for name in rows["sample"]],
         "observed_row": [say("yes" if flag else "no", lang) for flag in rows["is_observed_only"]],
     }
     lines: list[tuple[str, str, np.ndarray]] = []
@@ -545,7 +546,14 @@ def cohorts(rows: pd.DataFrame, labels: Labels) -> Figure:
     lang = labels.lang
     _need(rows, "estimates.att by cohort")
     figure, axes = _figure(rows, "cohorts", labels, height=3.0)
-    groups = sorted({str(label) for label in rows["group_label"]})
+    # Without a label: the average over cohorts of the same estimator.
+    average = say("cohort_average", lang)
+    rows = rows.assign(
+        group_label=rows["group_label"].astype(object).where(rows["group_label"].notna(), average)
+    )
+    groups = sorted(
+        {str(label) for label in rows["group_label"]}, key=lambda label: (label == average, label)
+    )
     series = list(rows.groupby(["estimator", "table_no", "column_no"], sort=False))
     step = min(0.16, 0.6 / len(series))
     repeated = len({key[0] for key, _ in series}) < len(series)

@@ -197,6 +197,7 @@ TEXT: dict[str, tuple[str, str]] = {
     "axis_weight": ("权重", "Weight"),
     "axis_year": ("年份", "Year"),
     "axis_cohort": ("首次处理年份", "First treated year"),
+    "cohort_average": ("平均", "average"),
     "axis_rank": ("按估计值排序的设定", "Specifications, sorted by estimate"),
     "true_estimate": ("真实估计值", "Actual estimate"),
     "density_of": ("虚假系数的核密度", "Density of placebo estimates"),
@@ -314,6 +315,19 @@ SCHEMES: dict[str, tuple[str, str]] = {
     "mixed": ("混合", "mixed"),
     "cohort": ("批次置换", "cohort permutation"),
 }
+# Where the units of a stratified placebo are exchanged.
+STRATA: dict[str, tuple[str, str]] = {
+    "province_code": ("省内", "within provinces"),
+    "region3": ("三大地带内", "within the three regions"),
+    "region4": ("四大区域内", "within the four regions"),
+}
+SAMPLES: dict[str, tuple[str, str]] = {
+    "provinces": ("省份", "provinces"),
+    "provinces_without_tibet": ("省份（不含西藏）", "provinces without Tibet"),
+    "cities": ("城市", "cities"),
+    "major_cities": ("重点城市", "major cities"),
+    "yrd_ten_cities": ("长三角十市", "ten Yangtze-delta cities"),
+}
 CONTROL_GROUPS: dict[str, tuple[str, str]] = {
     "not_yet_treated": ("尚未处理", "not yet treated"),
     "notyettreated": ("尚未处理", "not yet treated"),
@@ -372,6 +386,21 @@ def named(names: Mapping[str, tuple[str, str]], key: str, lang: Lang) -> str:
     return pick(names[key], lang) if key in names else key.replace("_", " ")
 
 
+def scheme_words(scheme: str, lang: Lang) -> str:
+    """A placebo scheme with its strata: `cohort within province_code`."""
+    kind, _, stratum = scheme.partition(" within ")
+    name = named(SCHEMES, kind, lang)
+    return f"{name}{pick(('，', ', '), lang)}{named(STRATA, stratum, lang)}" if stratum else name
+
+
+def sample_words(sample: str, lang: Lang) -> str:
+    """A sample by what it holds and its years: `cities_2010_2023`."""
+    found = re.fullmatch(r"(\w+)_(\d{4})_(\d{4})", sample)
+    if found is None:
+        return sample.replace("_", " ")
+    return f"{named(SAMPLES, found[1], lang)} {found[2]}–{found[3]}"
+
+
 @dataclass(frozen=True)
 class Labels:
     """Names and units of variables in one language.
@@ -388,8 +417,9 @@ class Labels:
     notes: Mapping[str, str] = field(default_factory=dict)
 
     def translate(self, text: str) -> str:
-        """A note in the language of these labels; see `translate`."""
-        return translate(text, self.lang, self.notes)
+        """A note in the language of these labels; see `translate`. Columns in it get their names."""
+        words = translate(text, self.lang, self.notes)
+        return re.sub(r"(?<=控制变量缺失（)\w+(?=）)", lambda found: self.variable(found[0]), words)
 
     def indicator(self, column: str) -> str:
         """The indicator of a panel column: as the panel says, else the longest name that the column begins
@@ -405,6 +435,14 @@ class Labels:
         """Name of a variable; the column in words when nothing names it."""
         if column in VARIABLES:
             return pick(VARIABLES[column], self.lang)
+        shifted = re.fullmatch(r"([LF])(\d+)\.(\w+)", column)
+        if shifted:
+            words = {"L": ("滞后{n}期", "lag {n}"), "F": ("前置{n}期", "lead {n}")}[shifted[1]]
+            return (
+                f"{self.variable(shifted[3])}（{words[0].format(n=shifted[2])}）"
+                if self.lang == "zh"
+                else (f"{self.variable(shifted[3])} ({words[1].format(n=shifted[2])})")
+            )
         indicator = self.indicator(column)
         if indicator in self.indicators:
             zh, en, _ = self.indicators[indicator]

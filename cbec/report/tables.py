@@ -20,7 +20,6 @@ from cbec.report.labels import (
     CONTROL_GROUPS,
     ESTIMATORS,
     RULES,
-    SCHEMES,
     TEXT,
     Bracket,
     Labels,
@@ -30,6 +29,7 @@ from cbec.report.labels import (
     named,
     pick,
     say,
+    scheme_words,
 )
 
 MINUS = "\N{MINUS SIGN}"
@@ -612,7 +612,7 @@ def placebo_table(rows: pd.DataFrame, labels: Labels) -> Table:
             Row(
                 f"{place} {labels.variable(str(line['outcome']))}",
                 (
-                    named(SCHEMES, str(line["scheme"]), lang),
+                    scheme_words(str(line["scheme"]), lang),
                     _number(_float(line["estimate"]), _decimals([_float(line["estimate"])])),
                     _count(line["n_draws"]),
                     _number(_float(line["p_randomization"]), 3),

@@ -18,7 +18,7 @@ from cbec.project import CbecError, Project
 from cbec.report import figures, fonts
 from cbec.report.command import FigureOptions, write_figures
 from cbec.report.frames import Awaiting
-from cbec.report.labels import ESTIMATORS, TEXT, Labels
+from cbec.report.labels import ESTIMATORS, TEXT, Labels, sample_words, scheme_words
 from tests.report import conftest as small
 
 LABELS = Labels("zh", {}, {"gdp_log": ("地区生产总值（对数）", "Log of GDP", "")})
@@ -326,3 +326,23 @@ def test_lines_break_within_the_width() -> None:
     assert wrapped.replace("\n", "").replace(" ", "") == (
         "注：" + "虚假系数的核密度，" * 20 + "andasentenceofEnglishwords" * 3
     )
+
+
+def test_machine_names_become_words() -> None:
+    assert scheme_words("cohort within province_code", "zh") == "批次置换，省内"
+    assert scheme_words("cohort within province_code", "en") == "cohort permutation, within provinces"
+    assert scheme_words("mixed", "zh") == "混合"
+    assert sample_words("cities_2010_2023", "zh") == "城市 2010–2023"
+    assert sample_words("provinces_without_tibet_2013_2022", "en") == "provinces without Tibet 2013–2022"
+    assert sample_words("mine", "en") == "mine"
+    lagged = LABELS.variable("L1.is_treated")
+    assert LABELS.variable("is_treated") in lagged and lagged.endswith("（滞后1期）")
+
+
+def test_cohorts_end_with_their_average(tmp_path: Path) -> None:
+    rows = small.att()
+    rows = rows[rows["aggregation"] == "group"]
+    average = rows.head(1).assign(group_label=None)
+    figure = figures.cohorts(pd.concat([average, rows]), LABELS)
+    labels = [tick.get_text() for tick in figure.axes[0].get_xticklabels()]
+    assert labels[-1] == "平均" and labels[:-1] == sorted(rows["group_label"].unique())

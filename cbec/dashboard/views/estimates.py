@@ -20,7 +20,7 @@ from cbec.dashboard.parts import (
     renamed,
     switch,
 )
-from cbec.report.labels import ESTIMATORS, RULES, SCHEMES, named
+from cbec.report.labels import ESTIMATORS, RULES, named, scheme_words
 
 # Points of one event year stand side by side within this many years.
 SPREAD = 0.6
@@ -169,7 +169,7 @@ def _placebo(view: View, study: str, outcome: str) -> None:
         view, "placebo", view.say("test_choice"), keys,
         name=lambda key: (
             f"{by_key[key]['table_no']}({by_key[key]['column_no']}) "
-            + named(SCHEMES, str(by_key[key]["scheme"]), view.lang)
+            + scheme_words(str(by_key[key]["scheme"]), view.lang)
         ),
     )  # fmt: skip
     summary = by_key[key]
