@@ -746,11 +746,11 @@ def _foot(
     rules = [_text(first[n]["treatment_rule"]) for n in columns]
     if any(rules):
         rows.append(line("treatment_rule", (named(RULES, rule, lang) if rule else "" for rule in rules)))
-    rows += [
-        line("cluster_row", (_level(_text(first[n]["vcov"]), lang) for n in columns)),
-        line("n_clusters", (_count(first[n]["n_clusters"]) for n in columns)),
-        line("n_obs", (_count(first[n]["n_obs"]) for n in columns)),
-    ]
+    rows.append(line("cluster_row", (_level(_text(first[n]["vcov"]), lang) for n in columns)))
+    clusters = [_count(first[n]["n_clusters"]) for n in columns]
+    if any(clusters):
+        rows.append(line("n_clusters", clusters))
+    rows.append(line("n_obs", (_count(first[n]["n_obs"]) for n in columns)))
     for key in ("r2", "r2_within"):
         values = [_float(first[n][key]) for n in columns]
         if not all(math.isnan(value) for value in values):
