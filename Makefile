@@ -21,8 +21,9 @@ $(READY): requirements.lock pyproject.toml
 build: $(READY) ## build, test and publish warehouse/cbec.duckdb from the real figures that ship
 	@$(BIN)/cbec build
 
+# A file of tests stays in one process, and each process builds with two threads: more than four fill 16 GB.
 test: $(READY) ## run every test
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 demo: $(READY) ## build warehouse/demo.duckdb from simulated yearbooks with a known effect
 	@$(BIN)/cbec demo

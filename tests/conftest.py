@@ -12,6 +12,7 @@ from typing import Any
 
 import duckdb
 import pytest
+from filelock import FileLock
 
 from tests.dashboard.browser import CHROMIUM, FLAGS
 
@@ -34,13 +35,22 @@ def run_cbec(
     )  # fmt: skip
 
 
+def built_once(factory: pytest.TempPathFactory, command: str) -> Path:
+    """Folder of a warehouse that the first of the test processes builds and all of them read."""
+    base = factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / f"warehouse_{command}"
+    with FileLock(f"{folder}.lock"):
+        if not Path(f"{folder}.built").exists():
+            done = run_cbec(command, warehouse=folder)
+            assert done.returncode == 0, done.stderr
+            Path(f"{folder}.built").touch()
+    return folder
+
+
 @pytest.fixture(scope="session")
 def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of a published warehouse."""
-    folder = tmp_path_factory.mktemp("warehouse")
-    done = run_cbec("build", warehouse=folder)
-    assert done.returncode == 0, done.stderr
-    return folder
+    return built_once(tmp_path_factory, "build")
 
 
 @pytest.fixture(scope="session")
@@ -54,10 +64,7 @@ def db(warehouse: Path, tmp_path_factory: pytest.TempPathFactory) -> duckdb.Duck
 @pytest.fixture(scope="session")
 def demo_warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of a published demo warehouse: demo.duckdb and the truth beside it, demo_truth/."""
-    folder = tmp_path_factory.mktemp("demo")
-    done = run_cbec("demo", warehouse=folder)
-    assert done.returncode == 0, done.stderr
-    return folder
+    return built_once(tmp_path_factory, "demo")
 
 
 @pytest.fixture(scope="session")
