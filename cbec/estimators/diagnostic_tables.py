@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 from scipy import stats
@@ -21,6 +22,7 @@ from cbec.estimators.diagnostics import (
     pretrend_test,
     twfe_weights,
 )
+from cbec.estimators.functional_form import FORMS, density_test, transformed
 from cbec.estimators.inference import (
     family_test,
     group_difference_test,
@@ -64,6 +66,7 @@ DIAGNOSTICS: dict[str, dict[str, str]] = {
     "selection": {"covariates": "", "caliper": "0.2"},
     "spillover": {"rings": "100-200-300-550", "donut": "200"},
     "policies": {},
+    "functional_form": {"bins": "20", "draws": "9999", "seed": "20150307"},
 }
 # Their reason stands in estimates.specification_status.
 NOT_ESTIMATED = (AwaitingDataError, EmptiedError)
@@ -126,6 +129,10 @@ SPILLOVER = _schema(
 )
 POLICY = _schema(
     "outcome:s policy_id:s variant:s term:s estimate:f std_error:f p_value:f ci_low:f ci_high:f n_obs:i"
+)
+FUNCTIONAL_FORM = _schema(
+    "outcome:s form:s estimate:f std_error:f p_value:f ci_low:f ci_high:f effect_in_percent:f statistic:f"
+    " lowest_probability:f n_bins:i n_obs:i n_units:i n_draws:i seed:i"
 )
 DATA_INTEGRITY = _schema(
     "outcome:s variant:s estimate:f std_error:f p_value:f n_obs:i n_filled_here:i imputed_share_treated:f"
@@ -811,6 +818,58 @@ def policy_table(data: StudyData, diagnostic: pd.DataFrame, policies: pd.DataFra
         return [_plain(row.value) | vars(row) for row in found]
 
     return _table(data, diagnostic, "policies", POLICY, rows)
+
+
+def functional_form_table(data: StudyData, diagnostic: pd.DataFrame) -> pa.Table:
+    """The column in levels, logs and inverse hyperbolic sines, and the test whether it can matter, in the
+    columns of estimates.functional_form.
+
+    effect_in_percent makes the forms comparable: of the mean over treated rows without the effect for the
+    level, 100 (exp(b) - 1) for the others, which for the sine holds far from zero only.
+    """
+
+    def rows(asked: _Asked) -> list[dict[str, Any]]:
+        spec, sample, options = asked.specification, asked.sample, asked.options
+        if spec.is_staggered:
+            raise ValueError("functional_form needs a two-way specification")
+        found: list[dict[str, Any]] = []
+        for form in FORMS:
+            row: dict[str, Any] = {"form": form}
+            try:
+                values = transformed(sample.rows[spec.outcome].astype(float), spec.outcome, form)
+                fit = fit_least_squares(sample.rows.assign(**{spec.outcome: values}), spec, unit=sample.unit)
+            except ValueError as error:
+                found.append(row | {"note": f"refused: {error}"})
+                continue
+            term = next(term for term in fit.terms if term.term == spec.treatment)
+            dose, share = asked.rows[spec.treatment], None
+            if form != "level":
+                share = 100 * float(np.expm1(term.estimate))
+            elif set(dose.unique()) == {0.0, 1.0}:
+                share = 100 * term.estimate / float((values - term.estimate)[dose == 1].mean())
+            found.append(row | _plain(term) | {"effect_in_percent": share, "n_obs": fit.n_obs})
+        try:
+            test = density_test(
+                asked.rows, outcome=spec.outcome, treatment=spec.treatment, unit=sample.unit,
+                bins=int(options["bins"]), draws=int(options["draws"]), seed=int(options["seed"]),
+            )  # fmt: skip
+        except ValueError as error:
+            return [*found, {"form": "every form", "note": f"refused: {error}"}]
+        result = {
+            "form": "every form",
+            "statistic": test.statistic,
+            "p_value": test.p_value,
+            "lowest_probability": float(test.implied.min()),
+            "n_bins": len(test.implied),
+            "n_obs": len(asked.rows),
+            "n_units": test.n_units,
+            "n_draws": test.n_draws,
+            "seed": test.seed,
+            "note": f"{test.n_comparisons} comparisons of a cohort and a year; without controls",
+        }
+        return [*found, result]
+
+    return _table(data, diagnostic, "functional_form", FUNCTIONAL_FORM, rows)
 
 
 def _plain(term: Term | None) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 RULE = "has_rule"
 MEDIATOR = "has_mediator"
 PRODUCTIVITY = "uses_green_tfp"
+EXEMPT = "has_exempt_group"
 
 _REASONS = {
     RULE: (
@@ -15,6 +16,12 @@ _REASONS = {
         "the study has no treatment rule: its regressor is continuous",
     ),
     MEDIATOR: ("本研究的设定没有中介变量", "no specification of the study has a mediator"),
+    EXEMPT: (
+        "面板每地每年一个值，试点地区内没有政策不适用的组，因而没有第三重差分"
+        "（Ortiz-Villavicencio and Sant'Anna 2025）",
+        "the panel has one cell a region and year: no group inside a zone is exempt from it, so there is no"
+        " third difference (Ortiz-Villavicencio and Sant'Anna 2025)",
+    ),
     PRODUCTIVITY: (
         "被解释变量不是由前沿面估计出来的",
         "no variable of the study is itself estimated by a frontier",
@@ -182,19 +189,8 @@ ITEMS: tuple[Item, ...] = (
         _column(" options 为 anticipation=1 的列", "a column with options anticipation=1"), RULE,
     ),
     Item(
-        11, "functional_form", ("函数形式", "Functional form: level, log"),
-        """with form as (
-            select *, regexp_replace(outcome, '_log$', '') as quantity, ends_with(outcome, '_log') as is_log
-            from estimates.regression where study_id = $study and not is_observed_only
-        ), pair as (
-            select one.quantity from form as one inner join form as other
-            on other.outcome like one.quantity || '%' and one.is_log and not other.is_log
-            group by all
-        )
-        select form.quantity, form.outcome, form.table_no, form.column_no, form.term, form.estimate,
-            form.std_error, form.p_value, form.n_obs
-        from form inner join pair on form.outcome like pair.quantity || '%' order by all""",
-        _column("以同一变量水平值为被解释变量的列", "a column with the same outcome in levels"),
+        11, "functional_form", ("函数形式", "Functional form: level, log, inverse hyperbolic sine"),
+        _all("functional_form"), _diagnostic("functional_form"),
     ),
     Item(
         12, "spillover", ("空间溢出", "Spillovers: rings, donut"), _all("spillover"),
@@ -219,11 +215,10 @@ ITEMS: tuple[Item, ...] = (
     ),
     Item(
         15, "triple_difference", ("三重差分", "Triple difference"),
-        """select study_id from estimates.regression where study_id = $study
-            and estimator = 'triple_difference'""",
-        ("三重差分估计量（Ortiz-Villavicencio and Sant'Anna 2025），cbec/estimators 尚无",
-         "a triple-difference estimator (Ortiz-Villavicencio and Sant'Anna 2025), not in cbec/estimators"),
-        RULE,
+        """select table_no, column_no, term, estimate, std_error, p_value, ci_low, ci_high, n_obs
+        from estimates.regression where study_id = $study and not is_observed_only
+            and estimator = 'triple_difference' order by all""",
+        _column("的三重差分列", "a column with a triple difference"), EXEMPT,
     ),
     Item(
         16, "synthetic_did", ("合成双重差分", "Synthetic difference-in-differences"),

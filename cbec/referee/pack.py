@@ -22,7 +22,7 @@ from cbec.provenance.walk import records
 from cbec.publish.atomic import sync
 from cbec.publish.read import connect, published
 from cbec.referee import compare
-from cbec.referee.items import ITEMS, MEDIATOR, PRODUCTIVITY, RULE, Item
+from cbec.referee.items import EXEMPT, ITEMS, MEDIATOR, PRODUCTIVITY, RULE, Item
 from cbec.referee.readme import archived_commit, readme
 from cbec.report.command import FigureOptions, Outcome, TableOptions, write_figures, write_tables
 from cbec.report.frames import Source, choose
@@ -192,11 +192,14 @@ def facts(connection: duckdb.DuckDBPyConnection, study: str) -> dict[str, bool]:
     row = records(
         connection,
         "select count(treatment_rule) > 0 as has_rule, count(mediator) > 0 as has_mediator,"
-        " bool_or(outcome like 'green_tfp%' or coalesce(mediator, '') like 'green_tfp%') as uses_green_tfp"
+        " bool_or(outcome like 'green_tfp%' or coalesce(mediator, '') like 'green_tfp%') as uses_green_tfp,"
+        # A third difference needs two groups inside one region and year.
+        " (select count(*) > count(distinct (region_level, region_code, year, panel_column))"
+        " from marts.panel_cell) as has_exempt_group"
         " from studies.specification where study_id = ?",
         [study],
     )[0]
-    return {name: bool(row[name]) for name in (RULE, MEDIATOR, PRODUCTIVITY)}
+    return {name: bool(row[name]) for name in (RULE, MEDIATOR, PRODUCTIVITY, EXEMPT)}
 
 
 def _artefact(

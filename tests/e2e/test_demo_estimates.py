@@ -92,7 +92,7 @@ def test_no_specification_of_a_ready_study_is_refused(demo_warehouse: Path) -> N
             ).fetchone()
             for name in (
                 "placebo", "placebo_summary", "leave_one_out", "inference", "pretrend", "bacon", "twfe_weight",
-                "mediation", "panel_test", "data_integrity",
+                "mediation", "panel_test", "data_integrity", "functional_form",
             )
         }  # fmt: skip
     assert refused == []
