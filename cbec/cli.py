@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -27,8 +28,11 @@ app = typer.Typer(
     "Exit codes: 0 done, 2 bad input, 3 nothing new (refresh), 4 failed and nothing published, "
     "5 another build is running.",
 )
-out = Console()
 err = Console(stderr=True)
+out = Console()
+if not out.is_terminal and "COLUMNS" not in os.environ:
+    # A file or a pipe has no width; at rich's 80 columns tables would lose their texts.
+    out.width = 200
 Demo = Annotated[bool, typer.Option("--demo", help="The simulated warehouse instead of the real one.")]
 
 
