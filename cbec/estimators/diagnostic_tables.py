@@ -66,7 +66,7 @@ DIAGNOSTICS: dict[str, dict[str, str]] = {
     "selection": {"covariates": "", "caliper": "0.2"},
     "spillover": {"rings": "100-200-300-550", "donut": "200"},
     "policies": {},
-    "functional_form": {"bins": "20", "draws": "9999", "seed": "20150307"},
+    "functional_form": {"bins": "20", "least": "5", "draws": "9999", "seed": "20150307"},
 }
 # Their reason stands in estimates.specification_status.
 NOT_ESTIMATED = (AwaitingDataError, EmptiedError)
@@ -848,10 +848,13 @@ def functional_form_table(data: StudyData, diagnostic: pd.DataFrame) -> pa.Table
             elif set(dose.unique()) == {0.0, 1.0}:
                 share = 100 * term.estimate / float((values - term.estimate)[dose == 1].mean())
             found.append(row | _plain(term) | {"effect_in_percent": share, "n_obs": fit.n_obs})
+        if set(asked.rows[spec.treatment]) != {0.0, 1.0}:
+            return [*found, {"form": "every form", "note": f"no test: {spec.treatment} is not a group"}]
         try:
             test = density_test(
                 asked.rows, outcome=spec.outcome, treatment=spec.treatment, unit=sample.unit,
-                bins=int(options["bins"]), draws=int(options["draws"]), seed=int(options["seed"]),
+                bins=int(options["bins"]), least=int(options["least"]),
+                draws=int(options["draws"]), seed=int(options["seed"]),
             )  # fmt: skip
         except ValueError as error:
             return [*found, {"form": "every form", "note": f"refused: {error}"}]
@@ -865,7 +868,8 @@ def functional_form_table(data: StudyData, diagnostic: pd.DataFrame) -> pa.Table
             "n_units": test.n_units,
             "n_draws": test.n_draws,
             "seed": test.seed,
-            "note": f"{test.n_comparisons} comparisons of a cohort and a year; without controls",
+            "note": f"{test.n_comparisons} comparisons of a cohort and a year, without controls;"
+            f" {test.n_small} with fewer than {options['least']} units on a side left out",
         }
         return [*found, result]
 

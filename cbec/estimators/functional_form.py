@@ -24,7 +24,8 @@ FORMS = ("level", "log", "ihs")
 class DensityTest:
     """implied: probability of each bin, shape (bins,), of sum 1; std_errors: clustered by unit, same shape;
     edges: shape (bins + 1,) in units of the outcome; statistic: largest -implied / std_error; p_value: of the
-    least favourable case, in which every true probability is zero; n_comparisons: cohorts times years."""
+    least favourable case, in which every true probability is zero; n_comparisons: of a cohort and a year;
+    n_small: comparisons left out because a side had too few units."""
 
     edges: Float
     implied: Float
@@ -33,6 +34,7 @@ class DensityTest:
     p_value: float
     n_units: int
     n_comparisons: int
+    n_small: int
     n_draws: int
     seed: int
 
@@ -65,6 +67,7 @@ def density_test(
     unit: str,
     time: str = "year",
     bins: int = 20,
+    least: int = 5,
     draws: int = 9999,
     seed: int = 20150307,
 ) -> DensityTest:
@@ -72,9 +75,10 @@ def density_test(
 
     rows: one per unit and period; treatment: 0 or 1 and never back to 0. Each cohort is compared, in each
     period from its first treated one on, with the units not treated by then, both against the period before
-    the cohort's treatment; comparisons weigh as many treated units as they hold. Bins are quantiles of the
-    outcome, so that no monotone transformation changes the result. Raises ValueError when the treatment is
-    not absorbing or no cohort has controls.
+    the cohort's treatment; comparisons weigh as many treated units as they hold. One with fewer than `least`
+    units on a side is left out: a single unit seems to have no variance, and rejects everything. Bins are
+    quantiles of the outcome, so that no monotone transformation changes the result. Raises ValueError when
+    the treatment is not absorbing or no cohort has enough controls.
     """
     wide = rows.pivot(index=unit, columns=time, values=outcome).sort_index()
     treated = rows.pivot(index=unit, columns=time, values=treatment).reindex(wide.index)
@@ -96,7 +100,7 @@ def density_test(
     member = (bin_of[:, :, None] == np.arange(len(edges) - 1)) & np.isfinite(y)[:, :, None]
     implied = np.zeros(len(edges) - 1)
     influence = np.zeros((len(y), len(edges) - 1))
-    weight, comparisons = 0, 0
+    weight, comparisons, small = 0, 0, 0
     for cohort in sorted(set(first[np.isfinite(first)])):
         if cohort - 1 not in periods:
             continue
@@ -105,7 +109,10 @@ def density_test(
             both = np.isfinite(y[:, base]) & np.isfinite(y[:, post])
             ours, theirs = both & (first == cohort), both & (first > period)
             n = int(ours.sum())
-            if period < cohort or not n or not theirs.any():
+            if period < cohort:
+                continue
+            if min(n, int(theirs.sum())) < least:
+                small += 1
                 continue
             start = member[:, base].astype(float)
             change = member[:, post].astype(float) - start
@@ -115,7 +122,7 @@ def density_test(
             influence[theirs] += n * (change[theirs] - means[1]) / theirs.sum()
             weight, comparisons = weight + n, comparisons + 1
     if not comparisons:
-        raise ValueError("no cohort has a period before it and controls after it")
+        raise ValueError(f"no cohort of {least} units has a period before it and {least} controls after it")
     implied, influence = implied / weight, influence / weight
     covariance = influence.T @ influence
     errors = np.sqrt(np.diag(covariance))
@@ -130,4 +137,4 @@ def density_test(
     largest = (noise @ root).max(axis=1) if varies.any() else np.zeros(draws)
     p_value = (1 + int((largest >= statistic).sum())) / (draws + 1)
     used = int((np.abs(influence).sum(axis=1) > 0).sum())
-    return DensityTest(edges, implied, errors, statistic, p_value, used, comparisons, draws, seed)
+    return DensityTest(edges, implied, errors, statistic, p_value, used, comparisons, small, draws, seed)

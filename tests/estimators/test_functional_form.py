@@ -46,11 +46,9 @@ def test_the_density_of_two_periods_by_hand() -> None:
         for group, values in of_year.items()
         for n, value in enumerate(values)
     ]
-    found = run(pd.DataFrame(rows), bins=3)
-    inside = {
-        tuple(np.round(found.implied, 12)),
-        tuple(np.round(run(pd.DataFrame(rows), bins=50).implied, 12)),
-    }
+    found = run(pd.DataFrame(rows), bins=3, least=4)
+    fine = run(pd.DataFrame(rows), bins=50, least=4)
+    inside = {tuple(np.round(test.implied, 12)) for test in (found, fine)}
     # The lowest value lies on the first edge and in the first bin.
     assert found.edges.tolist() == [1, 2, 3] and inside == {(0.5, 0.5)}
     assert found.implied.sum() == pytest.approx(1)
@@ -114,6 +112,21 @@ def test_size_and_power() -> None:
         noise = np.random.default_rng(seed).uniform(0, 0.9, len(frame))
         late = frame["year"] >= 2015
         assert run(frame.assign(y=noise + 5 * ~is_treated + late)).p_value <= 0.05
+
+
+def test_a_side_of_one_unit_decides_nothing() -> None:
+    """Thirty cities treated and one never: its own noise would count as none."""
+    frame = draw(2, n_units=31, cohorts=(2014, 2016))
+    is_last = frame["unit"] == "u000"
+    frame["first"] = frame["first"].astype(float).mask(is_last, math.inf)
+    frame["is_treated"] = frame["is_treated"].mask(is_last, 0)
+    every, found = run(frame, least=1), run(frame)
+    assert (every.n_small, found.n_small + found.n_comparisons) == (0, every.n_comparisons)
+    alone = frame[(frame["first"] == 2014) | (frame["unit"] == "u000")]
+    # The one control leaves its bin at once: nothing of that is noise to the errors.
+    assert run(alone, least=1).n_comparisons == 5
+    with pytest.raises(ValueError, match="5 controls"):
+        run(alone)
 
 
 def test_forms_and_refusals() -> None:
