@@ -318,7 +318,12 @@ def test_a_plain_owner_of_a_database_publishes_and_hears_what_is_left(
 def test_two_publications_at_once(server: Server, database: str, versions: tuple[Path, Path]) -> None:
     first = start_publish(server, database, versions[0])
     wait_for_copy(server, database)
-    second = publish(server, database, versions[1])
+    # On a busy machine the first would be done before the second has started.
+    first.send_signal(signal.SIGSTOP)
+    try:
+        second = publish(server, database, versions[1])
+    finally:
+        first.send_signal(signal.SIGCONT)
     assert second.returncode == 5, second.stderr
     assert "another publication is running" in second.stderr
     _, stderr = first.communicate(timeout=120)
