@@ -3,7 +3,7 @@
 Parallel trends hold for every monotone transformation of the outcome only if they hold for its whole
 distribution. Then the distribution that the treated would have had untreated is known,
 F1(post) = F1(pre) + F0(post) - F0(pre), and none of its probabilities is negative; that can be tested
-(Roth and Sant'Anna 2023, Econometrica 91(2), propositions 1 and 2, and section 3).
+(Roth and Sant'Anna 2023, doi 10.3982/ECTA19402).
 """
 
 from __future__ import annotations

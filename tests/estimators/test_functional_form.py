@@ -123,7 +123,7 @@ def test_a_side_of_one_unit_decides_nothing() -> None:
     every, found = run(frame, least=1), run(frame)
     assert (every.n_small, found.n_small + found.n_comparisons) == (0, every.n_comparisons)
     alone = frame[(frame["first"] == 2014) | (frame["unit"] == "u000")]
-    # The one control leaves its bin at once: nothing of that is noise to the errors.
+    # Only who asks for it gets a comparison with one control.
     assert run(alone, least=1).n_comparisons == 5
     with pytest.raises(ValueError, match="5 controls"):
         run(alone)

@@ -13,9 +13,12 @@ from pathlib import Path
 
 import pytest
 
+from cbec.publish.read import connect
 from cbec.referee.compare import compare
-from cbec.referee.items import ITEMS
+from cbec.referee.items import ITEMS, Item
+from cbec.referee.pack import _artefact
 from cbec.referee.readme import locked_versions
+from cbec.report.frames import Source
 from cbec.report.labels import FORMULA
 from tests.conftest import ROOT, run_cbec
 
@@ -63,6 +66,16 @@ def test_no_list_carries_a_formula(pack: Path) -> None:
         with path.open(encoding="utf-8-sig", newline="") as file:
             cells = [cell for row in csv.reader(file) for cell in row if cell.startswith(FORMULA)]
         assert all(re.fullmatch(r"[+-]?\d+(\.\d+)?(e[+-]?\d+)?", cell) for cell in cells), path.name
+
+
+def test_a_text_of_the_data_is_inert_in_a_list(warehouse: Path, tmp_path: Path) -> None:
+    (tmp_path / "artefacts").mkdir()
+    item = Item(99, "planted", ("甲", "a"), "select '=1+1' as text, -1.5 as number", ("", ""))
+    with connect(warehouse / "cbec.duckdb") as connection:
+        source = Source.of(connection, "province_ecommerce")
+        _artefact(connection, source, item, {}, [], tmp_path, "en", False)
+    rows = (tmp_path / "artefacts/99_planted.csv").read_text(encoding="utf-8-sig").splitlines()
+    assert rows[1].startswith("'=1+1,-1.5")
 
 
 def test_rows_are_those_of_the_warehouse(pack: Path) -> None:

@@ -339,7 +339,7 @@ def test_machine_names_become_words() -> None:
     assert LABELS.variable("is_treated") in lagged and lagged.endswith("（滞后1期）")
 
 
-def test_cohorts_end_with_their_average(tmp_path: Path) -> None:
+def test_cohorts_end_with_their_average() -> None:
     rows = small.att()
     rows = rows[rows["aggregation"] == "group"]
     average = rows.head(1).assign(group_label=None)
