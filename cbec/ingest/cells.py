@@ -25,7 +25,7 @@ PERCENT = "printed with a sign of per cent"
 
 @dataclass(slots=True)
 class Cell:
-    """One figure. row, column: its place from 1 in the sheet."""
+    """One figure. scope: whole_prefecture, districts, county_level_city, province or nation."""
 
     region_level: str
     region_code: str
@@ -40,17 +40,18 @@ class Cell:
     suspect_codes: str | None
     obs_comment: str | None
     source_locator: str
+    scope: str = ""
 
     @property
-    def key(self) -> tuple[str, str, int, str]:
-        return (self.region_level, self.region_code, self.year, self.indicator_id)
+    def key(self) -> tuple[str, str, int, str, str]:
+        return (self.region_level, self.region_code, self.year, self.indicator_id, self.scope)
 
 
 @dataclass
 class Extract:
     """Cells of a file and what was left out. dropped: reason to number of rows or cells."""
 
-    cells: dict[tuple[str, str, int, str], Cell] = field(default_factory=dict)
+    cells: dict[tuple[str, str, int, str, str], Cell] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     dropped: Counter[str] = field(default_factory=Counter)
     n_rows: int = 0

@@ -251,3 +251,37 @@ class Regions:
         if name.isascii():
             pool = [row["name_en"] for row in self._registry.regions if row["region_level"] == level]
         return Match("", f"is no {level} of the registry", True, nearest(name, pool))
+
+    def prefectures(self, year: int) -> list[tuple[str, str, str, str]]:
+        """(code, name, English name, province) of the prefecture-level units of a year, in order of code.
+
+        A unit abolished or renamed in the last weeks of the year before is still printed under its old name.
+        """
+        return [
+            (row["region_code"], row["name_zh"], row["name_en"], row["province_code"])
+            for (level, _), rows in sorted(self._by_code.items())
+            if level == "prefecture"
+            for row in rows
+            if int(row["valid_from_year"] or 0) <= year <= int(row["valid_to_year"] or 9999) + 1
+        ]
+
+    def county_cities(self) -> list[tuple[str, str, str, str]]:
+        """(code, name, English name, province) of every county-level city that the yearbooks have printed."""
+        return [
+            (row["region_code"], row["name_zh"], row["name_en"], row["province_code"])
+            for row in self._registry.county_cities
+        ]
+
+    def province_of(self, code: str) -> str:
+        """Code of the province of a prefecture-level unit, or ''."""
+        rows = self._by_code.get(("prefecture", code))
+        return rows[0]["province_code"] if rows else ""
+
+    def province_name(self, code: str) -> str:
+        rows = self._by_code.get(("province", code))
+        return rows[0]["name_zh"] if rows else code
+
+    def knows(self, text: str) -> bool:
+        """True for a name that the registry has in some year or as an alias."""
+        name = self.clean(text)
+        return bool(self._candidates(name, "")) or bool(self._alias(name, "", 0, ""))

@@ -44,6 +44,18 @@ class Alias:
 
 
 @dataclass(frozen=True)
+class PrintedAlias:
+    """One row of printed_alias: a column of a printed table, matched as `title//header/sub-header`."""
+
+    publication: str
+    pattern: re.Pattern[str]
+    indicator: str
+    unit: str
+    obs_status: str
+    note: str
+
+
+@dataclass(frozen=True)
 class Publication:
     """One row of publication: how a file is recognised and what status its figures have."""
 
@@ -58,7 +70,14 @@ class Publication:
     text_pattern: str
     header_pattern: str
     edition_pattern: str
+    year_offset: str
+    is_one_series: str
     description: str
+
+    @property
+    def offset(self) -> int | None:
+        """Years from the figures to the edition that prints them; None when an edition prints many years."""
+        return int(self.year_offset) if self.year_offset else None
 
 
 @dataclass(frozen=True)
@@ -70,11 +89,15 @@ class Registry:
     indicators: dict[str, Indicator]
     derived: frozenset[str]
     aliases: tuple[Alias, ...]
+    printed_aliases: tuple[PrintedAlias, ...]
     publications: dict[str, Publication]
     symbols: dict[tuple[str, str, str], tuple[str, str]]
     regions: tuple[Row, ...]
     region_changes: tuple[Row, ...]
     region_aliases: tuple[Row, ...]
+    county_cities: tuple[Row, ...]
+    header_corrections: tuple[Row, ...]
+    reseller_marks: tuple[Row, ...]
     bounds: dict[tuple[str, str], tuple[float, float]]
     parts: dict[str, tuple[str, ...]]
     simplified: dict[int, str]
@@ -85,6 +108,11 @@ class Registry:
         """Readable name to indicator id, for suggestions."""
         listed = {i.name_zh: i.indicator_id for i in self.indicators.values()}
         return listed | {i.indicator_id: i.indicator_id for i in self.indicators.values()}
+
+    def unit_of(self, indicator: str) -> Unit | None:
+        """Unit that the warehouse keeps an indicator in; None for a column that nobody has named."""
+        known = self.indicators.get(indicator)
+        return self.units[known.unit] if known else None
 
     def status_list(self, letters: str) -> str:
         """Letters without repetition in order of precedence."""
@@ -135,6 +163,13 @@ def load_registry(root: Path) -> Registry:
         },
         derived=frozenset(r["indicator_id"] for r in rows("derived_indicator")),
         aliases=aliases,
+        printed_aliases=tuple(
+            PrintedAlias(
+                r["publication_id"], re.compile(r["pattern"]), r["indicator_id"], r["unit"],
+                r["obs_status"], r["note"],
+            )
+            for r in rows("printed_alias")
+        ),
         publications={r["publication_id"]: Publication(**r) for r in rows("publication")},
         symbols={
             (r["publication_id"], r["edition"], "" if r["symbol"] == "blank" else r["symbol"]): (
@@ -146,6 +181,9 @@ def load_registry(root: Path) -> Registry:
         regions=regions,
         region_changes=rows("region_change"),
         region_aliases=region_aliases,
+        county_cities=rows("county_level_city"),
+        header_corrections=rows("header_correction"),
+        reseller_marks=rows("reseller_mark"),
         bounds={
             (r["indicator_id"], r["region_level"]): (float(r["minimum"]), float(r["maximum"]))
             for r in rows("indicator_bound")

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from cbec.ingest.problems import nearest
 from cbec.ingest.regions import Regions
-from cbec.ingest.registry import Alias, Registry
+from cbec.ingest.registry import Alias, PrintedAlias, Registry
 from cbec.ingest.text import MARKS_AT_THE_END, compact, plain, year_of
 
 # A unit stands in brackets, behind a slash, a colon or an underscore, at the end of its header.
@@ -47,6 +47,7 @@ class Vocabulary:
         own = [a for a in registry.aliases if a.publication == publication]
         self._aliases = own + [a for a in registry.aliases if not a.publication]
         self._mapped = mapped or {}
+        self._printed = [a for a in registry.printed_aliases if a.publication == publication]
         self._by_name = {compact(name): i for name, i in registry.names().items()}
         self.meaning = lru_cache(maxsize=20_000)(self._meaning)
         self.units_of = lru_cache(maxsize=5_000)(self._units_of)
@@ -179,6 +180,10 @@ class Vocabulary:
         if known and known not in self.registry.derived:
             return Meaning(role="measure", indicator=known, matched=clean)
         return None
+
+    def printed_aliases(self, text: str) -> list[PrintedAlias]:
+        """Aliases of a printed column, given as `title//header/sub-header`; [] when nobody has named it."""
+        return [alias for alias in self._printed if alias.pattern.fullmatch(text)]
 
     def _from_alias(self, alias: Alias) -> Meaning:
         return Meaning(

@@ -1,0 +1,461 @@
+"""Pages of a printed table to cells, totals and refused cells."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+
+from cbec.ingest.cells import Cell, Extract
+from cbec.ingest.files import Book, Sheet
+from cbec.ingest.printed import layout
+from cbec.ingest.printed.layout import CHINESE, Column, Page
+from cbec.ingest.printed.regions import Column as RegionColumn
+from cbec.ingest.printed.regions import Named, Place, clean
+from cbec.ingest.problems import Problem
+from cbec.ingest.registry import Publication, Registry
+from cbec.ingest.tables import locator
+from cbec.ingest.text import compact, number_of, plain
+from cbec.ingest.vocabulary import Vocabulary
+
+SCOPE = {"whole": "whole_prefecture", "districts": "districts"}
+# A figure as the yearbook prints it: no blank, no lost point, no mark inside.
+PRINTED_NUMBER = re.compile(r"[-−–]?(?:[0-9]+|[0-9]{1,3}(?:,[0-9]{3})+)(?:\.[0-9]+)?")
+# Header words that say by themselves what is measured; others (普通中学) are read under their title.
+QUANTITY = re.compile(
+    r"(?:数|人口|户数|面积|密度|总值|产值|增加值|增长率|增速|率|比重|比例|指数|收入|支出|余额|总?额|工资|投资|利润|税金|增值税|附加"
+    r"|量|里程|长度|浓度|天数|人数|人员|用户|资产|合计|产量|藏量|藏书|费用|税收|床位|机构|项目|总计|用电|用水|游客|存款|贷款)(?:\([^()]*\))*$"
+)
+# Wide forms of digits, point and minus sign are the same signs; nothing else is narrowed.
+FULL_WIDTH = {0xFF10 + k: str(k) for k in range(10)} | {0xFF0E: ".", 0xFF0D: "-", 0xFF0C: ","}
+REDEFINES = re.compile("口径|代替|替代|不含|不包括|均为|系|为.{0,6}数据|employed|instead of|excluding", re.IGNORECASE)
+MAX_LISTED = 5
+
+
+@dataclass(frozen=True)
+class Total:
+    """A printed sum. level: province or nation."""
+
+    level: str
+    region_code: str
+    year: int
+    indicator_id: str
+    scope: str
+    value_printed: str
+    value: Decimal
+    unit_printed: str
+    source_locator: str
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A printed cell that is no figure, or whose row or column could not be read."""
+
+    region: str
+    header: str
+    value_printed: str
+    reason: str
+    source_locator: str
+
+
+@dataclass
+class Printed:
+    """What a printed table holds. indicators: id of a column that the registry does not know to its words."""
+
+    extract: Extract = field(default_factory=Extract)
+    totals: list[Total] = field(default_factory=list)
+    refused: list[Refusal] = field(default_factory=list)
+    indicators: dict[str, tuple[str, str]] = field(default_factory=dict)
+    tables: tuple[str, ...] = ()
+    scopes: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(frozen=True)
+class _Meaning:
+    indicator: str
+    unit: str
+    scope: str
+    header: str
+    note: str = ""
+    obs_status: str = ""
+
+
+def printed_pages(book: Book, vocabulary: Vocabulary) -> dict[str, list[Page]]:
+    """Pages by table number, when the book is a printed table of a yearbook of cities; {} otherwise.
+
+    It is one when a title has a table number, the header names a column of cities, and below it stand cities
+    of several provinces.
+    """
+    tables: dict[str, list[Page]] = {}
+    number = ""
+    for sheet in book.sheets:
+        if len(sheet.rows) < 1 or sheet.is_delimited and not _has_title(sheet):
+            continue
+        found, _ = layout.pages(_wide(sheet), vocabulary.regions.is_name)
+        for page in found:
+            # 2-13 on a continuation of 2-15 was misread when the header is that of 2-15.
+            held = tables.get(number, [])
+            if page.number and not (held and not page.title and _same_header(held, page)):
+                number = page.number
+            if number:
+                tables.setdefault(number, []).append(page)
+    known = sum(
+        vocabulary.regions.is_name(row[0]) in ("province", "prefecture", "both")
+        for pages in tables.values() for page in pages if page.segments for _, row in page.body
+    )  # fmt: skip
+    if known < 5:
+        return {}
+    return {number: layout.agreed(pages) for number, pages in tables.items()}
+
+
+def _same_header(held: list[Page], page: Page) -> bool:
+    def words(of: Page) -> list[str]:
+        return [c.words for s in of.segments for c in s.columns]
+
+    before = next((words(p) for p in held if p.segments), [])
+    now = words(page)
+    return not now or (
+        len(now) == len(before) and all(layout.alike(a, b) >= layout.ALIKE for a, b in zip(now, before, strict=True))
+    )
+
+
+def _has_title(sheet: Sheet) -> bool:
+    return any(layout.table_number(c)[0] for _, row in sheet.rows[:5] for c in row[:1] if c.strip())
+
+
+def _wide(sheet: Sheet) -> Sheet:
+    """A title may stand in any cell of its row: bring it to the front."""
+    rows = []
+    for number, row in sheet.rows:
+        first = next((k for k, c in enumerate(row) if c.strip()), 0)
+        alone = sum(bool(c.strip()) for c in row) == 1
+        if first and alone and (layout.table_number(row[first])[0] or layout.UNIT_LINE.search(plain(row[first]))):
+            row = (row[first], *("" for _ in row[1:]))
+        rows.append((number, row))
+    return replace(sheet, rows=tuple(rows))
+
+
+class PrintedReader:
+    """Reads the tables of one file. year: of the figures."""
+
+    def __init__(
+        self, file: str, registry: Registry, vocabulary: Vocabulary, publication: Publication, edition: int, year: int
+    ) -> None:  # fmt: skip
+        self.file = file
+        self.registry = registry
+        self.vocabulary = vocabulary
+        self.publication = publication
+        self.edition = edition
+        self.year = year
+        self.out = Printed()
+        self._numbers: dict[str, tuple[Decimal | None, str, str]] = {}
+        self._notes: list[str] = []
+        self._twice: set[tuple[str, str, int, str, str]] = set()
+
+    def read(self, tables: dict[str, list[Page]], texts: tuple[str, ...], stem: str) -> Printed:
+        """Cells of every table. texts: notes of the file. stem: file name, a witness of scope and number."""
+        self.out.tables = tuple(tables)
+        self._notes = [t for t in texts if REDEFINES.search(t) and re.match(r"^\W*(?:注|note)", t, re.IGNORECASE)]
+        for number, pages in tables.items():
+            self._table(number, pages, stem)
+        self._redefined()
+        self._summary()
+        return self.out
+
+    # One table --------------------------------------------------------------------------------------------
+
+    def _table(self, number: str, pages: list[Page], stem: str) -> None:
+        title = next((p.title for p in pages if p.title), "")
+        if not title and layout.table_number(stem)[0] == number:
+            title = layout.table_number(stem)[1]
+        scope, problem = self._title_scope(number, title, stem, pages)
+        if not problem and not CHINESE.search(title):
+            problem = f"continues table {number}, whose first page is not in this file"
+        if problem:
+            self._error(pages[0].sheet, pages[0].row, 1, "table", title, problem)
+            return
+        is_county = self._is_county(number, pages)
+        for page in pages:
+            for row, text in page.loose:
+                # A year, a unit or an indicator above a table is never passed over.
+                if re.search(r"(?<![0-9])(?:19|20)[0-9]{2}(?![0-9])|单位", text):
+                    self._error(page.sheet, row, 1, "table", text, "stands above a table and is not understood")
+                    return
+        meanings: dict[tuple[int, int, int], _Meaning | None] = {}
+        named: list[Named] = []
+        for p, page in enumerate(pages):
+            for s, segment in enumerate(page.segments):
+                for column in segment.columns:
+                    meanings[p, s, column.place] = self._meaning(page, column, title, scope, is_county)
+        # Two columns of regions on a page are read one below the other, page by page.
+        for p, page in enumerate(pages):
+            for s, segment in enumerate(page.segments):
+                for row_number, row in page.body:
+                    name = _at(row, segment.region)
+                    if plain(name):
+                        named.append(Named((p, s, row_number), name, _at(row, segment.english)))
+        regions = RegionColumn(self.vocabulary.regions, self.year, county=is_county).resolve(named)
+        for p, page in enumerate(pages):
+            for s, segment in enumerate(page.segments):
+                columns = [(c, meanings[p, s, c.place]) for c in segment.columns]
+                if not page.segments[0].columns:
+                    continue
+                for row_number, row in page.body:
+                    place = regions.get((p, s, row_number))
+                    self._row(page, segment.region, row_number, row, place, columns)
+
+    def _is_county(self, number: str, pages: list[Page]) -> bool:
+        names = [clean(_at(row, s.region)) for p in pages for s in p.segments for _, row in p.body]
+        known = [n for n in names if n.endswith("市")]
+        cities = {n for _, n, _, _ in self.vocabulary.regions.prefectures(self.year)}
+        counties = {n for _, n, _, _ in self.vocabulary.regions.county_cities()}
+        n_cities, n_counties = sum(n in cities for n in known), sum(n in counties for n in known)
+        return n_counties > n_cities if n_cities + n_counties else number.startswith("3")
+
+    def _title_scope(self, number: str, title: str, stem: str, pages: list[Page]) -> tuple[str, str]:
+        """Scope of the title and of the file's name, which may not contradict one another."""
+        said = {s for p in pages if (s := layout.title_scope(p.title))}
+        of_file = layout.title_scope(stem)
+        if of_file and layout.table_number(stem)[0] in ("", number):
+            said.add(of_file)
+        if len(said) > 1:
+            return "", "the title and the file's name say different scopes (全市, 市辖区)"
+        return (said.pop() if said else ""), ""
+
+    def _meaning(self, page: Page, column: Column, title: str, title_scope: str, is_county: bool) -> _Meaning | None:
+        header = column.words
+        if not header or layout.LOST in header:
+            self._column_problem(page, column, "has figures but no header that can be read")
+            return None
+        scope = column.scope or title_scope
+        if column.scope and title_scope and column.scope != title_scope:
+            self._column_problem(page, column, f"stands under {column.scope}, but the title says {title_scope}")
+            return None
+        subject = layout.clean_title(title)
+        text = f"{subject}//{header}"
+        note = ""
+        # What the print itself got wrong and a registry row corrects, with its proof.
+        for row in self.registry.header_corrections:
+            if (
+                row["publication_id"] == self.publication.publication_id
+                and int(row["edition"]) == self.edition
+                and row["table_title"] == subject
+                and row["header"] == header
+                and row["scope"] in ("", scope)
+            ):
+                scope = row["scope_corrected"] or scope
+                if row["header_corrected"]:
+                    header = row["header_corrected"]
+                    text = f"{subject}//{header}"
+                note = row["reason"]
+        if is_county:
+            kept = "county_level_city"
+        elif scope:
+            kept = SCOPE[scope]
+        else:
+            self._column_problem(page, column, "does not say whether it is of the whole city or of the districts")
+            return None
+        aliases = self.vocabulary.printed_aliases(text)
+        units = self._units(page, column)
+        printed = column.unit or page.unit
+        if not units and not printed and aliases and aliases[0].unit:
+            units = (aliases[0].unit,)
+            note = "; ".join(filter(None, (note, f"no unit printed: {aliases[0].note}")))
+        if not units:
+            printed = printed or page.unit_english
+            self._column_problem(
+                page, column, f"has the unit {printed!r}, which nobody knows" if printed else "prints no unit"
+            )
+            return None
+        for alias in aliases:
+            unit = self.vocabulary.unit_for(alias.indicator, units)
+            if unit:
+                remark = "; ".join(filter(None, (note, alias.note if alias.obs_status else "")))
+                return _Meaning(alias.indicator, unit, kept, header, remark, alias.obs_status)
+        if aliases:
+            wanted = " or ".join(
+                self.registry.units[self.registry.indicators[a.indicator].unit].name_en for a in aliases
+            )
+            names = ", ".join(a.indicator for a in aliases)
+            self._column_problem(page, column, f"has the unit {printed!r}, but {names} is in {wanted}")
+            return None
+        unit = "count" if "count" in units else units[0]
+        indicator = unknown_id(subject, header, kept, self.registry.units[unit].dimension)
+        words = header if QUANTITY.search(header.split("/")[-1]) else f"{subject}/{header}"
+        self.out.indicators.setdefault(indicator, (words, " / ".join(column.english)))
+        return _Meaning(indicator, unit, kept, header, note)
+
+    def _units(self, page: Page, column: Column) -> tuple[str, ...]:
+        """Units of a column: its own, else the page's; the English one only where no Chinese one is printed or known."""
+        for printed in (column.unit, "" if column.unit else page.unit, column.unit_english, page.unit_english):
+            units = self.vocabulary.units_of(printed) if printed else ()
+            if units:
+                return units
+        return ()
+
+    # One row ------------------------------------------------------------------------------------------------
+
+    def _row(
+        self, page: Page, region: int, number: int, row: tuple[str, ...], place: Place | None,
+        columns: list[tuple[Column, _Meaning | None]],
+    ) -> None:  # fmt: skip
+        name = plain(_at(row, region))
+        if place is None or not place.level:
+            reason = "names no region" if place is None else place.reason
+            for column, _ in columns:
+                text = _at(row, column.place)
+                if text.strip():
+                    self._refuse(page, number, column, name, text, reason, place.nearest if place else ())
+            if any(_at(row, c.place).strip() for c, _ in columns):
+                self.out.extract.dropped[f"{page.sheet}: {name[:20] or 'row'} ({reason})"] += 1
+            return
+        kept = False
+        for column, meaning in columns:
+            text = _at(row, column.place)
+            if meaning is None:
+                if text.strip():
+                    self._refuse(page, number, column, name, text, "stands in a column that is not understood")
+                continue
+            value, status, problem = self._figure(text)
+            if problem:
+                self._refuse(page, number, column, name, text, problem)
+                continue
+            at = locator(page.sheet, number, column.place)
+            if place.level in ("province", "nation"):
+                if value is not None:
+                    self.out.totals.append(
+                        Total(place.level, place.code, self.year, meaning.indicator, meaning.scope, text.strip(),
+                              value, meaning.unit, at)
+                    )  # fmt: skip
+                continue
+            comment = "; ".join(filter(None, (place.comment, meaning.note)))
+            cell = Cell(
+                region_level=place.level,
+                region_code=place.code,
+                year=self.year,
+                indicator_id=meaning.indicator,
+                value_printed=text.strip(),
+                value=value,
+                unit_printed=meaning.unit,
+                obs_status_all=meaning.obs_status if meaning.obs_status and value is not None else status,
+                impute_method=None,
+                impute_by=None,
+                suspect_codes=None,
+                obs_comment=comment or None,
+                source_locator=at,
+                scope=meaning.scope,
+            )
+            kept = self._keep(cell, page, number, column, name) or kept
+        self.out.extract.n_rows += kept
+
+    def _keep(self, cell: Cell, page: Page, number: int, column: Column, name: str) -> bool:
+        key = cell.key
+        if key in self._twice:
+            self._refuse(page, number, column, name, cell.value_printed, "is printed more than once, with different figures")
+            return False
+        held = self.out.extract.cells.get(key)
+        if held is None or held.value == cell.value or held.value is None:
+            if held is None or held.value is None:
+                self.out.extract.cells[key] = cell
+            return True
+        if cell.value is None:
+            return True
+        # Neither of two different figures for one cell can be trusted.
+        del self.out.extract.cells[key]
+        self._twice.add(key)
+        sheet, _, at = held.source_locator.rpartition("!")
+        self.out.refused.append(
+            Refusal(name, column.words, held.value_printed, f"contradicts {cell.value_printed!r} at {cell.source_locator}",
+                    f"{sheet}!{at}")
+        )  # fmt: skip
+        self._refuse(page, number, column, name, cell.value_printed, f"contradicts {held.value_printed!r} at {held.source_locator}")
+        return False
+
+    def _figure(self, text: str) -> tuple[Decimal | None, str, str]:
+        """(value, status, problem) of a printed cell."""
+        known = self._numbers.get(text)
+        if known is None:
+            known = self._numbers[text] = self._read_figure(text)
+        return known
+
+    def _read_figure(self, text: str) -> tuple[Decimal | None, str, str]:
+        bare = text.strip().translate(FULL_WIDTH)
+        if PRINTED_NUMBER.fullmatch(bare) and bare.isascii():
+            number = number_of(bare.replace("−", "-").replace("–", "-"))
+            if number is not None:
+                return number.value, self.publication.obs_status, ""
+        sign = re.sub(r"\s+", "", bare).lower()
+        own = self.publication.publication_id
+        for key in ((own, str(self.edition), sign), (own, "", sign), ("", "", sign)):
+            found = self.registry.symbols.get(key)
+            if found:
+                return None, found[0], ""
+        return None, "", "is no figure"
+
+    # What is said about it ------------------------------------------------------------------------------------
+
+    def _refuse(
+        self, page: Page, number: int, column: Column, name: str, text: str, reason: str, near: tuple[str, ...] = ()
+    ) -> None:  # fmt: skip
+        if near:
+            reason = f"{reason}; nearest: {', '.join(near)}"
+        self.out.refused.append(
+            Refusal(name, column.words, text.strip(), reason, locator(page.sheet, number, column.place))
+        )
+
+    def _column_problem(self, page: Page, column: Column, message: str) -> None:
+        self._error(page.sheet, column.row, column.place, "header", column.words, message, is_warning=True)
+
+    def _error(
+        self, sheet: str, row: int, place: int, kind: str, text: str, message: str, *, is_warning: bool = False
+    ) -> None:  # fmt: skip
+        self.out.extract.problems.append(
+            Problem(self.file, locator(sheet, row, place), kind, text, message, is_warning=is_warning)
+        )
+
+    def _redefined(self) -> None:
+        """A note says that the figures of a province mean something else: D on its cells."""
+        regions = self.vocabulary.regions
+        for note in dict.fromkeys(self._notes):
+            codes = {
+                regions.province_code(note[k : k + n])
+                for n in (2, 3) for k in range(len(note) - n + 1) if CHINESE.match(note[k])
+            } - {""}  # fmt: skip
+            if not codes or len(codes) > 5:
+                continue
+            for cell in self.out.extract.cells.values():
+                province = regions.province_of(cell.region_code) or f"{cell.region_code[:6]}"
+                if province in codes and cell.value is not None:
+                    cell.obs_status_all = self.registry.status_list(cell.obs_status_all.replace("A", "") + "D")
+                    cell.obs_comment = "; ".join(filter(None, (cell.obs_comment, f"note of the table: {note}")))
+
+    def _summary(self) -> None:
+        """One warning a cause, with the count and the first places, however many cells it has."""
+        by_reason: dict[str, list[Refusal]] = {}
+        for refusal in self.out.refused:
+            reason = re.sub(r"contradicts .*", "is printed more than once, with different figures", refusal.reason)
+            by_reason.setdefault(reason, []).append(refusal)
+        for reason, found in by_reason.items():
+            shown = ", ".join(f"{r.source_locator} {r.value_printed[:20]!r} ({r.region})" for r in found[:MAX_LISTED])
+            more = f" and {len(found) - MAX_LISTED} more" if len(found) > MAX_LISTED else ""
+            count = f"{len(found)} cells" if len(found) > 1 else "1 cell"
+            self.out.extract.problems.append(
+                Problem(self.file, "", "value", "", f"{count} left out: {reason}: {shown}{more}", is_warning=True)
+            )
+
+
+def unknown_id(title: str, header: str, scope: str, dimension: str) -> str:
+    """Id of a column that the registry does not know: its words, its kind of unit and its scope.
+
+    No edition and no table number, so that editions form a series; the kind of unit, so that persons and yuan
+    under one word are two.
+    """
+    words = header if QUANTITY.search(header.split("/")[-1]) else f"{title}/{header}"
+    slug = re.sub(r"[^0-9a-z\u3400-\u9fff%]+", "_", compact(words)).strip("_")
+    tail = {"whole_prefecture": "", "province": "", "nation": ""}.get(scope, f"_{scope}")
+    return f"x_{slug}_{dimension}{tail}"
+
+
+def _at(row: tuple[str, ...], place: int) -> str:
+    return row[place - 1] if 0 < place <= len(row) else ""
