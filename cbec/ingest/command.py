@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import csv
 import datetime
 import gc
 import secrets
@@ -24,12 +23,14 @@ if TYPE_CHECKING:
 
     from cbec.quality.door import Door
 
+MAX_BATCH = 100
 HELD_SEEDS = (("province", "province_yearbook"), ("prefecture", "city_yearbook"))
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """One file after the run. action: landed, unchanged, would land, refused, no figures."""
+    """One file after the run. action: landed, unchanged (the same file), nothing new (the same figures from
+    another file), would land, refused, no figures."""
 
     imported: Imported
     action: str
@@ -91,14 +92,35 @@ def import_paths(
     folder = project.warehouse / "imports" / f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
     door: Door | None = None
     outcomes: list[Outcome] = []
+    held = landing.Held(project.landing)
+    known = Known(project, recogniser)
+    batch: list[Imported] = []
+
+    def settle() -> None:
+        """Judge what is waiting, and land it."""
+        nonlocal door
+        judged = [i for i in batch if i.cells and i.publication and not i.errors]
+        found: dict[int, Imported] = {}
+        if judged:
+            if door is None:
+                # Great Expectations imports slowly: once, and only when a file has come to the door.
+                from cbec.quality.door import Door
+
+                door = Door(registry)
+            found = {id(i): j for i, j in zip(judged, _judged(recogniser, door, known, judged), strict=True)}
+        for imported in batch:
+            outcomes.append(_landed(project, found.get(id(imported), imported), options, held, known))
+        batch.clear()
+
     for done, entry in enumerate(files):
         name = entry.name if isinstance(entry, File) else entry.file
         progress(name, done, len(files))
         if isinstance(entry, Problem):
             broken = Imported(File(entry.file, b"", Path(entry.file)), "refused", problems=(entry,))
-            outcomes.append(Outcome(broken, "refused"))
+            batch.append(broken)
             continue
         if entry.sha256 in options.known:
+            settle()
             outcomes.append(Outcome(Imported(entry, "unread"), "unchanged"))
             continue
         with _uncollected():
@@ -110,14 +132,15 @@ def import_paths(
                 encoding=options.encoding,
             )
             imported = _apart(imported, is_demo=options.is_demo)
-            if imported.cells and imported.publication and not imported.errors:
-                if door is None:
-                    # Great Expectations imports slowly: once, and only when a file has come to the door.
-                    from cbec.quality.door import Door
-
-                    door = Door(registry)
-                imported = _judged(project, recogniser, door, imported)
-            outcomes.append(_landed(project, imported, options))
+            # The tables of one edition come to the door together: one page of data docs for all of them.
+            is_alone = not imported.printed
+            if is_alone or len(batch) >= MAX_BATCH or any(i.edition != imported.edition for i in batch):
+                settle()
+            batch.append(imported)
+            if is_alone:
+                settle()
+    with _uncollected():
+        settle()
     progress("", len(files), len(files))
     docs = door.write_docs(folder / "data_docs") if door else None
     problems = [p for outcome in outcomes for p in outcome.imported.problems]
@@ -152,73 +175,126 @@ def _apart(imported: Imported, *, is_demo: bool) -> Imported:
     return replace(imported, problems=(*imported.problems, problem), status="refused")
 
 
-def _judged(project: Project, recogniser: Recogniser, door: Door, imported: Imported) -> Imported:
+def _judged(recogniser: Recogniser, door: Door, known: Known, batch: list[Imported]) -> list[Imported]:
+    """Files of one batch after the expectations: with problems and suspicions."""
+    import pandas as pd
+
     from cbec.quality.door import flags, suspects, to_frame
 
-    assert imported.publication is not None
     registry = recogniser.registry
-    frame = to_frame(imported.cells, registry)
-    held, before = _held(project, recogniser, imported)
+    first = batch[0]
+    assert first.publication is not None
+    frame = pd.concat([to_frame(i.cells, registry, i.file.name) for i in batch], ignore_index=True)
+    held, before = known.figures(batch)
     flagged = flags(frame, registry, held, before)
-    problems = door.judge(imported.file.name, imported.publication.kind, flagged)
+    kind = "print" if first.printed else first.publication.kind
+    label = first.file.name
+    if len(batch) > 1:
+        label = f"{first.publication.publication_id} {first.edition} ({len(batch)} files)"
+    problems = door.judge(label, kind, flagged)
     doubts = suspects(flagged)
-    if doubts:
-        for cell in imported.cells:
-            cell.suspect_codes = doubts.get(cell.source_locator)
-    status = "refused" if any(not p.is_warning for p in problems) else imported.status
-    return replace(imported, problems=(*imported.problems, *problems), status=status)
+    out = []
+    for imported in batch:
+        for cell in imported.cells if doubts else ():
+            doubt = doubts.get((imported.file.name, cell.source_locator))
+            if doubt:
+                cell.suspect_codes = ";".join(filter(None, (cell.suspect_codes, doubt)))
+                # A printed figure that cannot be is kept as printed, and nobody vouches for it.
+                if imported.printed and cell.value is not None:
+                    cell.obs_status_all = registry.status_list(cell.obs_status_all.replace("A", "") + "V")
+        own = problems.get(imported.file.name, [])
+        status = "refused" if any(not p.is_warning for p in own) else imported.status
+        out.append(replace(imported, problems=(*imported.problems, *own), status=status))
+    return out
 
 
-def _held(project: Project, recogniser: Recogniser, imported: Imported) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Figures of the shipped yearbooks and landed files, and those of the same publication, in own units."""
-    import pandas as pd
-    import pyarrow.parquet as pq
+class Known:
+    """Figures of the shipped yearbooks and of landed files, in the indicators' own units, read once for a run."""
 
-    registry = recogniser.registry
-    wanted = {cell.indicator_id for cell in imported.cells}
-    columns = ["region_level", "region_code", "year", "indicator_id", "value"]
-    rows: list[tuple[str, str, int, str, float]] = []
+    COLUMNS = ("region_level", "region_code", "year", "indicator_id", "value")
 
-    def scaled(indicator: str, unit: str, value: float) -> float:
-        own = registry.units[registry.indicators[indicator].unit].scale
-        return value * 10.0 ** (registry.units[unit].scale - own)
+    def __init__(self, project: Project, recogniser: Recogniser) -> None:
+        self._project = project
+        self._registry = recogniser.registry
+        self._parts: dict[str, list[tuple[str, str, pd.DataFrame]]] | None = None
 
-    for level, name in HELD_SEEDS:
-        with (project.root / f"seeds/yearbook/{name}.csv").open(encoding="utf-8", newline="") as source:
-            for row in csv.DictReader(source):
-                if row["indicator_id"] in wanted:
-                    value = scaled(row["indicator_id"], row["unit"], float(row["value"]))
-                    rows.append((level, row["region_code"], int(row["year"]), row["indicator_id"], value))
-    held = pd.DataFrame(rows, columns=columns)
-    before = pd.DataFrame(rows[:0], columns=columns)
-    parts = []
-    for path in sorted(project.landing.glob("*.parquet")):
-        if path.stem == imported.file.sha256:
-            continue
-        read = [*columns[:4], "vintage", "unit_printed", "value_in_printed_unit"]
-        table = pq.read_table(path, columns=read, filters=[("indicator_id", "in", sorted(wanted))])
-        if not table.num_rows:
-            continue
-        part = table.to_pandas()
-        factor = [scaled(i, u, 1.0) for i, u in zip(part["indicator_id"], part["unit_printed"], strict=True)]
-        part["value"] = part["value_in_printed_unit"].astype("float64") * factor
-        part["year"] = part["year"].astype("int64")
-        vintage = str(part["vintage"].iloc[0])
-        if vintage == imported.vintage_base or vintage.startswith(f"{imported.vintage_base}_r"):
-            before = part[columns] if before.empty else pd.concat([before, part[columns]])
-        parts.append(part[columns])
-    known = [frame for frame in (held, *parts) if not frame.empty]
-    return (pd.concat(known) if known else held), before
+    def _scale(self, indicator: str, unit: str) -> float:
+        own = self._registry.unit_of(indicator)
+        return 10.0 ** (self._registry.units[unit].scale - own.scale) if own else 1.0
+
+    def _load(self) -> dict[str, list[tuple[str, str, pd.DataFrame]]]:
+        import pandas as pd
+        import pyarrow.parquet as pq
+
+        if self._parts is not None:
+            return self._parts
+        self._parts = {}
+        for level, name in HELD_SEEDS:
+            frame = pd.read_csv(
+                self._project.root / f"seeds/yearbook/{name}.csv",
+                dtype={"region_code": str, "value": "float64"},
+                usecols=["region_code", "year", "indicator_id", "unit", "value"],
+            )
+            frame["region_level"] = level
+            self._split("", "", frame)
+        for path in sorted(self._project.landing.glob("*.parquet")):
+            table = pq.read_table(path)
+            if "record" in table.column_names:
+                import pyarrow.compute as pc
+
+                table = table.filter(pc.equal(table["record"], "cell"))
+            if table.num_rows:
+                read = [*self.COLUMNS[:4], "vintage", "unit_printed", "value_in_printed_unit"]
+                read += ["scope"] if "scope" in table.column_names else []
+                frame = table.select(read).to_pandas()
+                self.add(path.stem, str(frame["vintage"].iloc[0]), frame)
+        return self._parts
+
+    def _split(self, sha256: str, vintage: str, frame: pd.DataFrame) -> None:
+        assert self._parts is not None
+        pairs = zip(frame["indicator_id"], frame["unit"], strict=True)
+        scales = {pair: self._scale(*pair) for pair in set(pairs)}
+        factor = [scales[pair] for pair in zip(frame["indicator_id"], frame["unit"], strict=True)]
+        frame = frame.assign(value=frame["value"] * factor, year=frame["year"].astype("int64"))
+        for indicator, part in frame.groupby("indicator_id", observed=True):
+            self._parts.setdefault(str(indicator), []).append((sha256, vintage, part[list(self.COLUMNS)]))
+
+    def add(self, sha256: str, vintage: str, frame: pd.DataFrame) -> None:
+        """Remember the cells of a file: landed columns."""
+        if self._parts is None:
+            self._load()
+        if "scope" in frame:
+            frame = frame[frame["scope"].isin(["whole_prefecture", "province"]) | frame["scope"].isna()]
+        values = frame["value_in_printed_unit"].astype("float64")
+        self._split(sha256, vintage, frame.rename(columns={"unit_printed": "unit"}).assign(value=values))
+
+    def figures(self, batch: list[Imported]) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """All known figures of a batch's indicators, and those of the version that it follows."""
+        import pandas as pd
+
+        base, own = batch[0].vintage_base, {i.file.sha256 for i in batch}
+        every, before = [], []
+        for indicator in {cell.indicator_id for i in batch for cell in i.cells}:
+            for sha256, vintage, part in self._load().get(indicator, ()):
+                if sha256 not in own:
+                    every.append(part)
+                    if vintage and (vintage == base or vintage.startswith(f"{base}_r")):
+                        before.append(part)
+        empty = pd.DataFrame(columns=list(self.COLUMNS))
+        return (pd.concat(every) if every else empty), (pd.concat(before) if before else empty)
 
 
-def _landed(project: Project, imported: Imported, options: Options) -> Outcome:
+def _landed(
+    project: Project, imported: Imported, options: Options, held: landing.Held, known: Known
+) -> Outcome:
     if imported.status == "no figures":
         return Outcome(imported, "no figures")
     if imported.errors or not imported.cells or imported.publication is None:
         return Outcome(imported, "refused")
     sha256, base = imported.file.sha256, imported.vintage_base
-    keys = {cell.key for cell in imported.cells}
-    vintage = landing.free_vintage(project.landing, base, keys, sha256)
+    vintage, is_new = held.vintage_for(base, imported.cells, sha256)
+    if not is_new:
+        return Outcome(imported, "nothing new", base)
     supersedes = "" if vintage == base else base
     if not options.lands:
         return Outcome(imported, "would land", vintage, supersedes)
@@ -230,8 +306,12 @@ def _landed(project: Project, imported: Imported, options: Options) -> Outcome:
         source_file=imported.file.landed_name,
         sha256=sha256,
         is_simulated=options.is_demo,
+        publication_id=imported.publication.publication_id,
+        edition=imported.edition,
+        printed=imported.printed,
     )
     if path.is_file() and landing.holds(path, table):
         return Outcome(imported, "unchanged", vintage, supersedes, path)
     landing.land(project.landing, table, sha256)
+    held.add(sha256, vintage, table)
     return Outcome(imported, "landed", vintage, supersedes, path)

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from cbec.ingest.cells import Cell
+from cbec.ingest.printed.reader import Printed
 from cbec.ingest.text import PLACES
 from cbec.project import CbecError
 from cbec.publish.atomic import publish_file
@@ -38,8 +39,26 @@ SCHEMA = pa.schema(
         ("source_file_sha256", pa.string()),
         ("source_locator", pa.string()),
         ("is_simulated", pa.bool_()),
+        # cell, total (a printed sum over cities) or refused (printed, but no figure).
+        ("record", pa.string()),
+        ("scope", pa.string()),
+        ("publication_id", pa.string()),
+        ("edition", pa.int32()),
+        # Words of a column that the registry does not know, or of a refused cell.
+        ("header_zh", pa.string()),
+        ("header_en", pa.string()),
+        ("refusal", pa.string()),
+        ("region_printed", pa.string()),
     ]
 )
+SCOPES = {
+    "prefecture": "whole_prefecture",
+    "county": "county_level_city",
+    "province": "province",
+    "nation": "nation",
+}
+# Every landed file reads with these columns, also one that was landed before they were there.
+KEYS = ("region_level", "region_code", "year", "indicator_id", "scope")
 
 
 @dataclass(frozen=True)
@@ -62,34 +81,52 @@ def to_table(
     source_file: str,
     sha256: str,
     is_simulated: bool = False,
+    publication_id: str = "",
+    edition: str = "",
+    printed: Printed | None = None,
 ) -> pa.Table:
-    """Cells in the landed columns, in the order of region, indicator and year."""
-    rows = sorted(cells, key=lambda c: (c.region_level, c.indicator_id, c.region_code, c.year))
-    n = len(rows)
-
-    def constant(value: object) -> list[object]:
-        return [value] * n
-
+    """Cells in the landed columns, in the order of region, indicator and year; then printed totals and
+    refused cells."""
+    names = printed.indicators if printed else {}
+    shared = {
+        "vintage": vintage, "source_id": source_id, "source_file": source_file, "source_file_sha256": sha256,
+        "is_simulated": is_simulated, "publication_id": publication_id or None,
+        "edition": int(edition) if edition.isdigit() else None,
+    }  # fmt: skip
+    rows: list[dict[str, object]] = []
+    for c in sorted(cells, key=lambda c: (c.region_level, c.indicator_id, c.region_code, c.year, c.scope)):
+        words = names.get(c.indicator_id, (None, None))
+        rows.append(
+            {
+                "region_level": c.region_level, "region_code": c.region_code, "year": c.year,
+                "indicator_id": c.indicator_id, "value_printed": c.value_printed,
+                "value_in_printed_unit": None if c.value is None else c.value.quantize(PLACES),
+                "unit_printed": c.unit_printed, "obs_status_all": c.obs_status_all,
+                "impute_method": c.impute_method, "impute_by": c.impute_by, "suspect_codes": c.suspect_codes,
+                "obs_comment": c.obs_comment, "source_locator": c.source_locator, "record": "cell",
+                "scope": c.scope or SCOPES[c.region_level], "header_zh": words[0], "header_en": words[1],
+            }
+        )  # fmt: skip
+    for total in printed.totals if printed else ():
+        rows.append(
+            {
+                "region_level": total.level, "region_code": total.region_code, "year": total.year,
+                "indicator_id": total.indicator_id, "value_printed": total.value_printed,
+                "value_in_printed_unit": total.value.quantize(PLACES), "unit_printed": total.unit_printed,
+                "source_locator": total.source_locator, "record": "total", "scope": total.scope,
+            }
+        )  # fmt: skip
+    for refusal in printed.refused if printed else ():
+        rows.append(
+            {
+                "value_printed": refusal.value_printed, "source_locator": refusal.source_locator,
+                "record": "refused", "header_zh": refusal.header, "refusal": refusal.reason,
+                "region_printed": refusal.region,
+            }
+        )  # fmt: skip
     columns = {
-        "region_level": [c.region_level for c in rows],
-        "region_code": [c.region_code for c in rows],
-        "year": [c.year for c in rows],
-        "indicator_id": [c.indicator_id for c in rows],
-        "vintage": constant(vintage),
-        "value_printed": [c.value_printed for c in rows],
-        "value_in_printed_unit": [None if c.value is None else c.value.quantize(PLACES) for c in rows],
-        "unit_printed": [c.unit_printed for c in rows],
-        "obs_status_all": [c.obs_status_all for c in rows],
-        "impute_method": [c.impute_method for c in rows],
-        "impute_by": [c.impute_by for c in rows],
-        "anchor_years": constant(None),
-        "suspect_codes": [c.suspect_codes for c in rows],
-        "source_id": constant(source_id),
-        "obs_comment": [c.obs_comment for c in rows],
-        "source_file": constant(source_file),
-        "source_file_sha256": constant(sha256),
-        "source_locator": [c.source_locator for c in rows],
-        "is_simulated": constant(is_simulated),
+        f.name: [shared[f.name]] * len(rows) if f.name in shared else [row.get(f.name) for row in rows]
+        for f in SCHEMA
     }
     return pa.table([pa.array(columns[f.name], type=f.type) for f in SCHEMA], schema=SCHEMA)
 
@@ -159,27 +196,73 @@ def remove(folder: Path, which: str) -> list[Landed]:
     return chosen
 
 
-def free_vintage(folder: Path, base: str, keys: set[tuple[str, str, int, str]], sha256: str) -> str:
-    """The first of base, base_r2, base_r3 ... under which no other landed file holds one of the keys.
+class Held:
+    """What the landing folder holds, read once for a run and kept as files land.
 
-    keys: (level, region, year, indicator). Two versions of one cell never share a vintage, so that both stay.
+    Two versions of one cell never share a vintage, so that both stay.
     """
-    taken: set[str] = set()
-    for path in sorted(folder.glob("*.parquet")):
-        if path.stem == sha256:
-            continue
-        columns = ["region_level", "region_code", "year", "indicator_id", "vintage"]
-        held = pq.read_table(path, columns=columns)
-        if not held.num_rows:
-            continue
-        vintage = held["vintage"][0].as_py()
-        if vintage == base or vintage.startswith(f"{base}_r"):
-            rows = zip(*(held[name].to_pylist() for name in columns[:4]), strict=True)
-            if any(row in keys for row in rows):
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._vintages: dict[str, str] | None = None
+        self._values: dict[str, dict[tuple[object, ...], object]] = {}
+
+    def _files(self) -> dict[str, str]:
+        if self._vintages is None:
+            self._vintages = {}
+            for path in sorted(self._folder.glob("*.parquet")):
+                first = pq.ParquetFile(path).read_row_group(0, columns=["vintage"]).slice(0, 1)
+                if first.num_rows:
+                    self._vintages[path.stem] = first["vintage"][0].as_py()
+        return self._vintages
+
+    def _cells(self, sha256: str) -> dict[tuple[object, ...], object]:
+        if sha256 not in self._values:
+            table = pq.read_table(self._folder / f"{sha256}.parquet")
+            levels = table["region_level"].to_pylist()
+            scopes = table["scope"].to_pylist() if "scope" in table.column_names else [None] * len(levels)
+            records = (
+                table["record"].to_pylist() if "record" in table.column_names else ["cell"] * len(levels)
+            )
+            columns = [table[name].to_pylist() for name in ("region_code", "year", "indicator_id")]
+            printed = zip(
+                table["value_in_printed_unit"].to_pylist(), table["unit_printed"].to_pylist(), strict=True
+            )
+            self._values[sha256] = {
+                (level, *key, scope or SCOPES.get(level, "")): value
+                for level, scope, record, *key, value in zip(
+                    levels, scopes, records, *columns, printed, strict=True
+                )
+                if record == "cell"
+            }
+        return self._values[sha256]
+
+    def vintage_for(self, base: str, cells: Iterable[Cell], sha256: str) -> tuple[str, bool]:
+        """(vintage, is new): the first of base, base_r2, base_r3 ... under which no other landed file holds one
+        of the cells; not new when another file holds every one of them with the same figure."""
+        wanted = {
+            (c.region_level, c.region_code, c.year, c.indicator_id, c.scope or SCOPES[c.region_level]): (
+                None if c.value is None else c.value.quantize(PLACES), c.unit_printed,
+            )
+            for c in cells
+        }  # fmt: skip
+        same: dict[tuple[object, ...], object] = {}
+        taken: set[str] = set()
+        for other, vintage in self._files().items():
+            if other == sha256 or not (vintage == base or vintage.startswith(f"{base}_r")):
+                continue
+            held = self._cells(other)
+            common = held.keys() & wanted.keys()
+            if common:
                 taken.add(vintage)
-    number = 1
-    name = base
-    while name in taken:
-        number += 1
-        name = f"{base}_r{number}"
-    return name
+                same |= {key: held[key] for key in common if held[key] == wanted[key]}
+        name, number = base, 1
+        while name in taken:
+            number += 1
+            name = f"{base}_r{number}"
+        return name, len(same) < len(wanted)
+
+    def add(self, sha256: str, vintage: str, table: pa.Table) -> None:
+        """Remember a file that has just landed."""
+        self._files()[sha256] = vintage
+        self._values.pop(sha256, None)

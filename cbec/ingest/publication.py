@@ -4,9 +4,25 @@ from __future__ import annotations
 
 import re
 
-from cbec.ingest.files import Book
+from cbec.ingest.files import Book, File
 from cbec.ingest.registry import Publication, Registry
 from cbec.ingest.text import compact, plain
+
+CITY_YEARBOOK = "china_city_statistical_yearbook"
+
+
+def names_publication(publication: Publication, file: File) -> bool:
+    """True when the name of the file or of a folder around it is that of the publication."""
+    texts = [file.name, *file.path.absolute().parts[-5:]]
+    return any(re.search(publication.file_pattern, plain(text), re.IGNORECASE) for text in texts)
+
+
+def reseller(registry: Registry, book: Book) -> list[str]:
+    """Marks of resellers in names, sheets and cells of a file."""
+    texts = [book.file.name, *(sheet.name for sheet in book.sheets)]
+    texts += [c for sheet in book.sheets for _, row in sheet.rows[:3] for c in row if len(c) > 3]
+    whole = "\n".join(texts).lower()
+    return [row["mark"] for row in registry.reseller_marks if row["mark"].lower() in whole]
 
 
 def recognise_publication(registry: Registry, book: Book, wanted: str = "") -> tuple[Publication, str]:

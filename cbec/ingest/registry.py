@@ -165,8 +165,12 @@ def load_registry(root: Path) -> Registry:
         aliases=aliases,
         printed_aliases=tuple(
             PrintedAlias(
-                r["publication_id"], re.compile(r["pattern"]), r["indicator_id"], r["unit"],
-                r["obs_status"], r["note"],
+                r["publication_id"],
+                re.compile(r["pattern"]),
+                r["indicator_id"],
+                r["unit"],
+                r["obs_status"],
+                r["note"],
             )
             for r in rows("printed_alias")
         ),

@@ -13,6 +13,7 @@ from cbec.ingest.tables import Column, Recognition, Table
 
 MAX_PROBLEMS = 30
 MAX_REASONS = 12
+MANY = 5
 AXES = {
     "measure": "indicators across",
     "year_value": "years across",
@@ -23,17 +24,34 @@ AXES = {
 
 def print_run(run: Run, out: Console, err: Console, *, shows_columns: bool, explains: bool) -> None:
     """Print every outcome, then problems to err, then where the data docs and the mapping file are."""
+    shared = _shared_warnings(run)
     for outcome in run.outcomes:
+        if shows_columns or outcome.imported.printed:
+            _print_printed(outcome.imported, out, explains)
         if shows_columns:
             _print_file(outcome, out, explains)
         _print_summary(outcome, out)
-        _print_problems(outcome.imported, err)
+        _print_problems(outcome.imported, err, shared)
+    for (text, message), n in shared.items():
+        said = f" {text!r}" if text else ""
+        err.print(f"warning: in {n} files:{said} {message}", markup=False, highlight=False, soft_wrap=True)
     totals = Counter(outcome.action for outcome in run.outcomes)
     n_cells = sum(
         len(o.imported.cells) for o in run.outcomes if o.action in ("landed", "unchanged", "would land")
     )
     counted = ", ".join(f"{n} {action}" for action, n in totals.items()) or "no file found"
     out.print(f"{len(run.outcomes)} files: {counted}; {n_cells} cells", highlight=False)
+    tables = [o.imported.printed for o in run.outcomes if o.imported.printed and o.imported.cells]
+    if tables:
+        n_values = sum(
+            c.value is not None for o in run.outcomes if o.imported.printed for c in o.imported.cells
+        )
+        n_refused, n_totals = sum(len(t.refused) for t in tables), sum(len(t.totals) for t in tables)
+        out.print(
+            f"printed tables: {n_values} figures of regions, {n_totals} printed totals,"
+            f" {n_refused} printed cells left out",
+            highlight=False,
+        )
     if run.docs:
         out.print(f"data docs: {run.docs}", markup=False, highlight=False, soft_wrap=True)
     if run.mapping:
@@ -53,13 +71,41 @@ def _print_summary(outcome: Outcome, out: Console) -> None:
     out.print(f"{imported.file.name}: {'; '.join(parts)}", markup=False, highlight=False, soft_wrap=True)
 
 
-def _print_problems(imported: Imported, err: Console) -> None:
-    shown = sorted(imported.problems, key=lambda p: p.is_warning)
+def _shared_warnings(run: Run) -> dict[tuple[str, str], int]:
+    """Warnings that many files share, with the number of files: told once."""
+    counts = Counter(
+        key
+        for outcome in run.outcomes
+        for key in {(p.text, p.message) for p in outcome.imported.problems if p.is_warning}
+    )
+    return {key: n for key, n in counts.items() if n >= MANY}
+
+
+def _print_problems(imported: Imported, err: Console, shared: dict[tuple[str, str], int]) -> None:
+    shown = [p for p in imported.problems if not (p.is_warning and (p.text, p.message) in shared)]
+    shown.sort(key=lambda p: p.is_warning)
     for problem in shown[:MAX_PROBLEMS]:
         label = "warning" if problem.is_warning else "error"
         err.print(f"{label}: {problem}", markup=False, highlight=False, soft_wrap=True)
     if len(shown) > MAX_PROBLEMS:
         err.print(f"... and {len(shown) - MAX_PROBLEMS} more of {imported.file.name}", highlight=False)
+
+
+def _print_printed(imported: Imported, out: Console, explains: bool) -> None:
+    printed = imported.printed
+    if printed is None or not imported.cells:
+        return
+    scopes = Counter(cell.scope for cell in imported.cells)
+    listed = ", ".join(f"{n} {scope}" for scope, n in scopes.most_common())
+    out.print(
+        f"  table {', '.join(printed.tables)}, edition {imported.edition}, figures of {imported.cells[0].year}:"
+        f" {listed}; {len(printed.totals)} totals, {len(printed.refused)} cells left out,"
+        f" {len(printed.indicators)} columns without a name in the registry",
+        markup=False, highlight=False, soft_wrap=True,
+    )  # fmt: skip
+    if explains:
+        for indicator, (words, _) in sorted(printed.indicators.items()):
+            out.print(f"    {indicator}: {words}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _print_file(outcome: Outcome, out: Console, explains: bool) -> None:

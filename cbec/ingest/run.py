@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from cbec.ingest.cells import Cell, Reader
 from cbec.ingest.files import Book, File, Refused, read_book
 from cbec.ingest.mapping import Mapping
+from cbec.ingest.printed import edition as editions
+from cbec.ingest.printed.layout import Page, table_number
+from cbec.ingest.printed.reader import Printed, PrintedReader, printed_pages
 from cbec.ingest.problems import Problem
-from cbec.ingest.publication import recognise_publication
+from cbec.ingest.publication import CITY_YEARBOOK, names_publication, recognise_publication, reseller
 from cbec.ingest.regions import Regions
 from cbec.ingest.registry import Publication, Registry, load_registry
 from cbec.ingest.tables import Recognition, recognise
+from cbec.ingest.text import plain
 from cbec.ingest.vocabulary import Vocabulary
 
 N_RANGES = 8
+DIVISIONS = re.compile("行政区划|一览表|区域分布")
 
 
 @dataclass(frozen=True)
@@ -32,6 +38,8 @@ class Imported:
     dropped: dict[str, int] = field(default_factory=dict)
     n_rows: int = 0
     problems: tuple[Problem, ...] = ()
+    # What a printed table of a yearbook holds beside its cells: totals, refused cells, columns nobody has named.
+    printed: Printed | None = None
 
     @property
     def errors(self) -> tuple[Problem, ...]:
@@ -79,8 +87,79 @@ class Recogniser:
         except (MemoryError, RecursionError) as error:
             problem = Problem(file.name, "", "file", "", f"is too large to be read: {type(error).__name__}")
             return Imported(file, "refused", problems=(problem,))
-        chosen, found_edition = recognise_publication(self.registry, book, publication or mapping.publication)
+        wanted = publication or mapping.publication
+        if wanted in ("", CITY_YEARBOOK):
+            printed = self._printed(book, edition or mapping.defaults.get("edition", ""))
+            if printed is not None:
+                return printed
+        chosen, found_edition = recognise_publication(self.registry, book, wanted)
         return self._recognise(book, chosen, edition or found_edition, mapping)
+
+    def _printed(self, book: Book, edition: str) -> Imported | None:
+        """A printed table of the yearbook of cities; None when the file has not its structure."""
+        publication = self.registry.publications[CITY_YEARBOOK]
+        vocabulary = Vocabulary(self.registry, self.regions, CITY_YEARBOOK)
+        stem = book.file.name.rsplit("/", 1)[-1].rsplit(".", 1)[0]
+        tables = printed_pages(book, vocabulary)
+        is_named = names_publication(publication, book.file)
+        if table_number(stem)[0].startswith("1-") and (is_named or DIVISIONS.search(stem)):
+            tables = {}
+            reason = "is a list of administrative divisions, without indicators"
+            sheets = tuple(Recognition(sheet.name, None, reason) for sheet in book.sheets[:1])
+            return Imported(book.file, "no figures", publication, edition, book.reading, sheets)
+        if not tables or not self._is_national(tables, vocabulary, is_named):
+            return None
+        offset = publication.offset or 0
+        witnesses = editions.witnesses(_texts_with_years(book, tables))
+        if edition and not edition.isdigit():
+            found, wrong = 0, f"{edition!r} is no edition; say a year such as 2018"
+        else:
+            found, wrong = editions.edition_of(witnesses, offset, int(edition or 0))
+        place = next(iter(tables.values()))[0].sheet
+        marks = reseller(self.registry, book)
+        warnings = tuple(
+            Problem(book.file.name, "", "file", mark, "is the mark of a reseller; the table has the structure of the print",
+                    is_warning=True)
+            for mark in marks
+        )  # fmt: skip
+        if wrong:
+            problem = Problem(book.file.name, place, "year", "", wrong)
+            return Imported(
+                book.file, "refused", publication, "", book.reading, problems=(*warnings, problem)
+            )
+        texts = tuple(plain(c) for sheet in book.sheets for _, row in sheet.rows for c in row if len(c) > 16)
+        reader = PrintedReader(book.file.name, self.registry, vocabulary, publication, found, found - offset)
+        out = reader.read(tables, texts, stem)
+        # A hidden sheet without figures is no part of the table.
+        read = {page.sheet for pages in tables.values() for page in pages}
+        problems = [w for w in book.warnings if w.locator in read]
+        problems += [*warnings, *out.extract.problems]
+        has_error = any(not p.is_warning for p in problems)
+        if not has_error and not any(c.value is not None for c in out.extract.cells.values()):
+            problems.append(
+                Problem(book.file.name, place, "table", "", "holds no figure of a region that could be read")
+            )
+            has_error = True
+        return Imported(
+            file=book.file,
+            status="refused" if has_error else "recognised",
+            publication=publication,
+            edition=str(found),
+            reading=book.reading,
+            cells=tuple(out.extract.cells.values()),
+            dropped=dict(out.extract.dropped),
+            n_rows=out.extract.n_rows,
+            problems=tuple(problems),
+            printed=out,
+        )
+
+    def _is_national(self, tables: dict[str, list[Page]], vocabulary: Vocabulary, is_named: bool) -> bool:
+        """Cities of several provinces, or the yearbook's name: a provincial yearbook numbers its tables too."""
+        provinces = {
+            self.regions.province_code(row[0])
+            for pages in tables.values() for page in pages for _, row in page.body if row
+        } - {""}  # fmt: skip
+        return is_named or len(provinces) >= 3
 
     def _recognise(self, book: Book, chosen: Publication, edition: str, mapping: Mapping) -> Imported:
         name = book.file.name
@@ -128,6 +207,23 @@ class Recogniser:
             n_rows=extract.n_rows,
             problems=tuple(problems),
         )
+
+
+def _texts_with_years(book: Book, tables: dict[str, list[Page]]) -> list[tuple[str, str]]:
+    """(place, text) of what may name a year: folders, file, sheets, titles and headers."""
+    name = book.file.name
+    texts = [("the folder", part) for part in editions.folders(book.file.path.absolute())]
+    texts += [("the folder", part) for part in name.split("/")[:-1]]
+    texts.append(("the file name", name.rsplit("/", 1)[-1]))
+    for pages in tables.values():
+        for page in pages:
+            texts.append((f"the sheet {page.sheet}", page.sheet))
+            texts.append((f"the title at {page.sheet}!R{page.row}", f"{page.title} {page.title_english}"))
+            texts += [
+                (f"the header at {page.sheet}!R{column.row}C{column.place}", column.words)
+                for segment in page.segments for column in segment.columns
+            ]  # fmt: skip
+    return [(place, text) for place, text in dict.fromkeys(texts) if re.search("[12][0-9]{3}", plain(text))]
 
 
 def _mapping_for(file: File, mappings: dict[str, Mapping]) -> Mapping:

@@ -21,6 +21,7 @@ import pandas as pd
 from great_expectations.data_context.types.base import ProgressBarsConfig
 
 from cbec.ingest.cells import Cell
+from cbec.ingest.landing import SCOPES
 from cbec.ingest.problems import Problem
 from cbec.ingest.registry import Registry
 
@@ -33,6 +34,7 @@ PARTS_SHARE = 0.01
 # More than this share of exactly straight triples in one year of a column is not chance.
 STRAIGHT_SHARE = 0.3
 N_SHOWN = 5
+SERIES = ["region_level", "scope", "indicator_id", "region_code"]
 
 
 class ExpectKeysToBeUnique(gxe.ExpectColumnValuesToBeUnique):
@@ -110,18 +112,19 @@ class Rule:
 
 
 RULES = (
-    Rule("not_negative", ExpectFiguresNotToBeNegative, "value", "is below the least possible value"),
+    Rule("not_negative", ExpectFiguresNotToBeNegative, "value", "is below the least possible value",
+         shares=(("", 1.0), ("print", 0.9)), suspect="out_of_range"),
     Rule("possible", ExpectFiguresToBePossible, "value",
          "is beyond the greatest possible value; check the unit",
-         shares=(("", 1.0), ("vendor", 0.995)), suspect="out_of_range"),
+         shares=(("", 1.0), ("vendor", 0.995), ("print", 0.9)), suspect="out_of_range"),
     Rule("no_slip", ExpectNoUnitSlip, "value", "is far from the years beside it, as after a slip of the unit",
-         shares=(("", 1.0), ("vendor", 0.99), ("inventory", 0.98), ("gridded", 0.98)), suspect="unit_slip"),
+         shares=(("", 1.0), ("vendor", 0.99), ("inventory", 0.98), ("gridded", 0.98), ("print", 0.98)), suspect="unit_slip"),
     Rule("parts_sum", ExpectPartsToSumToTotal, "value", "is a total that its parts do not add up to",
-         shares=(("", 0.98), ("vendor", 0.9)), suspect="parts_sum"),
+         shares=(("", 0.98), ("vendor", 0.9), ("print", 0.9)), suspect="parts_sum"),
     Rule("known_in_year", ExpectNamesToBeKnownInTheYear, "region",
          "names a region that does not exist in that year"),
     Rule("magnitude", ExpectMagnitudeOfTheEditionBefore, "unit",
-         "has another magnitude than the figures held so far"),
+         "has another magnitude than the figures held so far", shares=(("", 1.0), ("print", 0.0))),
     Rule("coverage", ExpectCoverageNotToShrink, "key",
          "lacks figures that the version before had", "warning"),
     Rule("not_straight", ExpectSeriesNotToBeInterpolated, "value",
@@ -129,16 +132,17 @@ RULES = (
 )  # fmt: skip
 
 
-def to_frame(cells: tuple[Cell, ...], registry: Registry) -> pd.DataFrame:
+def to_frame(cells: tuple[Cell, ...], registry: Registry, file: str = "") -> pd.DataFrame:
     """Cells with their value in the unit of the indicator (float; NaN when missing), one row a cell."""
     shifts: dict[tuple[str, str], float] = {}
     for cell in cells:
         pair = (cell.indicator_id, cell.unit_printed)
         if pair not in shifts:
-            own = registry.units[registry.indicators[cell.indicator_id].unit]
-            shifts[pair] = 10.0 ** (registry.units[cell.unit_printed].scale - own.scale)
+            own = registry.unit_of(cell.indicator_id)
+            shifts[pair] = 10.0 ** (registry.units[cell.unit_printed].scale - own.scale) if own else 1.0
     return pd.DataFrame(
         {
+            "file": file,
             "region_level": [c.region_level for c in cells],
             "region_code": [c.region_code for c in cells],
             "year": np.array([c.year for c in cells], dtype="int64"),
@@ -154,6 +158,7 @@ def to_frame(cells: tuple[Cell, ...], registry: Registry) -> pd.DataFrame:
             "obs_status_all": [c.obs_status_all for c in cells],
             "obs_comment": [c.obs_comment or "" for c in cells],
             "place": [c.source_locator for c in cells],
+            "scope": [c.scope or SCOPES[c.region_level] for c in cells],
         }
     )
 
@@ -174,10 +179,14 @@ def flags(frame: pd.DataFrame, registry: Registry, held: pd.DataFrame, before: p
         + out["year"].astype(str)
         + " "
         + out["indicator_id"]
+        + " "
+        + out["scope"]
+        + " "
+        + out["file"]
     )
     pairs = pd.MultiIndex.from_arrays([out["indicator_id"], out["region_level"]])
     unbounded = (-np.inf, np.inf)
-    bounds = {pair: registry.bounds.get(pair, _default_bound(pair[0], registry)) for pair in set(pairs)}
+    bounds = {pair: _bound(*pair, registry) for pair in set(pairs)}
     low = np.array([bounds.get(pair, unbounded)[0] for pair in pairs])
     high = np.array([bounds.get(pair, unbounded)[1] for pair in pairs])
     value = out["value"].to_numpy()
@@ -193,22 +202,26 @@ def flags(frame: pd.DataFrame, registry: Registry, held: pd.DataFrame, before: p
     return out
 
 
+def _bound(indicator: str, level: str, registry: Registry) -> tuple[float, float]:
+    """A county-level city has at most what a prefecture can have."""
+    level = "prefecture" if level == "county" else level
+    return registry.bounds.get((indicator, level), _default_bound(indicator, registry))
+
+
 def _default_bound(indicator: str, registry: Registry) -> tuple[float, float]:
     """Without a bound of its own a figure is at least not negative, unless it is a log."""
-    unit = registry.indicators[indicator].unit
-    return (-np.inf, np.inf) if registry.units[unit].dimension in ("log",) else (0.0, np.inf)
+    unit = registry.unit_of(indicator)
+    return (-np.inf, np.inf) if unit is None or unit.dimension == "log" else (0.0, np.inf)
 
 
 def _series(out: pd.DataFrame) -> pd.DataFrame:
-    return out.loc[
-        out["value"].notna(), ["region_level", "indicator_id", "region_code", "year", "value"]
-    ].sort_values(["region_level", "indicator_id", "region_code", "year"])
+    return out.loc[out["value"].notna(), [*SERIES, "year", "value"]].sort_values([*SERIES, "year"])
 
 
 def _neighbours(out: pd.DataFrame) -> pd.DataFrame:
     """Each figure with those of the year before and the year after, where both stand in the same series."""
     ordered = _series(out)
-    groups = ordered.groupby(["region_level", "indicator_id", "region_code"], sort=False, observed=True)
+    groups = ordered.groupby(SERIES, sort=False, observed=True)
     for name, step in (("before", 1), ("after", -1)):
         ordered[name] = groups["value"].shift(step)
         ordered.loc[(groups["year"].shift(step) - ordered["year"]).abs() != 1, name] = np.nan
@@ -227,7 +240,7 @@ def _no_slip(out: pd.DataFrame) -> pd.Series:
 
 def _parts_sum(out: pd.DataFrame, registry: Registry) -> pd.Series:
     holds = pd.Series(True, index=out.index)
-    place = ["region_level", "region_code", "year"]
+    place = ["region_level", "region_code", "year", "scope"]
     for total, parts in registry.parts.items():
         present = out[out["indicator_id"].isin([total, *parts]) & out["value"].notna()]
         if present["indicator_id"].nunique() != len(parts) + 1:
@@ -255,29 +268,40 @@ def _known_in_year(out: pd.DataFrame, registry: Registry) -> pd.Series:
         if any(a <= year <= b for a, b in spans.get((level, code), ()))
     }
     index = pd.MultiIndex.from_frame(out[["region_level", "region_code", "year"]])
+    # A county-level city is known by the province and the name under which the registry lists it.
+    county = out["region_level"] == "county"
     last_weeks = out["obs_comment"].str.contains("abolished in the last weeks", regex=False)
-    return pd.Series(index.isin(list(known)) if known else False, index=out.index) | last_weeks
+    return pd.Series(index.isin(list(known)) if known else False, index=out.index) | last_weeks | county
 
 
 def _magnitude(out: pd.DataFrame, held: pd.DataFrame, keys: list[str]) -> pd.Series:
     holds = pd.Series(True, index=out.index)
     if held.empty:
         return holds
-    both = out.loc[out["value"] > 0, [*keys, "value"]].merge(held, on=keys, suffixes=("", "_held"))
+    both = out.loc[(out["value"] > 0) & _whole(out), [*keys, "value"]].merge(
+        held, on=keys, suffixes=("", "_held")
+    )
     both = both[both["value_held"] > 0]
     both["ratio"] = both["value"] / both["value_held"]
     for (level, indicator), group in both.groupby(["region_level", "indicator_id"], observed=True):
         ratio = group["ratio"].median()
         if len(group) >= 3 and not 1 / EDITION_FACTOR <= ratio <= EDITION_FACTOR:
-            holds.loc[(out["region_level"] == level) & (out["indicator_id"] == indicator)] = False
+            holds.loc[(out["region_level"] == level) & (out["indicator_id"] == indicator) & _whole(out)] = (
+                False
+            )
     return holds
+
+
+def _whole(out: pd.DataFrame) -> pd.Series:
+    """Rows of whole regions: only these are compared with figures known before."""
+    return out["scope"].isin(["whole_prefecture", "province"])
 
 
 def _coverage(out: pd.DataFrame, before: pd.DataFrame, keys: list[str]) -> pd.Series:
     holds = pd.Series(True, index=out.index)
     if before.empty:
         return holds
-    now = set(out.loc[out["value"].notna(), keys].itertuples(index=False, name=None))
+    now = set(out.loc[out["value"].notna() & _whole(out), keys].itertuples(index=False, name=None))
     indicators = set(out["indicator_id"])
     lost = {
         key[3]
@@ -328,7 +352,7 @@ class Door:
             )
             suite.add_expectation(
                 gxe.ExpectColumnValuesToMatchRegex(
-                    column="region_code", regex=r"^\d{6}$", severity="critical"
+                    column="region_code", regex=r"^\d{6}(_.+)?$", severity="critical"
                 )
             )
             for rule in RULES:
@@ -340,16 +364,19 @@ class Door:
             self._suites[kind] = suite
         return self._suites[kind]
 
-    def judge(self, file: str, kind: str, frame: pd.DataFrame) -> list[Problem]:
-        """Run the suite of a kind on a flagged frame. Errors are failed expectations of severity critical;
-        a rule that fails on fewer cells than it may is a warning."""
+    def judge(self, label: str, kind: str, frame: pd.DataFrame) -> dict[str, list[Problem]]:
+        """Run the suite of a kind on a flagged frame of one file, or of the files of one edition.
+
+        Problems by file. An error is a failed expectation of severity critical, or a file of several that fails
+        a rule in more of its own cells than it may; fewer are a warning.
+        """
         self._n += 1
         # The name becomes a path of the data docs.
-        label = f"{self._n} {file}".replace("/", " : ").replace("\\", " ")
-        asset = self._source.add_dataframe_asset(label)
+        name = f"{self._n} {label}".replace("/", " : ").replace("\\", " ")
+        asset = self._source.add_dataframe_asset(name)
         batch = asset.add_batch_definition_whole_dataframe("whole file")
         definition = self._context.validation_definitions.add(
-            gx.ValidationDefinition(name=label, data=batch, suite=self._suite(kind))
+            gx.ValidationDefinition(name=name, data=batch, suite=self._suite(kind))
         )
         shown = [c for c in frame.columns if c not in ("obs_comment", "value_printed")]
         result = definition.run(
@@ -362,25 +389,30 @@ class Door:
             for r in result.results
             if not r.success
         }
-        problems: list[Problem] = []
+        problems: dict[str, list[Problem]] = {file: [] for file in frame["file"].unique()}
         ruled = {rule.flag for rule in RULES}
-        for (name, column), severity in failed.items():
+        for (expectation, column), severity in failed.items():
             if column not in ruled and "critical" in severity.lower():
-                problems.append(Problem(file, "", "expectation", str(column), f"fails {name}"))
+                for file, found in problems.items():
+                    found.append(Problem(file, "", "expectation", str(column), f"fails {expectation}"))
         failing = {column for _, column in failed}
+        n_rows = frame["file"].value_counts()
         for rule in RULES:
             bad = frame[~frame[rule.flag]]
-            if bad.empty:
-                continue
-            is_warning = rule.severity != "critical" or rule.flag not in failing
-            for indicator, rows in bad.groupby("indicator_id", observed=True):
-                first = rows.iloc[0]
-                more = f" ({len(rows)} cells of {indicator} in all)" if len(rows) > 1 else f" ({indicator})"
-                places = ", ".join(rows["place"].head(N_SHOWN))
-                problems.append(
-                    Problem(file, places, rule.kind if not is_warning else "expectation",
-                            str(first["value_printed"]), rule.message + more, is_warning=is_warning)
-                )  # fmt: skip
+            for file, own in bad.groupby("file", observed=True):
+                holds = 1 - len(own) / n_rows[file] >= rule.share(kind)
+                is_error = not holds or (rule.flag in failing and len(problems) == 1)
+                is_warning = rule.severity != "critical" or not is_error
+                for indicator, rows in own.groupby("indicator_id", observed=True):
+                    first = rows.iloc[0]
+                    more = (
+                        f" ({len(rows)} cells of {indicator} in all)" if len(rows) > 1 else f" ({indicator})"
+                    )
+                    places = ", ".join(rows["place"].head(N_SHOWN))
+                    problems[str(file)].append(
+                        Problem(str(file), places, rule.kind if not is_warning else "expectation",
+                                str(first["value_printed"]), rule.message + more, is_warning=is_warning)
+                    )  # fmt: skip
         return problems
 
     def write_docs(self, folder: Path) -> Path:
@@ -395,11 +427,12 @@ class Door:
         return folder / "index.html"
 
 
-def suspects(frame: pd.DataFrame) -> dict[str, str]:
-    """Place of each cell that a rule doubts, with the codes of the doubts."""
-    found: dict[str, str] = {}
+def suspects(frame: pd.DataFrame) -> dict[tuple[str, str], str]:
+    """(file, place) of each cell that a rule doubts, with the codes of the doubts."""
+    found: dict[tuple[str, str], str] = {}
     for rule in RULES:
         if rule.suspect:
-            for place in frame.loc[~frame[rule.flag], "place"]:
-                found[place] = f"{found[place]};{rule.suspect}" if place in found else rule.suspect
+            bad = frame.loc[~frame[rule.flag], ["file", "place"]]
+            for key in bad.itertuples(index=False, name=None):
+                found[key] = ";".join(dict.fromkeys(filter(None, (found.get(key, ""), rule.suspect))))
     return found

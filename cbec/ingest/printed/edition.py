@@ -14,7 +14,10 @@ from pathlib import PurePath
 
 from cbec.ingest.text import THIS_YEAR, plain
 
-EDITION = re.compile(r"(?:统计)?年鉴\s*[-_—–(（《》]*\s*((?:19|20)[0-9]{2})|((?:19|20)[0-9]{2})\s*年?\s*(?:版|年鉴|中国城市统计年鉴)|yearbook[\s_-]*((?:19|20)[0-9]{2})", re.IGNORECASE)
+EDITION = re.compile(
+    r"(?:统计)?年鉴\s*[-_—–(（《》]*\s*((?:19|20)[0-9]{2})|((?:19|20)[0-9]{2})\s*年?\s*(?:版|年鉴|中国城市统计年鉴)|yearbook[\s_-]*((?:19|20)[0-9]{2})",
+    re.IGNORECASE,
+)
 DATA_YEAR = re.compile(r"((?:19|20)[0-9]{2})\s*年(?!\s*(?:版|鉴|中国城市统计年鉴))")
 ANY_YEAR = re.compile(r"(?<![0-9])((?:19|20)[0-9]{2})(?![0-9])")
 
@@ -69,7 +72,10 @@ def edition_of(found: list[Witness], offset: int, stated: int = 0) -> tuple[int,
         if not agreed:
             first = found[0]
             said = f"edition {stated} is asked for" if stated else f"{first.place} says {first.text[:40]!r}"
-            return 0, f"{said}, but {witness.place} says {witness.text[:40]!r}: an edition prints the year {offset} before"
+            return (
+                0,
+                f"{said}, but {witness.place} says {witness.text[:40]!r}: an edition prints the year {offset} before",
+            )
         possible = agreed
     firm = {w.year if w.kind == "edition" else w.year + offset for w in found if w.kind != "either"}
     if len(possible) > 1 and firm:

@@ -17,14 +17,17 @@ from cbec.ingest.files import Sheet
 from cbec.ingest.text import compact, plain
 
 CHINESE = re.compile("[\u3400-\u9fff]")
-TITLE = re.compile(r"^\W{0,2}([1-9])\s*[-－—–~_·.一 ]\s*([0-9](?:\s?[0-9])?)(?![0-9.])\s*(?=\D|$)(.*)$", re.DOTALL)
+TITLE = re.compile(
+    r"^\W{0,2}([1-9])\s*[-－—–~_·.一 ]\s*([0-9](?:\s?[0-9])?)(?![0-9.])\s*(?=\D|$)(.*)$", re.DOTALL
+)
 CONTINUED = re.compile(r"续表?\s*[0-9一二三四五六七八九十]*|cont[il1]n[uv]ed\s*[0-9]*", re.IGNORECASE)
 # The head of the column of regions, with the ways in which it was misread.
 CITY_HEAD = re.compile(r"^(?:[城程坡域]?[市巾]县?|城市名称?|地区|city)$", re.IGNORECASE)
 UNIT_LINE = re.compile(r"(?:计量)?单\s*位\s*(?:[:：;；.．。,，]|\s(?=[(（%‰万亿千百元人个户吨平公]))\s*(.+)$")
 WHOLE = re.compile(r"^[(（]?(?:全[市巾]|全地区|地区|totalcity|total|wholecity)[)）]?$", re.IGNORECASE)
 DISTRICTS = re.compile(
-    r"^[(（]?(?:[市巾m]\s?辖[区医]|市[区医]|districtsundercity|urbandistricts?|districts)[)）]?$", re.IGNORECASE
+    r"^[(（]?(?:[市巾m]\s?辖[区医]|市[区医]|districtsundercity|urbandistricts?|districts)[)）]?$",
+    re.IGNORECASE,
 )
 IN_TITLE_WHOLE = re.compile(r"[(（]\s*全\s*市\s*[)）]|\(total city\)", re.IGNORECASE)
 IN_TITLE_DISTRICTS = re.compile(r"[(（]\s*市\s*辖?\s*区\s*[)）]|\(districts under city\)", re.IGNORECASE)
@@ -229,11 +232,19 @@ def _head(rows: list[tuple[int, tuple[str, ...]]]) -> Head:
                 title = chinese if CHINESE.search(CONTINUED.sub("", chinese)) else ""
                 title_english = rest if not chinese else ""
             elif unit_line:
-                parts = re.split(r"\s{2,}|[\r\n]+|(?<=[\u3400-\u9fff])\s*(?=[(（][0-9A-Za-z])", unit_line[1].strip(), maxsplit=1)
+                parts = re.split(
+                    r"\s{2,}|[\r\n]+|(?<=[\u3400-\u9fff])\s*(?=[(（][0-9A-Za-z])",
+                    unit_line[1].strip(),
+                    maxsplit=1,
+                )
                 unit = _bare(parts[0])
                 if len(parts) > 1:
                     unit_english = _bare(parts[1])
-            elif not CHINESE.search(text) and re.fullmatch(r"[(（\[]?[^()（）]*[)）\]]?", text) and _is_unit_english(text):
+            elif (
+                not CHINESE.search(text)
+                and re.fullmatch(r"[(（\[]?[^()（）]*[)）\]]?", text)
+                and _is_unit_english(text)
+            ):
                 unit_english = _bare(text)
             elif not CHINESE.search(text):
                 title_english = f"{title_english} {text}".strip()
@@ -241,9 +252,7 @@ def _head(rows: list[tuple[int, tuple[str, ...]]]) -> Head:
                 title += text
             else:
                 loose.append((row_number, text[:60]))
-    return Head(
-        number, title, title_english, is_continued, unit, unit_english, tuple(header), tuple(loose)
-    )
+    return Head(number, title, title_english, is_continued, unit, unit_english, tuple(header), tuple(loose))
 
 
 def _bare(text: str) -> str:
@@ -277,9 +286,7 @@ def _is_header(row: tuple[str, ...]) -> bool:
 # Columns ----------------------------------------------------------------------------------------------
 
 
-def _segments(
-    sheet: Sheet, head: Head, body: list[tuple[int, tuple[str, ...]]]
-) -> tuple[Segment, ...]:
+def _segments(sheet: Sheet, head: Head, body: list[tuple[int, tuple[str, ...]]]) -> tuple[Segment, ...]:
     rows = head.header
     width = max(len(r) for _, r in (*rows, *body))
     grid = [[c for c in row] + [""] * (width - len(row)) for _, row in rows]
@@ -290,15 +297,17 @@ def _segments(
         if any(_is_city_head(grid[k][place]) and compact(grid[k][place]) != "city" for k in range(len(grid)))
     ] or [0]
     english = {
-        place
-        for place in range(width)
-        if any(compact(grid[k][place]) == "city" for k in range(len(grid)))
+        place for place in range(width) if any(compact(grid[k][place]) == "city" for k in range(len(grid)))
     }
     english -= set(regions)
     # A column of Latin names without a head.
     for place in range(width):
         texts = [r[place] for _, r in body if place < len(r) and r[place].strip()]
-        if place not in regions and len(texts) >= 3 and sum(bool(re.match(r"^\s*[A-Za-z]{3}", t)) for t in texts) > 0.8 * len(texts):
+        if (
+            place not in regions
+            and len(texts) >= 3
+            and sum(bool(re.match(r"^\s*[A-Za-z]{3}", t)) for t in texts) > 0.8 * len(texts)
+        ):
             english.add(place)
     is_bilingual = bool(sheet.merges) or any(
         "\n" in c or re.search("[A-Za-z]{4}", c) for row in grid for c in row
@@ -356,7 +365,11 @@ def _levels(
             inherited = {
                 k: w
                 for k, w in left.items()
-                if k < first and (worded and k < first or not worded and (k == min(left) or is_pair or merged.get((numbers[k], place + 1))))
+                if k < first
+                and (
+                    (worded and k < first)
+                    or (not worded and (k == min(left) or is_pair or merged.get((numbers[k], place + 1))))
+                )
             }
             if worded and inherited and not (first > min(inherited)):
                 inherited = {}
@@ -473,7 +486,11 @@ def _cut_unit(line: str) -> tuple[str, str]:
     """A Chinese line without the unit in brackets at its end, and the unit."""
     bare = compact(line)
     whole = re.fullmatch(r"[(（]?([^()（）]+)[)）]?", bare)
-    if whole and UNIT_WORDS.fullmatch(whole[1].replace("／", "/")) and (bare[0] in "(（%‰％" or bare[-1] in ")）"):
+    if (
+        whole
+        and UNIT_WORDS.fullmatch(whole[1].replace("／", "/"))
+        and (bare[0] in "(（%‰％" or bare[-1] in ")）")
+    ):
         return "", whole[1]
     tail = re.match(r"^(.*)[(（]([^()（）]+)[)）]?$", bare)
     if tail:
@@ -548,8 +565,19 @@ def agreed(found: list[Page]) -> list[Page]:
         for s, segment in enumerate(page.segments):
             for c, column in enumerate(segment.columns):
                 scored = [
-                    (max(_likeness(column, held) for held in group if held.scope == column.scope or not column.scope or not held.scope)
-                     if any(held.scope == column.scope or not column.scope or not held.scope for held in group) else 0.0, -abs(group[0].place - column.place), g)
+                    (
+                        max(
+                            _likeness(column, held)
+                            for held in group
+                            if held.scope == column.scope or not column.scope or not held.scope
+                        )
+                        if any(
+                            held.scope == column.scope or not column.scope or not held.scope for held in group
+                        )
+                        else 0.0,
+                        -abs(group[0].place - column.place),
+                        g,
+                    )
                     for g, group in enumerate(table)
                     if not any(p == index and q == s for p, q, _ in places[g])
                 ]

@@ -29,7 +29,9 @@ QUANTITY = re.compile(
 )
 # Wide forms of digits, point and minus sign are the same signs; nothing else is narrowed.
 FULL_WIDTH = {0xFF10 + k: str(k) for k in range(10)} | {0xFF0E: ".", 0xFF0D: "-", 0xFF0C: ","}
-REDEFINES = re.compile("口径|代替|替代|不含|不包括|均为|系|为.{0,6}数据|employed|instead of|excluding", re.IGNORECASE)
+REDEFINES = re.compile(
+    "口径|代替|替代|不含|不包括|均为|系|为.{0,6}数据|employed|instead of|excluding", re.IGNORECASE
+)
 MAX_LISTED = 5
 
 
@@ -90,7 +92,7 @@ def printed_pages(book: Book, vocabulary: Vocabulary) -> dict[str, list[Page]]:
     tables: dict[str, list[Page]] = {}
     number = ""
     for sheet in book.sheets:
-        if len(sheet.rows) < 1 or sheet.is_delimited and not _has_title(sheet):
+        if len(sheet.rows) < 1 or (sheet.is_delimited and not _has_title(sheet)):
             continue
         found, _ = layout.pages(_wide(sheet), vocabulary.regions.is_name)
         for page in found:
@@ -116,7 +118,8 @@ def _same_header(held: list[Page], page: Page) -> bool:
     before = next((words(p) for p in held if p.segments), [])
     now = words(page)
     return not now or (
-        len(now) == len(before) and all(layout.alike(a, b) >= layout.ALIKE for a, b in zip(now, before, strict=True))
+        len(now) == len(before)
+        and all(layout.alike(a, b) >= layout.ALIKE for a, b in zip(now, before, strict=True))
     )
 
 
@@ -130,7 +133,11 @@ def _wide(sheet: Sheet) -> Sheet:
     for number, row in sheet.rows:
         first = next((k for k, c in enumerate(row) if c.strip()), 0)
         alone = sum(bool(c.strip()) for c in row) == 1
-        if first and alone and (layout.table_number(row[first])[0] or layout.UNIT_LINE.search(plain(row[first]))):
+        if (
+            first
+            and alone
+            and (layout.table_number(row[first])[0] or layout.UNIT_LINE.search(plain(row[first])))
+        ):
             row = (row[first], *("" for _ in row[1:]))
         rows.append((number, row))
     return replace(sheet, rows=tuple(rows))
@@ -156,7 +163,9 @@ class PrintedReader:
     def read(self, tables: dict[str, list[Page]], texts: tuple[str, ...], stem: str) -> Printed:
         """Cells of every table. texts: notes of the file. stem: file name, a witness of scope and number."""
         self.out.tables = tuple(tables)
-        self._notes = [t for t in texts if REDEFINES.search(t) and re.match(r"^\W*(?:注|note)", t, re.IGNORECASE)]
+        self._notes = [
+            t for t in texts if REDEFINES.search(t) and re.match(r"^\W*(?:注|note)", t, re.IGNORECASE)
+        ]
         for number, pages in tables.items():
             self._table(number, pages, stem)
         self._redefined()
@@ -180,7 +189,9 @@ class PrintedReader:
             for row, text in page.loose:
                 # A year, a unit or an indicator above a table is never passed over.
                 if re.search(r"(?<![0-9])(?:19|20)[0-9]{2}(?![0-9])|单位", text):
-                    self._error(page.sheet, row, 1, "table", text, "stands above a table and is not understood")
+                    self._error(
+                        page.sheet, row, 1, "table", text, "stands above a table and is not understood"
+                    )
                     return
         meanings: dict[tuple[int, int, int], _Meaning | None] = {}
         named: list[Named] = []
@@ -223,14 +234,18 @@ class PrintedReader:
             return "", "the title and the file's name say different scopes (全市, 市辖区)"
         return (said.pop() if said else ""), ""
 
-    def _meaning(self, page: Page, column: Column, title: str, title_scope: str, is_county: bool) -> _Meaning | None:
+    def _meaning(
+        self, page: Page, column: Column, title: str, title_scope: str, is_county: bool
+    ) -> _Meaning | None:
         header = column.words
         if not header or layout.LOST in header:
             self._column_problem(page, column, "has figures but no header that can be read")
             return None
         scope = column.scope or title_scope
         if column.scope and title_scope and column.scope != title_scope:
-            self._column_problem(page, column, f"stands under {column.scope}, but the title says {title_scope}")
+            self._column_problem(
+                page, column, f"stands under {column.scope}, but the title says {title_scope}"
+            )
             return None
         subject = layout.clean_title(title)
         text = f"{subject}//{header}"
@@ -254,7 +269,9 @@ class PrintedReader:
         elif scope:
             kept = SCOPE[scope]
         else:
-            self._column_problem(page, column, "does not say whether it is of the whole city or of the districts")
+            self._column_problem(
+                page, column, "does not say whether it is of the whole city or of the districts"
+            )
             return None
         aliases = self.vocabulary.printed_aliases(text)
         units = self._units(page, column)
@@ -288,7 +305,12 @@ class PrintedReader:
 
     def _units(self, page: Page, column: Column) -> tuple[str, ...]:
         """Units of a column: its own, else the page's; the English one only where no Chinese one is printed or known."""
-        for printed in (column.unit, "" if column.unit else page.unit, column.unit_english, page.unit_english):
+        for printed in (
+            column.unit,
+            "" if column.unit else page.unit,
+            column.unit_english,
+            page.unit_english,
+        ):
             units = self.vocabulary.units_of(printed) if printed else ()
             if units:
                 return units
@@ -315,7 +337,9 @@ class PrintedReader:
             text = _at(row, column.place)
             if meaning is None:
                 if text.strip():
-                    self._refuse(page, number, column, name, text, "stands in a column that is not understood")
+                    self._refuse(
+                        page, number, column, name, text, "stands in a column that is not understood"
+                    )
                 continue
             value, status, problem = self._figure(text)
             if problem:
@@ -352,7 +376,14 @@ class PrintedReader:
     def _keep(self, cell: Cell, page: Page, number: int, column: Column, name: str) -> bool:
         key = cell.key
         if key in self._twice:
-            self._refuse(page, number, column, name, cell.value_printed, "is printed more than once, with different figures")
+            self._refuse(
+                page,
+                number,
+                column,
+                name,
+                cell.value_printed,
+                "is printed more than once, with different figures",
+            )
             return False
         held = self.out.extract.cells.get(key)
         if held is None or held.value == cell.value or held.value is None:
@@ -369,7 +400,14 @@ class PrintedReader:
             Refusal(name, column.words, held.value_printed, f"contradicts {cell.value_printed!r} at {cell.source_locator}",
                     f"{sheet}!{at}")
         )  # fmt: skip
-        self._refuse(page, number, column, name, cell.value_printed, f"contradicts {held.value_printed!r} at {held.source_locator}")
+        self._refuse(
+            page,
+            number,
+            column,
+            name,
+            cell.value_printed,
+            f"contradicts {held.value_printed!r} at {held.source_locator}",
+        )
         return False
 
     def _figure(self, text: str) -> tuple[Decimal | None, str, str]:
@@ -427,21 +465,31 @@ class PrintedReader:
             for cell in self.out.extract.cells.values():
                 province = regions.province_of(cell.region_code) or f"{cell.region_code[:6]}"
                 if province in codes and cell.value is not None:
-                    cell.obs_status_all = self.registry.status_list(cell.obs_status_all.replace("A", "") + "D")
-                    cell.obs_comment = "; ".join(filter(None, (cell.obs_comment, f"note of the table: {note}")))
+                    cell.obs_status_all = self.registry.status_list(
+                        cell.obs_status_all.replace("A", "") + "D"
+                    )
+                    cell.obs_comment = "; ".join(
+                        filter(None, (cell.obs_comment, f"note of the table: {note}"))
+                    )
 
     def _summary(self) -> None:
         """One warning a cause, with the count and the first places, however many cells it has."""
         by_reason: dict[str, list[Refusal]] = {}
         for refusal in self.out.refused:
-            reason = re.sub(r"contradicts .*", "is printed more than once, with different figures", refusal.reason)
+            reason = re.sub(
+                r"contradicts .*", "is printed more than once, with different figures", refusal.reason
+            )
             by_reason.setdefault(reason, []).append(refusal)
         for reason, found in by_reason.items():
-            shown = ", ".join(f"{r.source_locator} {r.value_printed[:20]!r} ({r.region})" for r in found[:MAX_LISTED])
+            shown = ", ".join(
+                f"{r.source_locator} {r.value_printed[:20]!r} ({r.region})" for r in found[:MAX_LISTED]
+            )
             more = f" and {len(found) - MAX_LISTED} more" if len(found) > MAX_LISTED else ""
             count = f"{len(found)} cells" if len(found) > 1 else "1 cell"
             self.out.extract.problems.append(
-                Problem(self.file, "", "value", "", f"{count} left out: {reason}: {shown}{more}", is_warning=True)
+                Problem(
+                    self.file, "", "value", "", f"{count} left out: {reason}: {shown}{more}", is_warning=True
+                )
             )
 
 

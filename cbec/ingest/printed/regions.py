@@ -13,7 +13,10 @@ from dataclasses import dataclass
 from cbec.ingest.regions import Regions
 from cbec.ingest.text import compact, plain
 
-TOTAL = re.compile(r"^(?:(?:全国|地级|地级及以上|地级以上|县级)?(?:城市)?(?:合|总|台)计|全国总计|prefecturecities|total)$", re.IGNORECASE)
+TOTAL = re.compile(
+    r"^(?:(?:全国|地级|地级及以上|地级以上|县级)?(?:城市)?(?:合|总|台)计|全国总计|prefecturecities|total)$",
+    re.IGNORECASE,
+)
 NATION = "100000"
 
 
@@ -83,7 +86,9 @@ class Column:
         for code, named in misread.items():
             if len({clean(r.name) for r in named}) > 1:
                 for row in named:
-                    found[row.key] = Place("", reason=f"could be {code}, and so could another name of the table")
+                    found[row.key] = Place(
+                        "", reason=f"could be {code}, and so could another name of the table"
+                    )
         return found
 
     # A name as the registry has it -------------------------------------------------------------------
@@ -103,7 +108,11 @@ class Column:
                 return Place("county", known[0][0]), known[0][0][:6]
             return None, province
         match = self._regions.match(name, "prefecture", self._year, province, "", True)
-        if (match.is_error or not match.region_code) and province and self._elsewhere(name, english, province):
+        if (
+            (match.is_error or not match.region_code)
+            and province
+            and self._elsewhere(name, english, province)
+        ):
             match = self._regions.match(name, "prefecture", self._year, "", "", True)
         if match.is_error or not match.region_code:
             if not match.is_error and "could be" not in match.reason and self._regions.knows(name):
@@ -111,11 +120,17 @@ class Column:
             return None, province
         twins = [c for c in self._order.get(province, ()) if english and _english(c[2]) == english]
         if twins and all(c[0] != match.region_code for c in twins):
-            own = next((c[2] for group in self._order.values() for c in group if c[0] == match.region_code), "")
+            own = next(
+                (c[2] for group in self._order.values() for c in group if c[0] == match.region_code), ""
+            )
             if _english(own) != english:
                 named = ", ".join(f"{c[1]} {c[2]}" for c in twins)
                 return (
-                    Place("", reason=f"stands beside the English name of another city: {named}", nearest=(named,)),
+                    Place(
+                        "",
+                        reason=f"stands beside the English name of another city: {named}",
+                        nearest=(named,),
+                    ),
                     province,
                 )
         block = self._regions.province_of(match.region_code)
@@ -126,7 +141,9 @@ class Column:
 
         Only when its English name stands beside it, or nothing in the block is like it.
         """
-        found = [c for block, cities in self._order.items() if block != province for c in cities if c[1] == name]
+        found = [
+            c for block, cities in self._order.items() if block != province for c in cities if c[1] == name
+        ]
         if len(found) != 1:
             return []
         if english and _english(found[0][2]) == english:
@@ -170,7 +187,11 @@ class Column:
             return Place(level, chosen[0], comment=f"printed {plain(row.name)}, read as {chosen[1]}")
         near = tuple(c[1] for c in sorted(free, key=lambda c: -_shared(name, c[1]))[:3])
         where = f" of {self._regions.province_name(province)}" if province else ""
-        return Place("", reason=f"is no {'county-level city' if self._county else 'city'}{where} that the registry knows", nearest=near)
+        return Place(
+            "",
+            reason=f"is no {'county-level city' if self._county else 'city'}{where} that the registry knows",
+            nearest=near,
+        )
 
 
 def _shared(one: str, two: str) -> float:
