@@ -64,7 +64,7 @@
     {%- set pattern = env_var('CBEC_LANDING', 'landing') ~ '/*.parquet' -%}
     {%- set found = run_query("select count(*) from glob('" ~ pattern | replace("'", "''") ~ "')") if execute -%}
     {%- if execute and found.columns[0].values()[0] > 0 -%}
-        read_parquet('{{ pattern | replace("'", "''") }}')
+        read_parquet('{{ pattern | replace("'", "''") }}', union_by_name = true)
     {%- else -%}
         {{ no_landed_files() }}
     {%- endif -%}
@@ -94,7 +94,15 @@
             cast(null as varchar) as source_file,
             cast(null as varchar) as source_file_sha256,
             cast(null as varchar) as source_locator,
-            cast(null as boolean) as is_simulated
+            cast(null as boolean) as is_simulated,
+            cast(null as varchar) as record,
+            cast(null as varchar) as scope,
+            cast(null as varchar) as publication_id,
+            cast(null as integer) as edition,
+            cast(null as varchar) as header_zh,
+            cast(null as varchar) as header_en,
+            cast(null as varchar) as refusal,
+            cast(null as varchar) as region_printed
         where false
     ) as nothing_landed
 {%- endmacro %}

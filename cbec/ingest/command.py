@@ -273,13 +273,14 @@ class Known:
         import pandas as pd
 
         base, own = batch[0].vintage_base, {i.file.sha256 for i in batch}
+        years = {cell.year for i in batch for cell in i.cells}
         every, before = [], []
         for indicator in {cell.indicator_id for i in batch for cell in i.cells}:
             for sha256, vintage, part in self._load().get(indicator, ()):
                 if sha256 not in own:
                     every.append(part)
                     if vintage and (vintage == base or vintage.startswith(f"{base}_r")):
-                        before.append(part)
+                        before.append(part[part["year"].isin(years)])
         empty = pd.DataFrame(columns=list(self.COLUMNS))
         return (pd.concat(every) if every else empty), (pd.concat(before) if before else empty)
 

@@ -50,7 +50,8 @@ class Imported:
         """Vintage before collisions are looked at: publication, and edition or file when it needs one."""
         if self.publication is None:
             return ""
-        if self.edition:
+        # Editions that print one year each are one series: the edition stands beside the cell.
+        if self.edition and self.publication.is_one_series != "true":
             return f"{self.publication.vintage}_{self.edition}"
         if self.publication.publication_id == "undocumented":
             return f"{self.publication.vintage}_{self.file.sha256[:8]}"

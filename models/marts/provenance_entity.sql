@@ -4,6 +4,7 @@
 with observation as (
 
     select * from {{ ref('observation') }}
+    where is_panel_scope
 
 ),
 
