@@ -60,7 +60,7 @@ def build(
         int,
         typer.Option(
             "--as-of",
-            help="Read no edition of a yearbook after this one, and publish in as_of_EDITION/ of the warehouse folder.",
+            help="Read no edition of a yearbook after this one; published in as_of_EDITION/ of the warehouse.",
             min=1949,
         ),
     ] = 9999,
@@ -88,9 +88,7 @@ def demo(
     _build("demo", as_json, Size(units, years, seed))
 
 
-def _build(
-    target: str, as_json: bool, size: Size = DEFAULT_SIZE, *, project: Project | None = None
-) -> None:
+def _build(target: str, as_json: bool, size: Size = DEFAULT_SIZE, *, project: Project | None = None) -> None:
     from cbec.publish.build import build as run_build
 
     with _progress() as progress:

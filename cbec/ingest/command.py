@@ -209,7 +209,7 @@ def _judged(recogniser: Recogniser, door: Door, known: Known, batch: list[Import
 
 
 class Known:
-    """Figures of the shipped yearbooks and of landed files, in the indicators' own units, read once for a run."""
+    """Figures of shipped yearbooks and landed files, in the indicators' own units, read once for a run."""
 
     COLUMNS = ("region_level", "region_code", "year", "indicator_id", "value")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from cbec.ingest.cells import Cell, Reader
@@ -93,8 +93,9 @@ class Recogniser:
             printed = self._printed(book, edition or mapping.defaults.get("edition", ""))
             if printed is not None:
                 return printed
-        chosen, found_edition = recognise_publication(self.registry, book, wanted)
-        return self._recognise(book, chosen, edition or found_edition, mapping)
+        chosen, found_edition, notes = recognise_publication(self.registry, book, wanted)
+        read = self._recognise(book, chosen, edition or found_edition, mapping)
+        return replace(read, problems=(*notes, *read.problems))
 
     def _printed(self, book: Book, edition: str) -> Imported | None:
         """A printed table of the yearbook of cities; None when the file has not its structure."""

@@ -38,25 +38,18 @@ cell as (
 
 ),
 
--- A cell that was refused makes the sum of its table incomplete; which province it lies in is not known.
+-- A cell that was refused leaves the sum of its province open, and that of all cities; one whose row or column
+-- could not be read leaves every sum of its table open.
 refused as (
 
     select
-        source_file_sha256,
-        header_zh,
-        count(*) as n_refused,
-    from {{ ref('stg_landing__refusal') }}
-    group by source_file_sha256, header_zh
-
-),
-
-refused_file as (
-
-    select
-        source_file_sha256,
-        sum(n_refused) as n_refused,
-    from refused
-    group by source_file_sha256
+        refusal.source_file_sha256,
+        refusal.indicator_id,
+        refusal.scope,
+        coalesce(region.province_code, substr(refusal.region_code, 1, 6)) as province_code,
+    from {{ ref('stg_landing__refusal') }} as refusal
+    left join region on refusal.region_code = region.region_code
+    where coalesce(refusal.region_level, '') not in ('province', 'nation')
 
 ),
 
@@ -90,6 +83,17 @@ summed as (
 
 ),
 
+-- Only flows and stocks can add up.
+additive as (
+
+    select named.indicator_id
+    from {{ ref('int_indicators__named') }} as named
+    inner join {{ ref('unit') }} as unit on named.unit = unit.unit
+    where coalesce(named.kind, 'stock') in ('flow', 'stock')
+        and unit.dimension not in ('ratio', 'persons_per_km2', 'ug_per_m3')
+
+),
+
 paired as (
 
     select
@@ -109,7 +113,17 @@ paired as (
         total.value_in_printed_unit - summed.sum_of_cells as difference,
         summed.n_cells,
         summed.n_missing,
-        coalesce(refused_file.n_refused, 0) as n_refused,
+        (
+            select count(*)
+            from refused
+            where refused.source_file_sha256 = total.source_file_sha256
+                and coalesce(refused.indicator_id, total.indicator_id) = total.indicator_id
+                and coalesce(refused.scope, total.scope) = total.scope
+                and (
+                    total.region_level = 'nation'
+                    or coalesce(refused.province_code, total.region_code) = total.region_code
+                )
+        ) as n_refused,
         0.5 * power(10, -total.decimals) + 0.5 * summed.n_cells * power(10, -summed.decimals) as rounding,
     from total
     inner join summed
@@ -118,7 +132,6 @@ paired as (
             and total.scope = summed.scope
             and total.unit_printed = summed.unit_printed
             and total.region_code = summed.region_code
-    left join refused_file on total.source_file_sha256 = refused_file.source_file_sha256
 
 ),
 
@@ -127,6 +140,7 @@ judged as (
     select
         *,
         abs(difference) <= rounding as adds_up,
+        paired.indicator_id in (select additive.indicator_id from additive) as is_additive,
         avg(case when abs(difference) <= greatest(rounding, 0.001 * abs(printed)) then 1.0 else 0.0 end)
             over (partition by source_file_sha256, indicator_id, scope) as share_near,
     from paired
@@ -155,7 +169,7 @@ final as (
         n_refused,
         rounding,
         case
-            when share_near < 0.5 then 'no sum'
+            when not is_additive or share_near < 0.5 then 'no sum'
             when adds_up then 'adds up'
             when n_refused > 0 then 'open: cells of the table were left out'
             else 'differs'

@@ -129,7 +129,7 @@ slip as (
                 ) then 'a factor of ten'
             when shown < 0 and abs(meant + shown) <= rounding then 'a sign'
             when length(meant_printed) = length(value_printed)
-                and hamming(meant_printed, value_printed) = 1 then 'one digit'
+                and levenshtein(meant_printed, value_printed) = 1 then 'one digit'
         end as slip_kind,
     from worded
     where meant > 0

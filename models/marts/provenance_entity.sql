@@ -16,7 +16,7 @@ panel_cell as (
 
 indicator as (
 
-    select * from {{ ref('indicator') }}
+    select * from {{ ref('int_indicators__named') }}
 
 ),
 

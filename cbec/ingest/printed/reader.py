@@ -52,13 +52,20 @@ class Total:
 
 @dataclass(frozen=True)
 class Refusal:
-    """A printed cell that is no figure, or whose row or column could not be read."""
+    """A printed cell that is no figure, or whose row or column could not be read.
+
+    level, region_code, indicator_id and scope are '' where they are not known.
+    """
 
     region: str
     header: str
     value_printed: str
     reason: str
     source_locator: str
+    level: str = ""
+    region_code: str = ""
+    indicator_id: str = ""
+    scope: str = ""
 
 
 @dataclass
@@ -343,7 +350,7 @@ class PrintedReader:
                 continue
             value, status, problem = self._figure(text)
             if problem:
-                self._refuse(page, number, column, name, text, problem)
+                self._refuse(page, number, column, name, text, problem, place=place, meaning=meaning)
                 continue
             at = locator(page.sheet, number, column.place)
             if place.level in ("province", "nation"):
@@ -434,12 +441,32 @@ class PrintedReader:
     # What is said about it ------------------------------------------------------------------------------------
 
     def _refuse(
-        self, page: Page, number: int, column: Column, name: str, text: str, reason: str, near: tuple[str, ...] = ()
-    ) -> None:  # fmt: skip
+        self,
+        page: Page,
+        number: int,
+        column: Column,
+        name: str,
+        text: str,
+        reason: str,
+        near: tuple[str, ...] = (),
+        *,
+        place: Place | None = None,
+        meaning: _Meaning | None = None,
+    ) -> None:
         if near:
             reason = f"{reason}; nearest: {', '.join(near)}"
         self.out.refused.append(
-            Refusal(name, column.words, text.strip(), reason, locator(page.sheet, number, column.place))
+            Refusal(
+                name,
+                column.words,
+                text.strip(),
+                reason,
+                locator(page.sheet, number, column.place),
+                level=place.level if place else "",
+                region_code=place.code if place else "",
+                indicator_id=meaning.indicator if meaning else "",
+                scope=meaning.scope if meaning else "",
+            )
         )
 
     def _column_problem(self, page: Page, column: Column, message: str) -> None:
