@@ -70,6 +70,7 @@ class Slot:
     year: int
     region: str
     is_filled: bool
+    note: str = ""
 
 
 class Reader:
@@ -421,7 +422,7 @@ class Reader:
             if unit:
                 slots.append(
                     Slot(column, meaning.indicator, unit, column.meaning.year, column.meaning.region,
-                         column.meaning.is_filled)
+                         column.meaning.is_filled, _said(meaning))
                 )  # fmt: skip
         if not slots:
             return None
@@ -508,7 +509,10 @@ class Reader:
         )
         if not unit:
             return None
-        return [Slot(s.column, meaning.indicator, unit, s.year, s.region, meaning.is_filled) for s in slots]
+        return [
+            Slot(s.column, meaning.indicator, unit, s.year, s.region, meaning.is_filled, _said(meaning))
+            for s in slots
+        ]
 
     def _row_has_figures(self, table: Table, number: int, slots: list[Slot]) -> bool:
         row = next(r for n, r in table.body if n == number)
@@ -590,8 +594,7 @@ class Reader:
                 method, by = "unknown", "vendor"
                 said = f"column {slot.column.header!r}" if slot.is_filled else "a column beside it"
                 comment = _joined(comment, f"declared as filled by {said}; method not stated")
-        if match.comment:
-            comment = _joined(comment, match.comment)
+        comment = _joined(comment, slot.note, match.comment)
         cell = Cell(
             region_level=table.level,
             region_code=match.region_code,
@@ -680,6 +683,11 @@ def _speaks_of(text: str, name: str) -> bool:
         return name in text
     kind = "存" if "存款" in name else "贷"
     return "余额" in text and kind in text and "款" in text
+
+
+def _said(meaning: Meaning) -> str:
+    """What a vague header leaves open, to be said on every cell below it."""
+    return meaning.note if meaning.note.startswith("the header") else ""
 
 
 def _joined(*comments: str) -> str:
