@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from cbec.ingest.mapping import Mapping
-from cbec.ingest.problems import Problem
+from cbec.ingest.problems import Causes, Problem
 from cbec.ingest.regions import Match
 from cbec.ingest.registry import Publication, Registry
+from cbec.ingest.remarks import Claim, claims_in
 from cbec.ingest.tables import NOTE_START, Column, Table, locator
 from cbec.ingest.text import compact, decimals_of, is_past, number_of, plain, year_of
 from cbec.ingest.vocabulary import Meaning, Vocabulary
@@ -19,8 +20,12 @@ TRUE_WORDS = {"true", "1", "yes", "y", "是", "t"}
 FALSE_WORDS = {"false", "0", "no", "n", "否", "f", ""}
 # A remark that says the figures of some regions mean something else.
 REDEFINES = re.compile("用的是|口径|代替|替代|不含|不包括|only|instead of|excluding")
-MAX_PROBLEMS = 200
 PERCENT = "printed with a sign of per cent"
+# The unit of a share that nothing prints: its figures decide when all of them are read.
+UNSAID = "?"
+# Share of stray zeros that a vendor's panel may have, as for figures out of bounds.
+MAX_ZEROS = 0.005
+REMARK_LENGTH = 200
 
 
 @dataclass(slots=True)
@@ -51,13 +56,16 @@ class Extract:
     """Cells of a file and what was left out. dropped: reason to number of rows or cells."""
 
     cells: dict[tuple[str, str, int, str], Cell] = field(default_factory=dict)
-    problems: list[Problem] = field(default_factory=list)
+    causes: Causes = field(default_factory=Causes)
     dropped: Counter[str] = field(default_factory=Counter)
     n_rows: int = 0
 
-    def problem(self, problem: Problem) -> None:
-        if len(self.problems) < MAX_PROBLEMS:
-            self.problems.append(problem)
+    @property
+    def problems(self) -> list[Problem]:
+        return self.causes.listed()
+
+    def problem(self, problem: Problem, cause: str = "") -> None:
+        self.causes.add(problem, cause)
 
 
 @dataclass(frozen=True)
@@ -94,6 +102,9 @@ class Reader:
         self.mapping = mapping
         self.texts = texts
         self.extract = Extract()
+        # Cells of a share without a unit, by what shares one unit: sheet, table, column and indicator.
+        self._unsaid: dict[tuple[str, int, int, str], list[tuple[Cell, bool]]] = {}
+        self._claimed: set[str] = set()
         self._numbers: dict[str, tuple[Decimal | None, str, str, str]] = {}
         self._note_units = tuple(
             dict.fromkeys(
@@ -169,6 +180,11 @@ class Reader:
         header = tuple(compact(c.header) for c in table.columns if c.header)
         held_label: dict[int, str] = {}
         value_columns = [s.column for s in slots]
+        notes = table.with_role("note")
+        shown = {c.place for c in table.columns}
+        self._list_unused(table, slots, flags)
+        # A header that says of its own column that it is filled says nothing of the others.
+        self._claimed |= {c.header for c in table.columns}
         row_slots: dict[tuple[str, ...], list[Slot] | None] = {}
 
         for number, row in table.body:
@@ -254,8 +270,11 @@ class Reader:
                                 f"ends a row of {len(row)} fields; the header has {last}")
                     )  # fmt: skip
                     continue
+            remark = "; ".join(dict.fromkeys(plain(at(c)) for c in notes if at(c).strip()))
+            aside = [c for k, c in enumerate(row, 1) if k not in shown and c.strip() and claims_in(c)]
+            remark = "; ".join(filter(None, [remark, *map(plain, aside)]))
             if across:
-                self._across(table, number, row, chosen, year)
+                self._across(table, number, row, chosen, year, remark)
                 continue
             province = self._province(table, number, province_columns, province_text)
             if province is None:
@@ -308,6 +327,7 @@ class Reader:
                 self._add(
                     table, number, slot, text, match, cell_year,
                     self._is_flagged(table, number, flag, row) if flag else False,
+                    remark, chosen,
                 )  # fmt: skip
                 was_kept = True
             self.extract.n_rows += was_kept
@@ -448,10 +468,18 @@ class Reader:
                             (wanted,))
                 )  # fmt: skip
             return unit
-        for candidate in (own, table.units, meaning.units, self._note_units):
+        is_share = self.registry.indicators[indicator].kind == "share"
+        for candidate in (own, table.units, meaning.units):
             unit = self.vocabulary.unit_for(indicator, candidate)
             if unit:
                 return unit
+        if is_share:
+            return UNSAID
+        # A unit that stands alone somewhere in the file holds for all of it only when no other does.
+        dimension = self.registry.units[self.registry.indicators[indicator].unit].dimension
+        noted = [u for u in self._note_units if self.registry.units[u].dimension == dimension]
+        if len(noted) == 1:
+            return noted[0]
         wanted = self.registry.indicators[indicator].unit
         self.extract.problem(
             Problem(self.file, place, "unit", column.header or table.sheet.name,
@@ -518,7 +546,9 @@ class Reader:
         row = next(r for n, r in table.body if n == number)
         return self._has_number(row, [s.column for s in slots])
 
-    def _across(self, table: Table, number: int, row: tuple[str, ...], chosen: list[Slot], year: int) -> None:
+    def _across(
+        self, table: Table, number: int, row: tuple[str, ...], chosen: list[Slot], year: int, remark: str
+    ) -> None:  # fmt: skip
         """A row of a table whose columns are regions."""
         kept = False
         for slot in chosen:
@@ -544,7 +574,7 @@ class Reader:
             if not match.region_code:
                 self._left_out(table, slot.region, match, cell_year)
                 continue
-            self._add(table, number, slot, text, match, cell_year, False)
+            self._add(table, number, slot, text, match, cell_year, False, remark, chosen)
             kept = True
         self.extract.n_rows += kept
 
@@ -573,17 +603,26 @@ class Reader:
     # Landing one cell ------------------------------------------------------------------------------
 
     def _add(
-        self, table: Table, number: int, slot: Slot, text: str, match: Match, year: int, is_flagged: bool
+        self, table: Table, number: int, slot: Slot, text: str, match: Match, year: int, is_flagged: bool,
+        remark: str, chosen: list[Slot],
     ) -> None:  # fmt: skip
         value, status, comment, problem = self._figure(text)
         if problem:
             self._row_problem(table, number, slot.column, "value", text.strip(), problem)
             return
-        if comment and PERCENT in comment and self.registry.units[slot.unit].dimension != "ratio":
-            self._row_problem(
-                table, number, slot.column, "value", text.strip(), "is a percentage in a column that is none"
-            )
-            return
+        unit = slot.unit
+        if comment and PERCENT in comment:
+            if unit != UNSAID and self.registry.units[unit].dimension != "ratio":
+                self._row_problem(
+                    table,
+                    number,
+                    slot.column,
+                    "value",
+                    text.strip(),
+                    "is a percentage in a column that is none",
+                )
+                return
+            unit = "pct"
         method: str | None = None
         by: str | None = None
         if value is not None:
@@ -594,7 +633,14 @@ class Reader:
                 method, by = "unknown", "vendor"
                 said = f"column {slot.column.header!r}" if slot.is_filled else "a column beside it"
                 comment = _joined(comment, f"declared as filled by {said}; method not stated")
-        comment = _joined(comment, slot.note, match.comment)
+            claim = self._claim(remark, slot, chosen, year) if remark else None
+            if claim:
+                status = self.registry.status_list(claim.letter + status.replace("A", ""))
+                method = claim.method
+                by = "vendor" if claim.letter == "I" else "unknown"
+        if remark:
+            self._claimed.add(remark)
+        comment = _joined(comment, slot.note, match.comment, remark[:REMARK_LENGTH])
         cell = Cell(
             region_level=table.level,
             region_code=match.region_code,
@@ -602,7 +648,7 @@ class Reader:
             indicator_id=slot.indicator,
             value_printed=text,
             value=value,
-            unit_printed=slot.unit,
+            unit_printed=unit,
             obs_status_all=status,
             impute_method=method,
             impute_by=by,
@@ -610,7 +656,47 @@ class Reader:
             obs_comment=comment or None,
             source_locator=locator(table.sheet.name, number, slot.column.place),
         )
+        if unit == UNSAID:
+            column = slot.column.place if table.axis == "measure" else 0
+            group = (table.sheet.name, table.header_rows[0], column, slot.indicator)
+            self._unsaid.setdefault(group, []).append((cell, slot.is_filled))
+            return
         self._keep(cell, slot.is_filled)
+
+    def _claim(self, remark: str, slot: Slot, chosen: list[Slot], year: int) -> Claim | None:
+        """The clause of a row's remark that speaks of one of its figures.
+
+        A clause that names some of the row's years or columns speaks of those only.
+        """
+        years = {s.year for s in chosen if s.year}
+        for claim in claims_in(remark):
+            if claim.years & years and year not in claim.years:
+                continue
+            clause = compact(claim.text)
+            named = [s for s in chosen if len(_stem(s)) > 1 and _stem(s) in clause]
+            if named and slot not in named:
+                continue
+            return claim
+        return None
+
+    def _list_unused(self, table: Table, slots: list[Slot], flags: dict[str, Column]) -> None:
+        """Every column that gives no figure is listed with its header and the reason."""
+        used = {s.column.place for s in slots} | {c.place for c in flags.values()}
+        why = {
+            "qualifier": "its header names no indicator",
+            "province_code": "the province is known from the names",
+            "unit": "the table says its units elsewhere",
+        }
+        for column in table.columns:
+            if column.place in used or column.role in ("region", "province", "region_code", "year", "note"):
+                continue
+            if column.role in ("indicator", "unit") and table.with_role("indicator"):
+                continue
+            n = sum(1 for _, row in table.body if column.place <= len(row) and row[column.place - 1].strip())
+            if n:
+                reason = column.meaning.note or why.get(column.role, "the figures stand in other columns")
+                place = f"{table.sheet.name}: column {column.place} {column.header[:40]!r}"
+                self.extract.dropped[f"{place}: {reason}"] += n
 
     def _keep(self, cell: Cell, is_filled: bool) -> None:
         key = cell.key
@@ -627,7 +713,12 @@ class Reader:
         shift = self.registry.units[cell.unit_printed].scale - self.registry.units[held.unit_printed].scale
         other = cell.value.scaleb(shift)
         held_is_filled = "I" in held.obs_status_all and "filled by column" in (held.obs_comment or "")
-        if _same(held.value, held.value_printed, other, cell.value_printed, shift):
+        # Two columns may round differently; one column does not print a figure twice in two ways.
+        is_one_column = _column_of(held) == _column_of(cell)
+        same = held.value == other if is_one_column else _same(
+            held.value, held.value_printed, other, cell.value_printed, shift
+        )  # fmt: skip
+        if same:
             if held_is_filled and not is_filled:
                 self.extract.cells[key] = cell
             self.extract.dropped["copy of a figure printed elsewhere in the file"] += 1
@@ -643,13 +734,20 @@ class Reader:
         place = f"{cell.indicator_id} of {cell.region_code} in {cell.year}"
         self.extract.problem(
             Problem(self.file, cell.source_locator, "key", cell.value_printed,
-                    f"contradicts {held.value_printed!r} at {held.source_locator} for {place}")
+                    f"contradicts {held.value_printed!r} at {held.source_locator} for {place}"),
+            "contradicts",
         )  # fmt: skip
 
     # After all tables ------------------------------------------------------------------------------
 
     def finish(self) -> Extract:
-        """Apply remarks of the file that say what figures of named regions mean."""
+        """Settle what needs the whole file: units of shares, zeros, remarks on figures of named regions."""
+        # Imported here because it works on the cells of this module.
+        from cbec.ingest.shares import Shares
+
+        Shares(self.file, self.registry, self.extract, self._unsaid).settle(self._keep)
+        self._judge_zeros()
+        self._doubt_undated_fills()
         for text in self.texts:
             if not REDEFINES.search(text):
                 continue
@@ -667,6 +765,46 @@ class Reader:
                     cell.obs_status_all = self.registry.status_list(letters)
                     cell.obs_comment = _joined(cell.obs_comment or "", f"remark in the file: {text}")
         return self.extract
+
+    def _judge_zeros(self) -> None:
+        """A 0 of what cannot be zero: refused, or doubted where a large panel of a vendor has a stray one."""
+        zeros: dict[tuple[str, str], list[Cell]] = {}
+        figures: Counter[tuple[str, str]] = Counter()
+        for cell in self.extract.cells.values():
+            pair = (cell.indicator_id, cell.region_level)
+            if cell.value is not None and pair in self.registry.never_zero:
+                figures[pair] += 1
+                if cell.value == 0:
+                    zeros.setdefault(pair, []).append(cell)
+        for pair, cells in zeros.items():
+            is_stray = self.publication.kind == "vendor" and len(cells) <= MAX_ZEROS * figures[pair]
+            for cell in cells:
+                message = f"is 0, which {pair[0]} cannot be"
+                if is_stray:
+                    cell.obs_status_all = self.registry.status_list(
+                        "V" + cell.obs_status_all.replace("A", "")
+                    )
+                    cell.obs_comment = _joined(cell.obs_comment or "", f"{message}: perhaps a missing figure")
+                else:
+                    self.extract.problem(
+                        Problem(self.file, cell.source_locator, "value", cell.value_printed,
+                                f"{message}; leave a missing figure blank")
+                    )  # fmt: skip
+
+    def _doubt_undated_fills(self) -> None:
+        """A file that says that it has fills, and not which, has no figure that is certainly observed."""
+        if self.publication.obs_status != "A":
+            return
+        for text in self.texts:
+            says = any(claim.letter == "I" for claim in claims_in(text))
+            if says and not any(text in known for known in self._claimed):
+                for cell in self.extract.cells.values():
+                    if cell.obs_status_all == "A":
+                        cell.obs_status_all = "V"
+                        cell.obs_comment = _joined(
+                            cell.obs_comment or "", f"remark in the file: {text[:REMARK_LENGTH]}"
+                        )
+                return
 
     def _regions_in(self, text: str) -> set[str]:
         found = set()
@@ -688,6 +826,17 @@ def _speaks_of(text: str, name: str) -> bool:
 def _said(meaning: Meaning) -> str:
     """What a vague header leaves open, to be said on every cell below it."""
     return meaning.note if meaning.note.startswith("the header") else ""
+
+
+def _stem(slot: Slot) -> str:
+    """The header of a value column without its unit."""
+    return re.sub(r"[(\[/_].*$", "", compact(slot.column.header)) if not slot.year else ""
+
+
+def _column_of(cell: Cell) -> str:
+    """Sheet and column of a cell."""
+    sheet, _, place = cell.source_locator.rpartition("!")
+    return sheet + place[place.index("C") :]
 
 
 def _joined(*comments: str) -> str:

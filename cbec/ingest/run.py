@@ -8,7 +8,7 @@ from pathlib import Path
 from cbec.ingest.cells import Cell, Reader
 from cbec.ingest.files import Book, File, Refused, read_book
 from cbec.ingest.mapping import Mapping
-from cbec.ingest.problems import Problem
+from cbec.ingest.problems import Causes, Problem
 from cbec.ingest.publication import recognise_publication
 from cbec.ingest.regions import Regions
 from cbec.ingest.registry import Publication, Registry, load_registry
@@ -86,7 +86,10 @@ class Recogniser:
         name = book.file.name
         vocabulary = Vocabulary(self.registry, self.regions, chosen.publication_id, mapping.headers)
         sheets = tuple(recognise(name, sheet, vocabulary, mapping) for sheet in book.sheets)
-        problems = [*book.warnings, *(p for sheet in sheets for p in sheet.problems)]
+        causes = Causes()
+        for problem in (p for sheet in sheets for p in sheet.problems):
+            causes.add(problem)
+        problems = [*book.warnings, *causes.listed()]
         tables = [sheet.table for sheet in sheets if sheet.table]
         texts = tuple(dict.fromkeys(t for sheet in sheets for t in sheet.texts))
         if not tables and not any(not p.is_warning for p in problems):

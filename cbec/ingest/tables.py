@@ -95,7 +95,7 @@ def recognise(file: str, sheet: Sheet, vocabulary: Vocabulary, mapping: Mapping)
     header = sheet.rows[start:stop]
     body = sheet.rows[first:]
     titles = [plain(c) for _, row in sheet.rows[:start] for c in row if c.strip()]
-    texts = _texts(sheet, 16)
+    texts = tuple(dict.fromkeys([*titles, *_texts(sheet, 16)]))
     columns = [
         Column(place, text, row, vocabulary.meaning(path) if path else Meaning())
         for place, text, row, path in _paths(sheet, header, body)
@@ -109,7 +109,7 @@ def recognise(file: str, sheet: Sheet, vocabulary: Vocabulary, mapping: Mapping)
 def _texts(sheet: Sheet, length: int) -> tuple[str, ...]:
     """Remarks of at least so many characters, without figures; short ones from the first rows only."""
     rows = sheet.rows if length > 2 else sheet.rows[:500]
-    found = dict.fromkeys(c for _, row in rows for c in row if len(c) >= length)
+    found = dict.fromkeys(c for _, row in rows for c in row if len(c) >= length or NOTE_START.match(c))
     return tuple(plain(c) for c in found if not _is_figure(c))
 
 
@@ -339,6 +339,11 @@ def _assemble(
         kind = "unit" if "unit" in column.meaning.problem else "header"
         at = locator(sheet.name, column.header_row, column.place)
         problems.append(Problem(file, at, kind, column.header, column.meaning.problem, near))
+    if len(unknown) > MAX_UNKNOWN:
+        column = unknown[MAX_UNKNOWN]
+        at = locator(sheet.name, column.header_row, column.place)
+        more = f"and {len(unknown) - MAX_UNKNOWN - 1} more headers are not recognised either"
+        problems.append(Problem(file, at, "table", column.header, more))
     if not has_region and not region:
         message = "is a table without a column of regions"
         problems.append(Problem(file, place, "table", sheet.name, message, ("地区", "城市", "省份")))
