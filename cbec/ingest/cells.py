@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from cbec.ingest.mapping import Mapping
 from cbec.ingest.problems import Causes, Problem
-from cbec.ingest.regions import Match
+from cbec.ingest.regions import TOTAL_OF_A_PROVINCE, Match
 from cbec.ingest.registry import Publication, Registry
 from cbec.ingest.remarks import Claim, claims_in
 from cbec.ingest.tables import NOTE_START, Column, Table, locator
@@ -177,6 +177,7 @@ class Reader:
         last = max((c.place for c in table.columns), default=0)
         years_of = self._years_by_name(table, region_columns, role["year"])
         province_context = ""
+        settled = self._contested(table, region_columns, province_columns, role["region_code"])
         header = tuple(compact(c.header) for c in table.columns if c.header)
         held_label: dict[int, str] = {}
         value_columns = [s.column for s in slots]
@@ -274,13 +275,15 @@ class Reader:
             aside = [c for k, c in enumerate(row, 1) if k not in shown and c.strip() and claims_in(c)]
             remark = "; ".join(filter(None, [remark, *map(plain, aside)]))
             if across:
-                self._across(table, number, row, chosen, year, remark)
+                self._across(table, number, row, chosen, year, remark, settled)
                 continue
             province = self._province(table, number, province_columns, province_text)
             if province is None:
                 continue
             name = plain(region_text)
-            if table.level == "prefecture" and not province and name.endswith(("省", "自治区")):
+            meant = settled.get(number, "")
+            is_total = meant == "province" or self.vocabulary.regions.is_name(name) == "province"
+            if table.level == "prefecture" and not province and is_total:
                 province_context = self.vocabulary.regions.province_code(name)
             by_row: dict[int, Match] = {}
             was_kept = False
@@ -295,8 +298,12 @@ class Reader:
                 if match is None:
                     later = cell_year < max(years_of.get(name, {cell_year}))
                     match = self._region(
-                        region_text, table.level, cell_year, province, code, later, province_context
+                        region_text, table.level, cell_year, province, code, later, province_context, meant
                     )
+                    other = self._other_name(table, row, region_columns, region_text, match, cell_year)
+                    if other:
+                        self._row_problem(table, number, region_columns[1], "region", *other)
+                        break
                     by_row[cell_year] = match
                     if match.is_error:
                         if not self._has_number(row, value_columns):
@@ -395,15 +402,91 @@ class Reader:
             return None
         return code
 
+    def _contested(
+        self, table: Table, regions: tuple[Column, ...], provinces: tuple[Column, ...],
+        codes: tuple[Column, ...],
+    ) -> dict[int, str]:  # fmt: skip
+        """By row: what a name that a province and a prefecture share stands for, from all that is around it.
+
+        province, prefecture or 'unclear'. For a table of regions across, the keys are its columns.
+        """
+        known = self.vocabulary.regions
+        if table.level != "prefecture":
+            return {}
+        if table.axis == "region_value":
+            across = [c for c in table.columns if c.meaning.region]
+            keys, names = [c.place for c in across], [c.meaning.region for c in across]
+        elif table.region:
+            keys, names = [n for n, _ in table.body], list(table.siblings)
+        else:
+            keys = [n for n, _ in table.body]
+            names = [
+                next(
+                    (row[c.place - 1] for c in regions if c.place <= len(row) and row[c.place - 1].strip()),
+                    "",
+                )
+                for _, row in table.body
+            ]
+        if not any(known.contested(name) for name in dict.fromkeys(names)):
+            return {}
+        says_city = any(re.search("市|city|prefecture", compact(c.header)) for c in regions)
+        answers = known.settle(names, says_city=says_city)
+        if table.region:
+            own = answers.get(names.index(table.region), "") or "unclear"
+            return dict.fromkeys(keys, own) if known.contested(table.region) else {}
+        rows = dict(table.body)
+        found = {}
+        for index, answer in answers.items():
+            held = known.contested(names[index])
+            assert held
+            row = rows.get(keys[index], ())
+            beside = [row[c.place - 1] for c in (*codes, *provinces) if c.place <= len(row)]
+            for text in beside if table.axis != "region_value" else ():
+                code = plain(text)[:6] if plain(text)[:6].isdigit() else known.province_code(text)
+                if code == held[1] or (code == held[2] != held[0]):
+                    answer = "prefecture"
+                elif code == held[0] != held[2] or (code == held[0] and text not in beside[len(codes) :]):
+                    answer = "province"
+                elif code == held[0]:
+                    answer = answer or "prefecture"
+                else:
+                    continue
+                break
+            found[keys[index]] = answer or "unclear"
+        return found
+
+    def _other_name(
+        self, table: Table, row: tuple[str, ...], regions: tuple[Column, ...], text: str, match: Match,
+        year: int,
+    ) -> tuple[str, str] | None:  # fmt: skip
+        """A second column of regions that names another one than the first: its text and what is wrong."""
+        for column in regions[1:]:
+            other = row[column.place - 1] if column.place <= len(row) else ""
+            if other.strip() and other != text:
+                found = self._region(other, table.level, year, "", "", True, "")
+                if found.region_code != match.region_code:
+                    return other.strip(), f"is another region than {text.strip()!r} in the same row"
+        return None
+
     def _region(
-        self, text: str, level: str, year: int, province: str, code: str, later: bool, context: str
-    ) -> Match:
+        self, text: str, level: str, year: int, province: str, code: str, later: bool, context: str,
+        meant: str = "",
+    ) -> Match:  # fmt: skip
         mapped = self.mapping.regions.get(compact(text))
         if mapped == "ignore":
             return Match("", "left out by the mapping file")
         if mapped:
             return Match(mapped, comment=f"printed {text.strip()}")
         regions = self.vocabulary.regions
+        held = regions.contested(text) if meant else None
+        if held and meant == "unclear":
+            names = (f"{text.strip()} {held[0]}", f"{text.strip()} {held[1]}")
+            message = "may be a province or a prefecture; add a column of provinces or of codes"
+            return Match("", message, True, names)
+        if held and meant == "province":
+            return Match("", TOTAL_OF_A_PROVINCE)
+        if held:
+            province = held[2]
         if context and not province:
             match = regions.match(text, level, year, context, code, later)
             if not match.is_error:
@@ -547,7 +630,8 @@ class Reader:
         return self._has_number(row, [s.column for s in slots])
 
     def _across(
-        self, table: Table, number: int, row: tuple[str, ...], chosen: list[Slot], year: int, remark: str
+        self, table: Table, number: int, row: tuple[str, ...], chosen: list[Slot], year: int, remark: str,
+        settled: dict[int, str],
     ) -> None:  # fmt: skip
         """A row of a table whose columns are regions."""
         kept = False
@@ -559,7 +643,8 @@ class Reader:
                     table, number, slot.column, "year", "", "has no year in row, header or title"
                 )
                 return
-            match = self._region(slot.region, table.level, cell_year, "", "", True, "")
+            meant = settled.get(slot.column.place, "")
+            match = self._region(slot.region, table.level, cell_year, "", "", True, "", meant)
             if match.is_error:
                 self._row_problem(
                     table,

@@ -85,7 +85,8 @@ class Recogniser:
     def _recognise(self, book: Book, chosen: Publication, edition: str, mapping: Mapping) -> Imported:
         name = book.file.name
         vocabulary = Vocabulary(self.registry, self.regions, chosen.publication_id, mapping.headers)
-        sheets = tuple(recognise(name, sheet, vocabulary, mapping) for sheet in book.sheets)
+        siblings = tuple(sheet.name for sheet in book.sheets)
+        sheets = tuple(recognise(name, sheet, vocabulary, mapping, siblings) for sheet in book.sheets)
         causes = Causes()
         for problem in (p for sheet in sheets for p in sheet.problems):
             causes.add(problem)

@@ -44,6 +44,7 @@ class Table:
 
     axis: what the value columns are: measure, year_value, region_value or value. level: province or
     prefecture. body: (row number, cells) behind the header. defaults: year, indicator, unit of the table.
+    region: that of the sheet's name, for a sheet without a column of regions; siblings: names of all sheets.
     """
 
     sheet: Sheet
@@ -57,6 +58,7 @@ class Table:
     unit_text: str = ""
     units: tuple[str, ...] = ()
     region: str = ""
+    siblings: tuple[str, ...] = ()
     texts: tuple[str, ...] = ()
     dropped: tuple[tuple[str, str], ...] = ()
 
@@ -80,8 +82,13 @@ def locator(sheet: str, row: int, column: int) -> str:
     return f"{sheet}!R{row}C{column}"
 
 
-def recognise(file: str, sheet: Sheet, vocabulary: Vocabulary, mapping: Mapping) -> Recognition:
-    """What one sheet is. Problems name the cell; a sheet of text only is no problem."""
+def recognise(
+    file: str, sheet: Sheet, vocabulary: Vocabulary, mapping: Mapping, siblings: tuple[str, ...] = ()
+) -> Recognition:
+    """What one sheet is. Problems name the cell; a sheet of text only is no problem.
+
+    siblings: the names of all sheets of the book, which may be regions.
+    """
     # A table's own cells are short; whatever is long, or stands on a sheet that is no table, is a remark.
     texts = _texts(sheet, 2)
     if sheet.name in mapping.sheets:
@@ -102,7 +109,7 @@ def recognise(file: str, sheet: Sheet, vocabulary: Vocabulary, mapping: Mapping)
     ]
     columns, dropped, problems = _by_content(file, sheet, columns, body, vocabulary)
     return _assemble(
-        file, sheet, vocabulary, mapping, columns, header, body, titles, texts, dropped, problems
+        file, sheet, vocabulary, mapping, columns, header, body, titles, texts, dropped, problems, siblings
     )
 
 
@@ -253,6 +260,7 @@ def _by_content(
             named = sum(k in ("province", "prefecture", "both") for k in kinds)
             share[column.place] = named / len(kinds) if kinds else 0.0
     good = [c for c in columns if c.role in ("region", "province") and share[c.place] >= 0.5]
+    of_cities = [c for c in good if c.role == "region" and _is_of_cities(vocabulary, body, c)]
     result = []
     first_value = min(
         (c.place for c in columns if c.role in ("region_value", "year_value", "measure")), default=0
@@ -260,7 +268,20 @@ def _by_content(
     for column in columns:
         meaning = column.meaning
         if column.role == "region" and good and column not in good:
-            meaning = Meaning(role="ignore", note="describes the region; another column names it")
+            # Beside a column of regions it describes them, unless it names what lies inside them. A province
+            # never stands in for the cities whose names are not known.
+            below = _places_below(sheet, vocabulary, body, column)
+            groups = [vocabulary.regions.is_name(t) == "other" for t in _column_texts(body, column.place)]
+            if of_cities and below:
+                row, text = below
+                message = "lies below the region beside it; figures of parts are not those of the whole"
+                at = locator(sheet.name, row, column.place)
+                problems.append(Problem(file, at, "region", text, message))
+                continue
+            if of_cities or sum(groups) > len(groups) / 2:
+                meaning = Meaning(role="ignore", note="describes the region; another column names it")
+        elif column.role == "region" and of_cities and column in good and column not in of_cities:
+            meaning = Meaning(role="province", note="names provinces; another column names the cities")
         elif column.role == "province" and good and column not in good and not share[column.place]:
             meaning = Meaning(role="ignore", note="names no province")
         elif not column.header:
@@ -308,6 +329,29 @@ def _by_content(
     return result, dropped, problems
 
 
+def _is_of_cities(
+    vocabulary: Vocabulary, body: tuple[tuple[int, tuple[str, ...]], ...], column: Column
+) -> bool:
+    """True when more names of a column are prefectures than provinces."""
+    kinds = Counter(vocabulary.regions.is_name(t) for t in _column_texts(body, column.place))
+    return kinds["prefecture"] >= kinds["province"]
+
+
+def _places_below(
+    sheet: Sheet,
+    vocabulary: Vocabulary,
+    body: tuple[tuple[int, tuple[str, ...]], ...],
+    column: Column,
+) -> tuple[int, str] | None:
+    """Row and text of the first name that ends as a county, district or town does and is no region."""
+    for number, row in body[:3000]:
+        text = plain(row[column.place - 1]) if column.place <= len(row) else ""
+        is_place = re.search("(?:县|旗|市|区|镇|乡|街道)$", text) and not text.endswith(("地区", "合计"))
+        if is_place and not vocabulary.regions.is_name(text):
+            return number, text
+    return None
+
+
 def _assemble(
     file: str,
     sheet: Sheet,
@@ -320,6 +364,7 @@ def _assemble(
     texts: tuple[str, ...],
     dropped: list[tuple[str, str]],
     problems: list[Problem],
+    siblings: tuple[str, ...],
 ) -> Recognition:
     roles = {c.role for c in columns}
     has_region = bool(roles & {"region", "province", "region_value"})
@@ -362,8 +407,9 @@ def _assemble(
         body=body,
         header_rows=tuple(number for number, _ in header),
         axis=axis,
-        level=_level(columns, body, vocabulary, mapping),
+        level=_level(columns, body, vocabulary, mapping, siblings if region else ()),
         region=region,
+        siblings=siblings or (sheet.name,),
         texts=texts,
         dropped=tuple(dropped),
     )
@@ -376,6 +422,7 @@ def _level(
     body: tuple[tuple[int, tuple[str, ...]], ...],
     vocabulary: Vocabulary,
     mapping: Mapping,
+    sheets: tuple[str, ...],
 ) -> str:
     """province or prefecture, by the names themselves; a name that is both is decided by the others."""
     if mapping.defaults.get("region_level"):
@@ -386,6 +433,7 @@ def _level(
     for column in regions or provinces:
         for text in _column_texts(body, column.place, 100_000):
             names[vocabulary.regions.is_name(text)] += 1
+    names.update(vocabulary.regions.is_name(name) for name in sheets)
     for column in columns:
         if column.role == "region_value":
             names[vocabulary.regions.is_name(column.meaning.region)] += 1
@@ -396,6 +444,12 @@ def _level(
     if regions and provinces:
         return "prefecture"
     header = "".join(compact(c.header) for c in regions)
+    if names["both"] and not provinces:
+        # 吉林 alone under 地区 may be either; as a prefecture it is asked about.
+        texts = [t for c in regions for t in _column_texts(body, c.place)]
+        texts += [c.meaning.region for c in columns if c.role == "region_value"] + list(sheets)
+        if all(vocabulary.regions.contested(t) or not vocabulary.regions.is_name(t) for t in texts):
+            return "prefecture"
     return "prefecture" if re.search("市|city|prefecture", header) and names["both"] else "province"
 
 
