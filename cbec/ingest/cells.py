@@ -172,6 +172,7 @@ class Reader:
         labels = table.with_role("indicator")
         slots = self._slots(table)
         if slots is None:
+            self._list_unused(table, [], {})
             return
         flags = self._flags(table, slots)
         last = max((c.place for c in table.columns), default=0)

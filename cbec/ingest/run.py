@@ -12,10 +12,12 @@ from cbec.ingest.problems import Causes, Problem
 from cbec.ingest.publication import recognise_publication
 from cbec.ingest.regions import Regions
 from cbec.ingest.registry import Publication, Registry, load_registry
-from cbec.ingest.tables import Recognition, recognise
+from cbec.ingest.tables import N_SCANNED, Recognition, recognise
+from cbec.ingest.text import compact
 from cbec.ingest.vocabulary import Vocabulary
 
 N_RANGES = 8
+LEFT_OUT = "left out by the mapping file"
 
 
 @dataclass(frozen=True)
@@ -93,18 +95,21 @@ class Recogniser:
         problems = [*book.warnings, *causes.listed()]
         tables = [sheet.table for sheet in sheets if sheet.table]
         texts = tuple(dict.fromkeys(t for sheet in sheets for t in sheet.texts))
+        is_mapped = _leaves_out(book, mapping)
         if not tables and not any(not p.is_warning for p in problems):
             reasons = {sheet.reason for sheet in sheets}
-            if reasons <= {
-                "names indicators but holds no figures of regions",
-                "left out by the mapping file",
-            }:
-                return Imported(book.file, "no figures", chosen, edition, book.reading, sheets)
             listed = "; ".join(f"{sheet.sheet}: {sheet.reason}" for sheet in sheets[:N_RANGES])
             place = book.sheets[0].name
-            problems.append(
-                Problem(name, place, "table", place, f"holds no table of regions and figures ({listed})")
-            )
+            if LEFT_OUT in reasons or is_mapped:
+                # Not of kind table: a mapping file that leaves out even more is no answer.
+                message = f"nothing is left to load: the mapping file leaves everything out ({listed})"
+                problems.append(Problem(name, place, "file", "", message))
+            elif reasons <= {"names indicators but holds no figures of regions"}:
+                return Imported(book.file, "no figures", chosen, edition, book.reading, sheets)
+            else:
+                problems.append(
+                    Problem(name, place, "table", place, f"holds no table of regions and figures ({listed})")
+                )
         reader = Reader(name, self.registry, vocabulary, chosen, edition, mapping, texts)
         for sheet in sheets:
             if sheet.table and not any(not p.is_warning for p in sheet.problems):
@@ -113,9 +118,12 @@ class Recogniser:
         problems += extract.problems
         errors = [p for p in problems if not p.is_warning]
         if not extract.cells and tables and not errors:
-            problems.append(
-                Problem(name, tables[0].sheet.name, "table", tables[0].sheet.name, "holds no figure")
-            )
+            place = tables[0].sheet.name
+            if is_mapped or "ignore" in mapping.regions.values():
+                message = "nothing is left to load: the mapping file leaves every figure out"
+                problems.append(Problem(name, place, "file", "", message))
+            else:
+                problems.append(Problem(name, place, "table", place, "holds no figure"))
             errors = problems
         if not errors and not any(c.value is not None for c in extract.cells.values()):
             problems.append(Problem(name, book.sheets[0].name, "table", "", "every cell is missing"))
@@ -132,6 +140,14 @@ class Recogniser:
             n_rows=extract.n_rows,
             problems=tuple(problems),
         )
+
+
+def _leaves_out(book: Book, mapping: Mapping) -> bool:
+    """True when the mapping file takes a header of this book out of the figures."""
+    left = {h for h, m in mapping.headers.items() if m.role in ("ignore", "qualifier", "note")}
+    return bool(left) and any(
+        compact(c) in left for sheet in book.sheets for _, row in sheet.rows[:N_SCANNED] for c in row
+    )
 
 
 def _mapping_for(file: File, mappings: dict[str, Mapping]) -> Mapping:
