@@ -223,10 +223,16 @@ class Reader:
                 found_year = year_of(year_text)
                 if found_year is None or not is_past(found_year):
                     if not self._has_number(row, value_columns):
+                        self._refuse_text(table, number, row, value_columns)
                         self._drop(table, "no year and no figures: note")
                     else:
                         message = "is no year" if found_year is None else "is a year to come"
                         self._row_problem(table, number, role["year"][0], "year", year_text, message)
+                    continue
+                if table.said_years and found_year not in table.said_years:
+                    said = "-".join(map(str, sorted({min(table.said_years), max(table.said_years)})))
+                    message = f"stands below a line that says {said}"
+                    self._row_problem(table, number, role["year"][0], "year", year_text, message)
                     continue
                 year = found_year
             if labels:
@@ -308,6 +314,7 @@ class Reader:
                     by_row[cell_year] = match
                     if match.is_error:
                         if not self._has_number(row, value_columns):
+                            self._refuse_text(table, number, row, value_columns)
                             self._drop(table, f"no figures: {name[:30]}")
                         else:
                             column = region_columns[0] if region_columns else slot.column
@@ -349,6 +356,17 @@ class Reader:
 
     def _has_number(self, row: tuple[str, ...], columns: list[Column]) -> bool:
         return any(re.search(r"[0-9０-９]", row[c.place - 1]) for c in columns if c.place <= len(row))
+
+    def _refuse_text(
+        self, table: Table, number: int, row: tuple[str, ...], columns: list[Column]
+    ) -> None:  # fmt: skip
+        """A row of words where figures stand is a header that nobody recognised; what follows is not ours."""
+        for column in columns:
+            text = row[column.place - 1] if column.place <= len(row) else ""
+            if text.strip() and self._figure(text)[3]:
+                message = "stands where figures do, in a row without region or year"
+                self._row_problem(table, number, column, "value", text.strip(), message)
+                return
 
     def _is_side(self, table: Table, row: tuple[str, ...], last: int) -> bool:
         """Text to the right of a table that holds no figure is a side note."""

@@ -88,7 +88,9 @@ class Recogniser:
         name = book.file.name
         vocabulary = Vocabulary(self.registry, self.regions, chosen.publication_id, mapping.headers)
         siblings = tuple(sheet.name for sheet in book.sheets)
-        sheets = tuple(recognise(name, sheet, vocabulary, mapping, siblings) for sheet in book.sheets)
+        sheets = tuple(
+            part for sheet in book.sheets for part in recognise(name, sheet, vocabulary, mapping, siblings)
+        )
         causes = Causes()
         for problem in (p for sheet in sheets for p in sheet.problems):
             causes.add(problem)
