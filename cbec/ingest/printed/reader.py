@@ -475,7 +475,7 @@ class PrintedReader:
     def _error(
         self, sheet: str, row: int, place: int, kind: str, text: str, message: str, *, is_warning: bool = False
     ) -> None:  # fmt: skip
-        self.out.extract.problems.append(
+        self.out.extract.causes.add(
             Problem(self.file, locator(sheet, row, place), kind, text, message, is_warning=is_warning)
         )
 
@@ -513,7 +513,7 @@ class PrintedReader:
             )
             more = f" and {len(found) - MAX_LISTED} more" if len(found) > MAX_LISTED else ""
             count = f"{len(found)} cells" if len(found) > 1 else "1 cell"
-            self.out.extract.problems.append(
+            self.out.extract.causes.add(
                 Problem(
                     self.file, "", "value", "", f"{count} left out: {reason}: {shown}{more}", is_warning=True
                 )
