@@ -6,7 +6,7 @@ import datetime
 import re
 import unicodedata
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Context, Decimal
 
 # Joiners, marks and soft hyphens that spreadsheets leave inside names.
 INVISIBLE = re.compile("[\u200b-\u200f\u2028-\u202f\u2060-\u2064\ufeff\u00ad\x00-\x08\x0b\x0c\x0e-\x1f]")
@@ -33,6 +33,8 @@ NARROW = str.maketrans(
 THIS_YEAR = datetime.date.today().year
 PLACES = Decimal("0.0000000001")
 GREATEST = Decimal(10) ** 24
+# Room for the greatest figure with all its places.
+WIDE = Context(prec=40)
 
 
 def _is_odd_digit(character: str) -> bool:
@@ -139,7 +141,9 @@ def number_of(text: str) -> Number | None:
     value = Decimal(clean)
     if not abs(value) < GREATEST:
         raise OverflowError(text)
-    return Number(value.quantize(PLACES) if value.as_tuple().exponent < -10 else value, marks, is_percent)  # type: ignore[operator]
+    if value.as_tuple().exponent < -10:  # type: ignore[operator]
+        value = value.quantize(PLACES, context=WIDE)
+    return Number(value, marks, is_percent)
 
 
 def decimals_of(text: str) -> int:
