@@ -29,7 +29,7 @@ HELD_SEEDS = (("province", "province_yearbook"), ("prefecture", "city_yearbook")
 
 @dataclass(frozen=True)
 class Outcome:
-    """One file after the run. action: landed, unchanged, would land, refused, no figures."""
+    """One file after the run. action: landed, unchanged, would land, refused, left out, no figures."""
 
     imported: Imported
     action: str
@@ -95,8 +95,9 @@ def import_paths(
         name = entry.name if isinstance(entry, File) else entry.file
         progress(name, done, len(files))
         if isinstance(entry, Problem):
-            broken = Imported(File(entry.file, b"", Path(entry.file)), "refused", problems=(entry,))
-            outcomes.append(Outcome(broken, "refused"))
+            status = "left out" if entry.is_warning else "refused"
+            broken = Imported(File(entry.file, b"", Path(entry.file)), status, problems=(entry,))
+            outcomes.append(Outcome(broken, status))
             continue
         if entry.sha256 in options.known:
             outcomes.append(Outcome(Imported(entry, "unread"), "unchanged"))
