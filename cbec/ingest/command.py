@@ -30,7 +30,7 @@ HELD_SEEDS = (("province", "province_yearbook"), ("prefecture", "city_yearbook")
 @dataclass(frozen=True)
 class Outcome:
     """One file after the run. action: landed, unchanged (the same file), nothing new (the same figures from
-    another file), would land, refused, no figures."""
+    another file), would land, refused, left out, no figures."""
 
     imported: Imported
     action: str
@@ -116,8 +116,10 @@ def import_paths(
         name = entry.name if isinstance(entry, File) else entry.file
         progress(name, done, len(files))
         if isinstance(entry, Problem):
-            broken = Imported(File(entry.file, b"", Path(entry.file)), "refused", problems=(entry,))
-            batch.append(broken)
+            status = "left out" if entry.is_warning else "refused"
+            broken = Imported(File(entry.file, b"", Path(entry.file)), status, problems=(entry,))
+            settle()
+            outcomes.append(Outcome(broken, status))
             continue
         if entry.sha256 in options.known:
             settle()
