@@ -167,6 +167,7 @@ class Recogniser:
     def _recognise(self, book: Book, chosen: Publication, edition: str, mapping: Mapping) -> Imported:
         name = book.file.name
         vocabulary = Vocabulary(self.registry, self.regions, chosen.publication_id, mapping.headers)
+        vocabulary.edition = int(edition) if edition.isdigit() else 0
         siblings = tuple(sheet.name for sheet in book.sheets)
         sheets = tuple(
             part for sheet in book.sheets for part in recognise(name, sheet, vocabulary, mapping, siblings)

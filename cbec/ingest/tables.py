@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from cbec.ingest.files import Sheet
 from cbec.ingest.mapping import Mapping
+from cbec.ingest.printed.edition import data_years
 from cbec.ingest.problems import Problem
 from cbec.ingest.text import PLAIN_NUMBER, compact, number_of, plain, year_of, years_in
 from cbec.ingest.vocabulary import Meaning, Vocabulary
@@ -652,7 +653,7 @@ def _defaults(
         if not part.is_first:
             sources = (" ".join(titles), "" if own_years else " ".join(above), name, stem)
         for text in sources:
-            found = years_in(text)
+            found = data_years(text, vocabulary.offset)
             if len(found) == 1:
                 year = found.pop()
                 break
@@ -661,6 +662,8 @@ def _defaults(
         if len(printed) == 1 and year and year not in printed:
             text = next(t for t in titles if years_in(t) & printed)
             problem(text, f"names another year than the sheet or file, which says {year}")
+        if not year and vocabulary.edition and vocabulary.offset is not None:
+            year = vocabulary.edition - vocabulary.offset
     said_years: frozenset[int] = frozenset()
     if not part.is_first and printed:
         said_years = frozenset(range(min(printed), max(printed) + 1))

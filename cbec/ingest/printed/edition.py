@@ -52,6 +52,18 @@ def witnesses(texts: Iterable[tuple[str, str]]) -> list[Witness]:
     return found
 
 
+def data_years(text: str, offset: int | None) -> set[int]:
+    """Years of figures that a text names. The year of an edition is one only where the publication's offset is
+    known; in somebody's own file that uses a yearbook's name it says nothing."""
+    found = set()
+    for witness in witnesses([("", text)]):
+        if witness.kind != "edition":
+            found.add(witness.year)
+        elif offset is not None:
+            found.add(witness.year - offset)
+    return found
+
+
 def folders(path: PurePath) -> list[str]:
     """Names of the folders around a file, innermost first, as far as they can speak of a yearbook."""
     return [part for part in reversed(path.parts[:-1]) if part not in ("/", "\\", "..", ".")][:4]
