@@ -159,8 +159,9 @@ class Recogniser:
     def _is_national(self, tables: dict[str, list[Page]], vocabulary: Vocabulary, is_named: bool) -> bool:
         """Cities of several provinces, or the yearbook's name: a provincial yearbook numbers its tables too."""
         provinces = {
-            self.regions.province_code(row[0])
-            for pages in tables.values() for page in pages for _, row in page.body if row
+            self.regions.province_code(row[segment.region - 1])
+            for pages in tables.values() for page in pages for segment in page.segments for _, row in page.body
+            if segment.region <= len(row)
         } - {""}  # fmt: skip
         return is_named or len(provinces) >= 3
 

@@ -20,15 +20,16 @@ from cbec.ingest.text import compact, number_of, plain
 from cbec.ingest.vocabulary import Vocabulary
 
 SCOPE = {"whole": "whole_prefecture", "districts": "districts"}
-# A figure as the yearbook prints it: no blank, no lost point, no mark inside.
-PRINTED_NUMBER = re.compile(r"[-−–]?(?:[0-9]+|[0-9]{1,3}(?:,[0-9]{3})+)(?:\.[0-9]+)?")
+# A figure as the yearbook prints it: no blank, no lost point, no mark inside. It never sets groups of three
+# apart, so that a comma is a point that was misread.
+PRINTED_NUMBER = re.compile(r"[-−–]?[0-9]+(?:\.[0-9]+)?")
 # Header words that say by themselves what is measured; others (普通中学) are read under their title.
 QUANTITY = re.compile(
     r"(?:数|人口|户数|面积|密度|总值|产值|增加值|增长率|增速|率|比重|比例|指数|收入|支出|余额|总?额|工资|投资|利润|税金|增值税|附加"
     r"|量|里程|长度|浓度|天数|人数|人员|用户|资产|合计|产量|藏量|藏书|费用|税收|床位|机构|项目|总计|用电|用水|游客|存款|贷款)(?:\([^()]*\))*$"
 )
 # Wide forms of digits, point and minus sign are the same signs; nothing else is narrowed.
-FULL_WIDTH = {0xFF10 + k: str(k) for k in range(10)} | {0xFF0E: ".", 0xFF0D: "-", 0xFF0C: ","}
+FULL_WIDTH = {0xFF10 + k: str(k) for k in range(10)} | {0xFF0E: ".", 0xFF0D: "-"}
 REDEFINES = re.compile(
     "口径|代替|替代|不含|不包括|均为|系|为.{0,6}数据|employed|instead of|excluding", re.IGNORECASE
 )
@@ -110,8 +111,8 @@ def printed_pages(book: Book, vocabulary: Vocabulary) -> dict[str, list[Page]]:
             if number:
                 tables.setdefault(number, []).append(page)
     known = sum(
-        vocabulary.regions.is_name(row[0]) in ("province", "prefecture", "both")
-        for pages in tables.values() for page in pages if page.segments for _, row in page.body
+        vocabulary.regions.is_name(_at(row, segment.region)) in ("province", "prefecture", "both")
+        for pages in tables.values() for page in pages for segment in page.segments for _, row in page.body
     )  # fmt: skip
     if known < 5:
         return {}

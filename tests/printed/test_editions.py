@@ -1,0 +1,186 @@
+"""Tables of every edition, drawn by workbooks.py: each cell is read back with its region, year, indicator, scope,
+unit, value and status, and what is no figure is refused with its place."""
+
+from __future__ import annotations
+
+import io
+from decimal import Decimal
+from pathlib import Path
+
+import openpyxl
+import pytest
+
+from tests.conftest import run_cbec
+from tests.printed.reading import figures, in_ones, printed_at, read
+from tests.printed.workbooks import (
+    COUNTY,
+    Column,
+    figure_of,
+    latin,
+    make,
+    meaning_of,
+    pairs,
+    shown,
+    specs,
+    title_scope,
+    workbook,
+)
+
+EDITIONS = range(2010, 2025)
+TABLES = tuple(specs(2018))
+SPOILT = ("().13", "£05", "413349’", "_ 2317", "1 234", "12.3.4", "4253.", "10,20", "l2345", "12O5", "1,234")
+
+
+@pytest.mark.parametrize("table", TABLES)
+@pytest.mark.parametrize("edition", EDITIONS)
+def test_every_cell_is_read_as_it_is_printed(edition: int, table: str) -> None:
+    print_ = make(edition, table)
+    imported = read(print_)
+    assert imported.status == "recognised", imported.problems
+    assert imported.edition == str(edition)
+    printed = imported.printed
+    assert printed is not None
+    assert printed.tables == (specs(edition)[table].number,)
+    assert printed.refused == []
+    expected = shown(print_)
+    assert len(expected) > 30
+    assert figures(imported) == {figure.key: figure.value for figure in expected}
+    rows = [row for page in print_.pages for row in page.rows if row.is_region]
+    assert len(imported.cells) == sum(len(row.cells) for row in rows)
+    for cell in imported.cells:
+        assert cell.year == edition - 1
+        assert cell.region_level == ("county" if cell.scope == COUNTY else "prefecture")
+        assert cell.value_printed == printed_at(print_, cell.source_locator)
+        assert cell.obs_status_all == {"": "O", "…": "N"}.get(cell.value_printed, "A")
+        assert (cell.value is None) == (cell.value_printed in ("", "…"))
+        assert cell.obs_comment is None or table == "trade" and edition == 2019
+    # Marks of a reseller are a warning and nothing else is.
+    assert [problem.text for problem in imported.problems] == ["马克数据网"]
+
+
+@pytest.mark.parametrize("table", ["gdp", "budget", "people", "teachers"])
+@pytest.mark.parametrize("edition", range(2012, 2017))
+def test_printed_sums_are_totals_and_no_cells(edition: int, table: str) -> None:
+    print_ = make(edition, table)
+    printed = read(print_).printed
+    assert printed is not None
+    page_unit = print_.pages[0].unit
+    title = print_.pages[0].title
+    expected = {
+        (row.level, row.code, meaning_of(c.words, title), c.scope or title_scope(title), Decimal(row.cells[k]))
+        for page in print_.pages for row in page.rows if not row.is_region
+        for k, c in enumerate(page.columns) if row.cells[k]
+    }  # fmt: skip
+    assert len(expected) >= 10
+    found = {
+        (t.level, t.region_code, t.indicator_id, t.scope.replace("_prefecture", ""), t.value)
+        for t in printed.totals
+    }
+    assert found == expected
+    units = {c.unit or page_unit for c in print_.pages[0].columns} - {"元", "%", "‰"}
+    assert {"万元": "10k_yuan", "万人": "10k_persons", "人": "persons"}[units.pop()] == printed.totals[
+        0
+    ].unit_printed
+    for total in printed.totals:
+        assert printed_at(print_, total.source_locator) == total.value_printed
+        assert in_ones(total.value, total.unit_printed) > 0
+
+
+@pytest.mark.parametrize("text", SPOILT)
+@pytest.mark.parametrize("edition", [2010, 2011, 2012, 2016, 2020, 2024])
+def test_a_spoilt_figure_is_refused_with_its_place(edition: int, text: str) -> None:
+    print_ = make(edition, "gdp")
+    row = next(
+        r for r in print_.pages[1].rows if r.is_region and all(figure_of(c) is not None for c in r.cells)
+    )
+    row.cells[1] = text
+    imported = read(print_)
+    printed = imported.printed
+    assert printed is not None
+    assert imported.status == "recognised"
+    assert [(r.region, r.value_printed) for r in printed.refused] == [(row.name, text)]
+    assert printed_at(print_, printed.refused[0].source_locator) == text
+    assert any(
+        text in p.message and printed.refused[0].source_locator in p.message for p in imported.problems
+    )
+    assert figures(imported) == {figure.key: figure.value for figure in shown(print_)}
+
+
+@pytest.mark.parametrize("edition", [2010, 2011])
+def test_wide_digits_and_points_are_the_same_figure(edition: int) -> None:
+    print_ = make(edition, "gdp")
+    row = next(r for r in print_.pages[0].rows if r.is_region)
+    row.cells[4] = "１１．10"
+    assert figures(read(print_))[row.code, "gdp_growth", "whole_prefecture"] == Decimal("11.10")
+
+
+def test_a_misread_name_is_the_city_that_no_other_row_names() -> None:
+    print_ = make(2012, "gdp", per_province=20)
+    row = next(r for page in print_.pages for r in page.rows if r.name == "秦皇岛市")
+    row.name = "秦阜岛市"
+    cells = [c for c in read(print_).cells if c.region_code == row.code]
+    assert [c.value for c in cells] == [figure_of(c) for c in row.cells]
+    assert all("printed 秦阜岛市, read as 秦皇岛市" in (c.obs_comment or "") for c in cells)
+
+
+def test_an_unknown_column_has_one_id_in_every_edition() -> None:
+    found = []
+    for edition in (2012, 2016, 2021, 2024):
+        print_ = make(edition, "unknown")
+        for page in print_.pages:
+            page.number = f"2-{edition - 1990}"
+        imported = read(print_)
+        assert imported.printed is not None
+        found.append(set(imported.printed.indicators))
+        assert {c.indicator_id for c in imported.cells} == found[-1]
+    assert found[0] == {
+        "x_夜间经济街区数_count", "x_夜间经济街区数_count_districts",
+        "x_夜间经济街区营业额_yuan", "x_夜间经济街区营业额_yuan_districts",
+    }  # fmt: skip
+    assert all(ids == found[0] for ids in found)
+
+
+def test_persons_and_yuan_under_one_unknown_word_are_two_indicators() -> None:
+    print_ = make(2016, "unknown")
+    for page in print_.pages:
+        page.columns = pairs([Column(("夜间经济街区规模",), unit=unit) for unit in ("万人", "万元")])
+    printed = read(print_).printed
+    assert printed is not None
+    assert len(printed.indicators) == 4
+
+
+def test_the_generator_draws_what_it_says(tmp_path: Path) -> None:
+    book = openpyxl.load_workbook(io.BytesIO(workbook(make(2012, "gdp"))))
+    assert book.sheetnames == ["1", "2", "3", "CNKI", "更多数据，尽在【马克数据网】"]
+    assert book["CNKI"].sheet_state == "hidden"
+    assert book["2"]["A1"].value == "2-13 续表 1 continued 1".replace("2-13 ", "2-13 ")
+    book = openpyxl.load_workbook(io.BytesIO(workbook(make(2010, "county"))))
+    assert [c.value for c in book["1-3"][6]][2] == "    城市"
+    assert latin("Suzhou (Jiangsu)") == "Suzhou"
+
+
+# The command -------------------------------------------------------------------------------------------------
+
+
+def test_the_command_lands_a_folder_of_editions_once(tmp_path: Path) -> None:
+    prints = [make(2016, "gdp"), make(2017, "gdp"), make(2017, "unknown"), make(2024, "people")]
+    root = tmp_path / "yearbook"
+    for print_ in prints:
+        path = root / print_.path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(workbook(print_))
+
+    def cbec(*arguments: str):  # type: ignore[no-untyped-def]
+        return run_cbec(
+            *arguments, warehouse=tmp_path / "warehouse", env={"CBEC_LANDING": str(tmp_path / "landing"), "COLUMNS": "200"}
+        )  # fmt: skip
+
+    n_cells = sum(len(row.cells) for p in prints for page in p.pages for row in page.rows if row.is_region)
+    done = cbec("import", str(root))
+    assert done.returncode == 0, done.stderr
+    assert f"4 files: 4 landed; {n_cells} cells" in done.stdout, done.stdout[-2000:]
+    landed = sorted(p.name for p in (tmp_path / "landing").rglob("*.parquet"))
+    again = cbec("import", str(root))
+    assert again.returncode == 0, again.stderr
+    assert "landed;" not in again.stdout.splitlines()[-3], again.stdout[-2000:]
+    assert sorted(p.name for p in (tmp_path / "landing").rglob("*.parquet")) == landed
