@@ -246,7 +246,7 @@ class Held:
         """(vintage, is new). vintage: the first of base, base_r2, base_r3 ... under which no other landed file
         holds one of the cells. Not new when others hold every one of them with the same figure.
         """
-        wanted = {
+        wanted: dict[tuple[object, ...], object] = {
             (c.region_level, c.region_code, c.year, c.indicator_id, c.scope or SCOPES[c.region_level]): (
                 None if c.value is None else c.value.quantize(PLACES), c.unit_printed,
             )

@@ -29,6 +29,7 @@ class Indicator:
     name_zh: str
     unit: str
     kind: str
+    panel_scope: str = ""
 
 
 @dataclass(frozen=True)
@@ -160,7 +161,9 @@ def load_registry(root: Path) -> Registry:
         unit_patterns=tuple((re.compile(r["pattern"]), r["unit"]) for r in rows("unit_alias"))
         + tuple((re.compile(re.escape(compact(r["name_zh"]))), r["unit"]) for r in units),
         indicators={
-            r["indicator_id"]: Indicator(r["indicator_id"], r["name_en"], r["name_zh"], r["unit"], r["kind"])
+            r["indicator_id"]: Indicator(
+                r["indicator_id"], r["name_en"], r["name_zh"], r["unit"], r["kind"], r["panel_scope"]
+            )
             for r in indicators
         },
         derived=frozenset(r["indicator_id"] for r in rows("derived_indicator")),

@@ -94,7 +94,7 @@ class Shares:
 
     def _known(self, place: Place, indicator: str) -> Decimal | None:
         """A figure with a unit, in its indicator's own, or None."""
-        cell = self.extract.cells.get((*place, indicator)) if indicator else None
+        cell = self.extract.cells.get((*place, indicator, "")) if indicator else None
         if cell is None or cell.value is None:
             return None
         own = self.registry.units[self.registry.indicators[indicator].unit].scale

@@ -46,7 +46,8 @@ LOST = "?"
 @dataclass(frozen=True)
 class Column:
     """One column of figures. place: from 1. levels: Chinese header words, outermost first. unit: as printed
-    ('' where only the page says it). scope: whole, districts or ''. row: of its last header word."""
+    ('' where only the page says it). scope: whole, districts or ''. row: of its last header word.
+    unit_elsewhere: the unit on every other page of the table."""
 
     place: int
     levels: tuple[str, ...]
@@ -55,6 +56,7 @@ class Column:
     unit_english: str
     scope: str
     row: int
+    unit_elsewhere: str = ""
 
     @property
     def words(self) -> str:
@@ -379,17 +381,18 @@ def _levels(
         if not held:
             left_scope = scope
             continue
+        if is_bilingual and worded and not any(w.chinese for w in worded.values()):
+            # Its own Chinese words were lost: it is a part of what stands above it, known by its English, and so
+            # is the column of its districts.
+            held = {
+                k: replace(w, chinese=LOST + compact(w.english)) if w.english and not w.chinese else w
+                for k, w in held.items()
+            }
         # Fragments of one heading stand in rows of their own where the print has one language only.
-        lost = is_bilingual and bool(worded) and not any(w.chinese for w in worded.values())
         ordered = [held[k] for k in sorted(held)]
+        levels = tuple(w.chinese for w in ordered if w.chinese)
         if not is_bilingual:
-            levels = tuple(filter(None, ["".join(w.chinese for w in ordered)]))
-        else:
-            levels = tuple(w.chinese for w in ordered if w.chinese)
-        if lost and levels:
-            # Its own Chinese words were lost: it is a part of what stands above it, known by its English.
-            latin = "".join(w.english for w in worded.values())
-            levels = (*levels, LOST + compact(latin))
+            levels = tuple(filter(None, ["".join(levels)]))
         unit = next((w.unit for w in reversed(ordered) if w.unit), "")
         unit_english = next((w.unit_english for w in reversed(ordered) if w.unit_english), "")
         columns[place] = Column(
@@ -503,18 +506,26 @@ def _cut_unit(line: str) -> tuple[str, str]:
     return bare, ""
 
 
-OF_WHICH = re.compile(r"^[#＃]?其\s*[中屮]\s*[:：;；.]?")
+OF_WHICH = re.compile(r"^[#＃]?其\s*[中屮巾]\s*[:：;；.]?")
+
+
+STRATUM = re.compile("^第[一二三]产业$")
 
 
 def _with_parents(columns: dict[int, Column]) -> dict[int, Column]:
     """`其中：住宅` stands under the heading to its left; numbers before headings are no part of them."""
     parent: tuple[str, ...] = ()
     parent_unit = ""
+    was_part = False
+    before = ""
     out = {}
     for place in sorted(columns):
         column = columns[place]
         levels = tuple(filter(None, (ORDINAL.sub("", level).strip("、.：:") for level in column.levels)))
         is_part = bool(levels and OF_WHICH.match(levels[0]))
+        # 其中：第二产业 | 第三产业: the next stratum is a part of the same whole.
+        if levels and was_part and len(levels) == 1 and STRATUM.match(levels[0]) and STRATUM.match(before):
+            is_part = True
         levels = tuple(filter(None, (OF_WHICH.sub("", level) for level in levels)))
         unit = column.unit
         if is_part:
@@ -522,6 +533,7 @@ def _with_parents(columns: dict[int, Column]) -> dict[int, Column]:
             levels, unit = (*parent, *levels), unit or parent_unit
         elif levels:
             parent, parent_unit = levels[:1], unit
+        was_part, before = is_part, levels[-1] if levels else ""
         out[place] = replace(column, levels=levels, unit=unit)
     return out
 
@@ -544,6 +556,29 @@ def _likeness(one: Column, two: Column) -> float:
     return alike(one.words, two.words)
 
 
+def _matched(columns: tuple[Column, ...], table: list[list[Column]]) -> dict[int, int | None]:
+    """Which column of a table each column of a page is: the best match first, and of equals the same place."""
+    scored = sorted(
+        (
+            (
+                round(max(_likeness(column, held) for held in fitting), 3),
+                -abs(group[0].place - column.place),
+                -c,
+                -g,
+            )
+            for c, column in enumerate(columns)
+            for g, group in enumerate(table)
+            if (fitting := [h for h in group if h.scope == column.scope or not column.scope or not h.scope])
+        ),
+        reverse=True,
+    )
+    found: dict[int, int | None] = {}
+    for likeness, _, c, g in scored:
+        if likeness >= ALIKE and -c not in found and -g not in found.values():
+            found[-c] = -g
+    return {c: found.get(c) for c in range(len(columns))}
+
+
 def agreed(found: list[Page]) -> list[Page]:
     """Pages with the title, unit line and header words on which the pages of one table agree.
 
@@ -563,31 +598,14 @@ def agreed(found: list[Page]) -> list[Page]:
         if page.segments:
             before = page
         for s, segment in enumerate(page.segments):
-            for c, column in enumerate(segment.columns):
-                scored = [
-                    (
-                        max(
-                            _likeness(column, held)
-                            for held in group
-                            if held.scope == column.scope or not column.scope or not held.scope
-                        )
-                        if any(
-                            held.scope == column.scope or not column.scope or not held.scope for held in group
-                        )
-                        else 0.0,
-                        -abs(group[0].place - column.place),
-                        g,
-                    )
-                    for g, group in enumerate(table)
-                    if not any(p == index and q == s for p, q, _ in places[g])
-                ]
-                best = max(scored, default=(0.0, 0, -1))
-                if best[0] >= ALIKE:
-                    table[best[2]].append(column)
-                    places[best[2]].append((index, s, c))
-                else:
+            for c, g in _matched(segment.columns, table).items():
+                column = segment.columns[c]
+                if g is None:
                     table.append([column])
                     places.append([(index, s, c)])
+                else:
+                    table[g].append(column)
+                    places[g].append((index, s, c))
     for group, where in zip(table, places, strict=True):
         words = Counter(column.levels for column in group)
         most = max(words.values())
@@ -601,8 +619,14 @@ def agreed(found: list[Page]) -> list[Page]:
             segments = list(page.segments)
             cells = list(segments[s].columns)
             scope = column.scope or (scopes.most_common(1)[0][0] if len(scopes) == 1 else "")
+            others = Counter(
+                other.unit or pages_out[p].unit
+                for (p, _, _), other in zip(where, group, strict=True)
+                if p != index and (other.unit or pages_out[p].unit)
+            )
             unit = column.unit or (units.most_common(1)[0][0] if len(units) == 1 else "")
-            cells[c] = replace(column, levels=levels, scope=scope, unit=unit)
+            usual = others.most_common(1)[0][0] if others and len(others) == 1 else ""
+            cells[c] = replace(column, levels=levels, scope=scope, unit=unit, unit_elsewhere=usual)
             segments[s] = replace(segments[s], columns=tuple(cells))
             pages_out[index] = replace(page, segments=tuple(segments))
     return pages_out

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
+import statistics
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -28,6 +30,8 @@ QUANTITY = re.compile(
     r"(?:数|人口|户数|面积|密度|总值|产值|增加值|增长率|增速|率|比重|比例|指数|收入|支出|余额|总?额|工资|投资|利润|税金|增值税|附加"
     r"|量|里程|长度|浓度|天数|人数|人员|用户|资产|合计|产量|藏量|藏书|费用|税收|床位|机构|项目|总计|用电|用水|游客|存款|贷款)(?:\([^()]*\))*$"
 )
+# A figure that the scan cut in two.
+CUT = re.compile(r"[0-9]+(?: [0-9]+)+(?:\.[0-9]+)?")
 # Wide forms of digits, point and minus sign are the same signs; nothing else is narrowed.
 FULL_WIDTH = {0xFF10 + k: str(k) for k in range(10)} | {0xFF0E: ".", 0xFF0D: "-"}
 REDEFINES = re.compile(
@@ -176,6 +180,7 @@ class PrintedReader:
         ]
         for number, pages in tables.items():
             self._table(number, pages, stem)
+        self._close_blanks()
         self._redefined()
         self._summary()
         return self.out
@@ -203,26 +208,29 @@ class PrintedReader:
                     return
         meanings: dict[tuple[int, int, int], _Meaning | None] = {}
         named: list[Named] = []
+        sizes = _sizes(pages)
         for p, page in enumerate(pages):
             for s, segment in enumerate(page.segments):
                 for column in segment.columns:
-                    meanings[p, s, column.place] = self._meaning(page, column, title, scope, is_county)
+                    ratio = sizes.get((p, s, column.place), 0.0)
+                    meanings[p, s, column.place] = self._meaning(
+                        page, column, title, scope, ratio, is_county=is_county
+                    )
         # Two columns of regions on a page are read one below the other, page by page.
         for p, page in enumerate(pages):
             for s, segment in enumerate(page.segments):
-                for row_number, row in page.body:
-                    name = _at(row, segment.region)
+                for line, cells in page.body:
+                    name = _at(cells, segment.region)
                     if plain(name):
-                        named.append(Named((p, s, row_number), name, _at(row, segment.english)))
+                        named.append(Named((p, s, line), name, _at(cells, segment.english)))
         regions = RegionColumn(self.vocabulary.regions, self.year, county=is_county).resolve(named)
         for p, page in enumerate(pages):
             for s, segment in enumerate(page.segments):
                 columns = [(c, meanings[p, s, c.place]) for c in segment.columns]
                 if not page.segments[0].columns:
                     continue
-                for row_number, row in page.body:
-                    place = regions.get((p, s, row_number))
-                    self._row(page, segment.region, row_number, row, place, columns)
+                for line, cells in page.body:
+                    self._row(page, segment.region, line, cells, regions.get((p, s, line)), columns)
 
     def _is_county(self, number: str, pages: list[Page]) -> bool:
         names = [clean(_at(row, s.region)) for p in pages for s in p.segments for _, row in p.body]
@@ -243,8 +251,9 @@ class PrintedReader:
         return (said.pop() if said else ""), ""
 
     def _meaning(
-        self, page: Page, column: Column, title: str, title_scope: str, is_county: bool
+        self, page: Page, column: Column, title: str, title_scope: str, ratio: float, *, is_county: bool
     ) -> _Meaning | None:
+        """What a column holds; None after a problem. ratio: its figures over those of the table's other pages."""
         header = column.words
         if not header or layout.LOST in header:
             self._column_problem(page, column, "has figures but no header that can be read")
@@ -266,7 +275,10 @@ class PrintedReader:
                 and row["table_title"] == subject
                 and row["header"] == header
                 and row["scope"] in ("", scope)
+                and row["unit"] in ("", column.unit or page.unit)
             ):
+                if row["unit_corrected"]:
+                    column = replace(column, unit=row["unit_corrected"], unit_elsewhere="")
                 scope = row["scope_corrected"] or scope
                 if row["header_corrected"]:
                     header = row["header_corrected"]
@@ -293,12 +305,34 @@ class PrintedReader:
                 page, column, f"has the unit {printed!r}, which nobody knows" if printed else "prints no unit"
             )
             return None
+        elsewhere = self.vocabulary.units_of(column.unit_elsewhere) if column.unit_elsewhere else ()
+        if elsewhere and column.unit_elsewhere != printed and set(elsewhere) != set(units):
+            shift = self.registry.units[elsewhere[0]].scale - self.registry.units[units[0]].scale
+            is_kind = self.registry.units[elsewhere[0]].dimension == self.registry.units[units[0]].dimension
+            # Figures of the size of the other pages under another unit: one of the two units is misprinted. Of two
+            # kinds of unit it is the one that the indicator cannot have.
+            only_own = any(self.vocabulary.unit_for(a.indicator, units) for a in aliases) and not any(
+                self.vocabulary.unit_for(a.indicator, elsewhere) for a in aliases
+            )
+            if (
+                (not is_kind and not only_own)
+                or (is_kind and not ratio)
+                or (is_kind and abs(math.log10(ratio) - shift) > abs(shift) / 2)
+            ):
+                self._column_problem(
+                    page,
+                    column,
+                    f"has the unit {printed!r}, but {column.unit_elsewhere!r} on the other pages of the table",
+                )
+                return None
         for alias in aliases:
             unit = self.vocabulary.unit_for(alias.indicator, units)
+            if is_county and self.registry.indicators[alias.indicator].panel_scope:
+                continue
             if unit:
                 remark = "; ".join(filter(None, (note, alias.note if alias.obs_status else "")))
                 return _Meaning(alias.indicator, unit, kept, header, remark, alias.obs_status)
-        if aliases:
+        if aliases and not is_county:
             wanted = " or ".join(
                 self.registry.units[self.registry.indicators[a.indicator].unit].name_en for a in aliases
             )
@@ -312,7 +346,7 @@ class PrintedReader:
         return _Meaning(indicator, unit, kept, header, note)
 
     def _units(self, page: Page, column: Column) -> tuple[str, ...]:
-        """Units of a column: its own, else the page's; the English one only where no Chinese one is printed or known."""
+        """Units of a column: its own, else the page's; the English one where no Chinese one is known."""
         for printed in (
             column.unit,
             "" if column.unit else page.unit,
@@ -480,6 +514,56 @@ class PrintedReader:
             Problem(self.file, locator(sheet, row, place), kind, text, message, is_warning=is_warning)
         )
 
+    def _close_blanks(self) -> None:
+        """`1 0469879` is read as 10469879 where the printed sum of its province adds up with it, and only there."""
+        province_of = self.vocabulary.regions.province_of
+        cut: dict[tuple[str, str, str], list[Refusal]] = {}
+        for refusal in self.out.refused:
+            if (
+                refusal.indicator_id
+                and CUT.fullmatch(refusal.value_printed)
+                and refusal.level in ("prefecture", "county")
+            ):
+                province = province_of(refusal.region_code) or refusal.region_code[:6]
+                cut.setdefault((refusal.indicator_id, refusal.scope, province), []).append(refusal)
+        if not cut:
+            return
+        sums: dict[tuple[str, str, str], list[Decimal]] = {}
+        for cell in self.out.extract.cells.values():
+            province = province_of(cell.region_code) or cell.region_code[:6]
+            key = (cell.indicator_id, cell.scope, province)
+            if key in cut and cell.value is not None:
+                sums.setdefault(key, []).append(cell.value)
+        totals = {(t.indicator_id, t.scope, t.region_code): t for t in self.out.totals}
+        for key, refusals in cut.items():
+            total = totals.get(key)
+            others = [r for r in self.out.refused if (r.indicator_id, r.scope) == key[:2] and r not in refusals
+                      and (province_of(r.region_code) or r.region_code[:6]) == key[2] and r.level in ("prefecture", "county")]  # fmt: skip
+            if total is None or others:
+                continue
+            closed = [Decimal(r.value_printed.replace(" ", "")) for r in refusals]
+            figures = [*sums.get(key, []), *closed]
+            places = max(-int(f.as_tuple().exponent) for f in figures)
+            own = max(-int(total.value.as_tuple().exponent), 0)
+            rounding = Decimal(5) * Decimal(10) ** -(own + 1) + Decimal(5) * len(figures) * Decimal(10) ** -(
+                max(places, 0) + 1
+            )
+            # Of whole figures nothing is rounded.
+            if abs(total.value - sum(figures)) > (rounding if places > 0 or own > 0 else 0):
+                continue
+            for refusal, value in zip(refusals, closed, strict=True):
+                cell = Cell(
+                    region_level=refusal.level, region_code=refusal.region_code, year=self.year,
+                    indicator_id=refusal.indicator_id, value_printed=refusal.value_printed, value=value,
+                    unit_printed=total.unit_printed, obs_status_all=self.publication.obs_status, impute_method=None,
+                    impute_by=None, suspect_codes=None,
+                    obs_comment=f"the blank is closed: the printed sum at {total.source_locator} adds up with it",
+                    source_locator=refusal.source_locator, scope=refusal.scope,
+                )  # fmt: skip
+                if cell.key not in self.out.extract.cells:
+                    self.out.extract.cells[cell.key] = cell
+                    self.out.refused.remove(refusal)
+
     def _redefined(self) -> None:
         """A note says that the figures of a province mean something else: D on its cells."""
         regions = self.vocabulary.regions
@@ -519,6 +603,32 @@ class PrintedReader:
                     self.file, "", "value", "", f"{count} left out: {reason}: {shown}{more}", is_warning=True
                 )
             )
+
+
+def _sizes(pages: list[Page]) -> dict[tuple[int, int, int], float]:
+    """By page, segment and place: the median figure of a column over that of the same words on other pages."""
+    medians: dict[tuple[int, int, int], float] = {}
+    groups: dict[tuple[str, str], list[tuple[int, int, int]]] = {}
+    for p, page in enumerate(pages):
+        for s, segment in enumerate(page.segments):
+            for column in segment.columns:
+                texts = [_at(row, column.place).strip() for _, row in page.body]
+                figures = [
+                    abs(float(t.replace(",", "")))
+                    for t in texts
+                    if re.fullmatch(r"-?[0-9,]*[0-9](?:\.[0-9]+)?", t)
+                ]
+                positive = [f for f in figures if f]
+                if positive:
+                    medians[p, s, column.place] = statistics.median(positive)
+                    groups.setdefault((column.words, column.scope), []).append((p, s, column.place))
+    sizes = {}
+    for keys in groups.values():
+        for key in keys:
+            others = [medians[k] for k in keys if k != key]
+            if others:
+                sizes[key] = medians[key] / statistics.median(others)
+    return sizes
 
 
 def unknown_id(title: str, header: str, scope: str, dimension: str) -> str:
