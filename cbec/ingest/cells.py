@@ -23,7 +23,7 @@ REDEFINES = re.compile("用的是|口径|代替|替代|不含|不包括|only|ins
 PERCENT = "printed with a sign of per cent"
 # The unit of a share that nothing prints: its figures decide when all of them are read.
 UNSAID = "?"
-# Share of stray zeros that a vendor's panel may have, as for figures out of bounds.
+# Share of stray zeros that a large table may have, as a vendor's may have figures out of bounds.
 MAX_ZEROS = 0.005
 REMARK_LENGTH = 200
 
@@ -872,7 +872,7 @@ class Reader:
         return self.extract
 
     def _judge_zeros(self) -> None:
-        """A 0 of what cannot be zero: refused, or doubted where a large panel of a vendor has a stray one."""
+        """A 0 of what cannot be zero: refused, or doubted where a large table has a stray one."""
         zeros: dict[tuple[str, str], list[Cell]] = {}
         figures: Counter[tuple[str, str]] = Counter()
         for cell in self.extract.cells.values():
@@ -882,7 +882,7 @@ class Reader:
                 if cell.value == 0:
                     zeros.setdefault(pair, []).append(cell)
         for pair, cells in zeros.items():
-            is_stray = self.publication.kind == "vendor" and len(cells) <= MAX_ZEROS * figures[pair]
+            is_stray = len(cells) <= MAX_ZEROS * figures[pair]
             for cell in cells:
                 message = f"is 0, which {pair[0]} cannot be"
                 if is_stray:

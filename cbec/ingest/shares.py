@@ -23,6 +23,8 @@ SHARE_OF = {
 }
 # Without an identity so many regions must agree before a column of small figures is one of fractions.
 N_REGIONS_OF_A_RANGE = 20
+# Shares that are not below one per cent in any region and year.
+NEVER_BELOW_ONE = {"gdp_secondary_share", "gdp_tertiary_share", "urban_population_share"}
 # What shares may miss of a hundred by rounding and by the statistical discrepancy.
 SUM_TOLERANCE = Decimal("1.5")
 
@@ -155,8 +157,7 @@ class Shares:
             return "pct"
         if greatest > 1:
             return refuse(low, f"could be a fraction beside {high.value_printed!r} at {high.source_locator}")
-        floor = min(self.registry.bounds.get((indicator, c.region_level), (0.0, 0.0))[0] for _, c in given)
         n_regions = len({c.region_code for _, c in given})
-        if 0 <= least < floor or n_regions >= N_REGIONS_OF_A_RANGE:
+        if indicator in NEVER_BELOW_ONE or n_regions >= N_REGIONS_OF_A_RANGE:
             return "ratio"
         return refuse(low, "prints no unit and could be a fraction or a percentage")

@@ -449,10 +449,11 @@ def test_a_sheet_of_three_megabytes_is_read_in_three_seconds() -> None:
         '<c r="C3"><v>1</v></c>',
         Wrap("large", written=lambda xml: xml.replace("</sheetData>", many + "</sheetData>")),
     )
-    start = time.perf_counter()
+    # Of this process: other work on the machine is no fault of the reader.
+    start = time.process_time()
     assert cell_of(data, row=7999, column=11) == "7999.5"
     assert len(many) > 3_000_000
-    assert time.perf_counter() - start < 3
+    assert time.process_time() - start < 3
 
 
 # Old workbooks -----------------------------------------------------------------------------------------
