@@ -60,7 +60,7 @@ def build(
         int,
         typer.Option(
             "--as-of",
-            help="Read no edition of a yearbook after this one; published in as_of_EDITION/ of the warehouse.",
+            help="Read no edition of a yearbook after this one; published in as_of_EDITION/.",
             min=1949,
         ),
     ] = 9999,

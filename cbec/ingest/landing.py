@@ -243,7 +243,7 @@ class Held:
         return self._values[sha256]
 
     def vintage_for(self, base: str, cells: Iterable[Cell], sha256: str) -> tuple[str, bool]:
-        """(vintage, is new). vintage: the first of base, base_r2, base_r3 ... under which no other landed file
+        """(vintage, is new). vintage: the first of base, base_r2, base_r3 ... under which no other file
         holds one of the cells. Not new when others hold every one of them with the same figure.
         """
         wanted: dict[tuple[object, ...], object] = {

@@ -35,9 +35,9 @@ def recognise_publication(
 ) -> tuple[Publication, str, tuple[Problem, ...]]:
     """The publication, the edition ('' when the file does not say it), and what a reader should know of it.
 
-    wanted: a publication id that overrides recognition. The name of a yearbook is no proof: a table of it has a
-    table number, and one of the yearbook of cities the structure that printed_pages looks for before this is
-    asked. Anything else that uses the name is somebody's own file.
+    wanted: a publication id that overrides recognition. The name of a yearbook is no proof: a table of it has
+    a table number, and one of the yearbook of cities the structure that printed_pages looks for before this
+    is asked. Anything else that uses the name is somebody's own file.
     """
     name = plain(book.file.name)
     texts = [plain(c) for sheet in book.sheets for _, row in sheet.rows[:60] for c in row if len(c) > 3]

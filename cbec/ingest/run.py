@@ -39,7 +39,7 @@ class Imported:
     dropped: dict[str, int] = field(default_factory=dict)
     n_rows: int = 0
     problems: tuple[Problem, ...] = ()
-    # What a printed table of a yearbook holds beside its cells: totals, refused cells, columns nobody has named.
+    # What a printed table holds beside its cells: totals, refused cells, columns nobody has named.
     printed: Printed | None = None
 
     @property
@@ -121,10 +121,16 @@ class Recogniser:
         place = next(iter(tables.values()))[0].sheet
         marks = reseller(self.registry, book)
         warnings = tuple(
-            Problem(book.file.name, "", "file", mark, "is the mark of a reseller; the table has the structure of the print",
-                    is_warning=True)
+            Problem(
+                book.file.name,
+                "",
+                "file",
+                mark,
+                "is the mark of a reseller; the table has the structure of the print",
+                is_warning=True,
+            )
             for mark in marks
-        )  # fmt: skip
+        )
         if wrong:
             problem = Problem(book.file.name, place, "year", "", wrong)
             return Imported(
@@ -157,12 +163,15 @@ class Recogniser:
         )
 
     def _is_national(self, tables: dict[str, list[Page]], vocabulary: Vocabulary, is_named: bool) -> bool:
-        """Cities of several provinces, or the yearbook's name: a provincial yearbook numbers its tables too."""
+        """Cities of several provinces, or the yearbook's name: provincial yearbooks number tables too."""
         provinces = {
             self.regions.province_code(row[segment.region - 1])
-            for pages in tables.values() for page in pages for segment in page.segments for _, row in page.body
+            for pages in tables.values()
+            for page in pages
+            for segment in page.segments
+            for _, row in page.body
             if segment.region <= len(row)
-        } - {""}  # fmt: skip
+        } - {""}
         return is_named or len(provinces) >= 3
 
     def _recognise(self, book: Book, chosen: Publication, edition: str, mapping: Mapping) -> Imported:

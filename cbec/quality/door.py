@@ -119,7 +119,8 @@ RULES = (
          "is beyond the greatest possible value; check the unit",
          shares=(("", 1.0), ("vendor", 0.995), ("print", 0.9)), suspect="out_of_range"),
     Rule("no_slip", ExpectNoUnitSlip, "value", "is far from the years beside it, as after a slip of the unit",
-         shares=(("", 1.0), ("vendor", 0.99), ("inventory", 0.98), ("gridded", 0.98), ("print", 0.98)), suspect="unit_slip"),
+         shares=(("", 1.0), ("vendor", 0.99), ("inventory", 0.98), ("gridded", 0.98), ("print", 0.98)),
+         suspect="unit_slip"),
     Rule("parts_sum", ExpectPartsToSumToTotal, "value", "is a total that its parts do not add up to",
          shares=(("", 0.98), ("vendor", 0.9), ("print", 0.9)), suspect="parts_sum"),
     Rule("known_in_year", ExpectNamesToBeKnownInTheYear, "region",
@@ -204,8 +205,8 @@ def flags(frame: pd.DataFrame, registry: Registry, held: pd.DataFrame, before: p
 
 
 def _bound(indicator: str, level: str, registry: Registry) -> tuple[float, float]:
-    """A county-level city has at most what a prefecture can have; a column that nobody has named is not negative
-    unless its words speak of growth or profit."""
+    """A county-level city has at most what a prefecture can have; a column that nobody has named is not
+    negative unless its words speak of growth or profit."""
     level = "prefecture" if level == "county" else level
     return registry.bounds.get((indicator, level), _default_bound(indicator, registry))
 
@@ -372,8 +373,8 @@ class Door:
     def judge(self, label: str, kind: str, frame: pd.DataFrame) -> dict[str, list[Problem]]:
         """Run the suite of a kind on a flagged frame of one file, or of the files of one edition.
 
-        Problems by file. An error is a failed expectation of severity critical, or a file of several that fails
-        a rule in more of its own cells than it may; fewer are a warning.
+        Problems by file. An error is a failed expectation of severity critical, or a file of several that
+        fails a rule in more of its own cells than it may; fewer are a warning.
         """
         self._n += 1
         # The name becomes a path of the data docs.

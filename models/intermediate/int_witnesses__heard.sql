@@ -210,7 +210,8 @@ part as (
             and part.year = whole.year
             and part.scope = whole.scope
             and part.vintage = whole.vintage
-    where part.indicator_id = 'household_deposits_year_end' and whole.indicator_id = 'deposits_year_end'
+    where part.indicator_id in ('household_deposits_year_end', 'household_savings_deposits_year_end')
+        and whole.indicator_id = 'deposits_year_end'
 
 ),
 

@@ -42,8 +42,10 @@ education_expenditure whole 10k_yuan 10-11:23.5 12-17:15.6 18-20:11.6 21-23:9.6 
 education_expenditure districts 10k_yuan 10-11:24.5 12-17:16.6 18-20:12.6 21-23:10.6 24:9.6
 deposits_year_end whole 10k_yuan 10-11:25.2 12-17:17.3 18-20:13.3 21-23:11.3 24:10.3
 deposits_year_end districts 10k_yuan 10-11:25.3 12-17:17.4 18-20:13.4 21-23:11.4 24:10.4
-household_deposits_year_end whole 10k_yuan 10:25.6 11:25.4 12-17:17.5 18-20:13.5
-household_deposits_year_end districts 10k_yuan 10:25.7 11:25.5 12-17:17.6 18-20:13.6
+household_savings_deposits_year_end whole 10k_yuan 10:25.6 11:25.4 12-17:17.5
+household_deposits_year_end whole 10k_yuan 18-20:13.5
+household_savings_deposits_year_end districts 10k_yuan 10:25.7 11:25.5 12-17:17.6
+household_deposits_year_end districts 10k_yuan 18-20:13.6
 loans_year_end whole 10k_yuan 10:25.4 11:25.6 12-17:17.7 18-20:13.7 21-23:11.5 24:10.5
 loans_year_end districts 10k_yuan 10:25.5 11:25.7 12-17:17.8 18-20:13.8 21-23:11.6 24:10.6
 retail_sales_consumer_goods whole 10k_yuan 10-11:21.4 12-17:27.5 18-20:20.3 21-24:16.3
@@ -113,7 +115,7 @@ industrial_soot_removed whole t 10-11:41.6
 industrial_soot whole t 10-11:41.7
 industrial_soot_dust_removed whole t 12-15:48.3
 industrial_soot_dust_generated whole t 16:47.3 17:46.3
-industrial_soot_dust whole t 12-15:48.4 16:47.4 17:46.4 18-20:7.3
+industrial_dust whole t 12-15:48.4 16:47.4 17:46.4 18-20:7.3
 industrial_particulates whole t 21-23:5.3 24:3.3
 pm25 whole ug_per_m3 18-20:8.3 21-23:6.3 24:5.3
 industrial_solid_waste_use_rate whole pct 10-11:42.2 12-15:49.3 16:48.3 17:47.3 18-20:7.4
@@ -174,8 +176,10 @@ broadband_subscribers whole 10k_subscribers 13-17:26.5 18:46.6 19-20:45.6 22:32.
 passengers whole 10k_persons 10-11:33.2 12-15:23.3
 highway_passengers whole 10k_persons 10-11:33.4 12-15:23.5 16-17:23.3 18:44.3 19-20:43.3 21:30.3 22-23:31.3
 highway_freight whole 10k_t 10-11:34.4 12-15:24.5 16-17:24.3 18:45.3 19-20:44.3 21:30.4 22-23:31.4
-pension_insured whole persons 12-15:41.3 16:40.3 17:39.3 18:41.3 19-20:40.3 21-23:27.3 24:24.3
-medical_insured whole persons 12-15:41.5 16:40.5 17:39.5 18:41.5 19-20:40.5 21-23:27.5 24:24.5
+basic_pension_insured whole persons 12-13:41.3
+employee_pension_insured whole persons 14-15:41.3 16:40.3 17:39.3 18:41.3 19-20:40.3 21-23:27.3 24:24.3
+basic_medical_insured whole persons 12-15:41.5
+employee_medical_insured whole persons 16:40.5 17:39.5 18:41.5 19-20:40.5 21-23:27.5 24:24.5
 """
 SCOPES = {"whole": "whole_prefecture", "districts": "districts"}
 NUMBER = re.compile(r"-?\d+(\.\d+)?")

@@ -105,7 +105,7 @@ class Head:
 
 
 def table_number(text: str) -> tuple[str, str]:
-    """(number, rest) of a title such as `2-13 地区生产总值` or `2 32 续表 3 continued 3`; ('', '') of others."""
+    """(number, rest) of a title such as `2-13 地区生产总值` or `2 32 续表 3`; ('', '') of others."""
     match = TITLE.match(plain(text))
     if not match:
         return "", ""
@@ -291,7 +291,7 @@ def _is_header(row: tuple[str, ...]) -> bool:
 def _segments(sheet: Sheet, head: Head, body: list[tuple[int, tuple[str, ...]]]) -> tuple[Segment, ...]:
     rows = head.header
     width = max(len(r) for _, r in (*rows, *body))
-    grid = [[c for c in row] + [""] * (width - len(row)) for _, row in rows]
+    grid = [list(row) + [""] * (width - len(row)) for _, row in rows]
     numbers = [n for n, _ in rows]
     regions = [
         place
@@ -382,8 +382,8 @@ def _levels(
             left_scope = scope
             continue
         if is_bilingual and worded and not any(w.chinese for w in worded.values()):
-            # Its own Chinese words were lost: it is a part of what stands above it, known by its English, and so
-            # is the column of its districts.
+            # Its own Chinese words were lost: it is a part of what stands above it, known by its English, and
+            # so is the column of its districts.
             held = {
                 k: replace(w, chinese=LOST + compact(w.english)) if w.english and not w.chinese else w
                 for k, w in held.items()
@@ -557,7 +557,7 @@ def _likeness(one: Column, two: Column) -> float:
 
 
 def _matched(columns: tuple[Column, ...], table: list[list[Column]]) -> dict[int, int | None]:
-    """Which column of a table each column of a page is: the best match first, and of equals the same place."""
+    """Which column of a table each column of a page is: best match first, and of equals the same place."""
     scored = sorted(
         (
             (

@@ -159,8 +159,14 @@ class PrintedReader:
     """Reads the tables of one file. year: of the figures."""
 
     def __init__(
-        self, file: str, registry: Registry, vocabulary: Vocabulary, publication: Publication, edition: int, year: int
-    ) -> None:  # fmt: skip
+        self,
+        file: str,
+        registry: Registry,
+        vocabulary: Vocabulary,
+        publication: Publication,
+        edition: int,
+        year: int,
+    ) -> None:
         self.file = file
         self.registry = registry
         self.vocabulary = vocabulary
@@ -253,7 +259,7 @@ class PrintedReader:
     def _meaning(
         self, page: Page, column: Column, title: str, title_scope: str, ratio: float, *, is_county: bool
     ) -> _Meaning | None:
-        """What a column holds; None after a problem. ratio: its figures over those of the table's other pages."""
+        """What a column holds; None after a problem. ratio: its figures over those of the other pages."""
         header = column.words
         if not header or layout.LOST in header:
             self._column_problem(page, column, "has figures but no header that can be read")
@@ -309,8 +315,8 @@ class PrintedReader:
         if elsewhere and column.unit_elsewhere != printed and set(elsewhere) != set(units):
             shift = self.registry.units[elsewhere[0]].scale - self.registry.units[units[0]].scale
             is_kind = self.registry.units[elsewhere[0]].dimension == self.registry.units[units[0]].dimension
-            # Figures of the size of the other pages under another unit: one of the two units is misprinted. Of two
-            # kinds of unit it is the one that the indicator cannot have.
+            # Figures of the size of the other pages under another unit: one of the two units is misprinted.
+            # Of two kinds of unit it is the one that the indicator cannot have.
             only_own = any(self.vocabulary.unit_for(a.indicator, units) for a in aliases) and not any(
                 self.vocabulary.unit_for(a.indicator, elsewhere) for a in aliases
             )
@@ -322,7 +328,7 @@ class PrintedReader:
                 self._column_problem(
                     page,
                     column,
-                    f"has the unit {printed!r}, but {column.unit_elsewhere!r} on the other pages of the table",
+                    f"has the unit {printed!r}, but the other pages of the table {column.unit_elsewhere!r}",
                 )
                 return None
         for alias in aliases:
@@ -391,9 +397,18 @@ class PrintedReader:
             if place.level in ("province", "nation"):
                 if value is not None:
                     self.out.totals.append(
-                        Total(place.level, place.code, self.year, meaning.indicator, meaning.scope, text.strip(),
-                              value, meaning.unit, at)
-                    )  # fmt: skip
+                        Total(
+                            place.level,
+                            place.code,
+                            self.year,
+                            meaning.indicator,
+                            meaning.scope,
+                            text.strip(),
+                            value,
+                            meaning.unit,
+                            at,
+                        )
+                    )
                 continue
             comment = "; ".join(filter(None, (place.comment, meaning.note)))
             cell = Cell(
@@ -439,9 +454,14 @@ class PrintedReader:
         self._twice.add(key)
         sheet, _, at = held.source_locator.rpartition("!")
         self.out.refused.append(
-            Refusal(name, column.words, held.value_printed, f"contradicts {cell.value_printed!r} at {cell.source_locator}",
-                    f"{sheet}!{at}")
-        )  # fmt: skip
+            Refusal(
+                name,
+                column.words,
+                held.value_printed,
+                f"contradicts {cell.value_printed!r} at {cell.source_locator}",
+                f"{sheet}!{at}",
+            )
+        )
         self._refuse(
             page,
             number,
@@ -473,7 +493,7 @@ class PrintedReader:
                 return None, found[0], ""
         return None, "", "is no figure"
 
-    # What is said about it ------------------------------------------------------------------------------------
+    # What is said about it --------------------------------------------------------------------------
 
     def _refuse(
         self,
@@ -508,14 +528,22 @@ class PrintedReader:
         self._error(page.sheet, column.row, column.place, "header", column.words, message, is_warning=True)
 
     def _error(
-        self, sheet: str, row: int, place: int, kind: str, text: str, message: str, *, is_warning: bool = False
-    ) -> None:  # fmt: skip
+        self,
+        sheet: str,
+        row: int,
+        place: int,
+        kind: str,
+        text: str,
+        message: str,
+        *,
+        is_warning: bool = False,
+    ) -> None:
         self.out.extract.causes.add(
             Problem(self.file, locator(sheet, row, place), kind, text, message, is_warning=is_warning)
         )
 
     def _close_blanks(self) -> None:
-        """`1 0469879` is read as 10469879 where the printed sum of its province adds up with it, and only there."""
+        """`1 0469879` is 10469879 where the printed sum of its province adds up with it, and only there."""
         province_of = self.vocabulary.regions.province_of
         cut: dict[tuple[str, str, str], list[Refusal]] = {}
         for refusal in self.out.refused:
@@ -537,8 +565,14 @@ class PrintedReader:
         totals = {(t.indicator_id, t.scope, t.region_code): t for t in self.out.totals}
         for key, refusals in cut.items():
             total = totals.get(key)
-            others = [r for r in self.out.refused if (r.indicator_id, r.scope) == key[:2] and r not in refusals
-                      and (province_of(r.region_code) or r.region_code[:6]) == key[2] and r.level in ("prefecture", "county")]  # fmt: skip
+            others = [
+                r
+                for r in self.out.refused
+                if (r.indicator_id, r.scope) == key[:2]
+                and r not in refusals
+                and r.level in ("prefecture", "county")
+                and (province_of(r.region_code) or r.region_code[:6]) == key[2]
+            ]
             if total is None or others:
                 continue
             closed = [Decimal(r.value_printed.replace(" ", "")) for r in refusals]
@@ -553,13 +587,21 @@ class PrintedReader:
                 continue
             for refusal, value in zip(refusals, closed, strict=True):
                 cell = Cell(
-                    region_level=refusal.level, region_code=refusal.region_code, year=self.year,
-                    indicator_id=refusal.indicator_id, value_printed=refusal.value_printed, value=value,
-                    unit_printed=total.unit_printed, obs_status_all=self.publication.obs_status, impute_method=None,
-                    impute_by=None, suspect_codes=None,
-                    obs_comment=f"the blank is closed: the printed sum at {total.source_locator} adds up with it",
-                    source_locator=refusal.source_locator, scope=refusal.scope,
-                )  # fmt: skip
+                    region_level=refusal.level,
+                    region_code=refusal.region_code,
+                    year=self.year,
+                    indicator_id=refusal.indicator_id,
+                    value_printed=refusal.value_printed,
+                    value=value,
+                    unit_printed=total.unit_printed,
+                    obs_status_all=self.publication.obs_status,
+                    impute_method=None,
+                    impute_by=None,
+                    suspect_codes=None,
+                    obs_comment=f"blank closed: the printed sum at {total.source_locator} adds up with it",
+                    source_locator=refusal.source_locator,
+                    scope=refusal.scope,
+                )
                 if cell.key not in self.out.extract.cells:
                     self.out.extract.cells[cell.key] = cell
                     self.out.refused.remove(refusal)
@@ -606,7 +648,7 @@ class PrintedReader:
 
 
 def _sizes(pages: list[Page]) -> dict[tuple[int, int, int], float]:
-    """By page, segment and place: the median figure of a column over that of the same words on other pages."""
+    """By page, segment and place: the median of a column over that of the same words on other pages."""
     medians: dict[tuple[int, int, int], float] = {}
     groups: dict[tuple[str, str], list[tuple[int, int, int]]] = {}
     for p, page in enumerate(pages):
