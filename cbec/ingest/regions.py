@@ -390,6 +390,11 @@ class Regions:
         rows = self._by_code.get(("province", code))
         return rows[0]["name_zh"] if rows else code
 
+    def name_of(self, code: str) -> str:
+        """A name of a prefecture-level unit, or its code."""
+        rows = self._by_code.get(("prefecture", code))
+        return rows[-1]["name_zh"] if rows else code
+
     def knows(self, text: str) -> bool:
         """True for a name that the registry has in some year or as an alias."""
         name = self.clean(text)

@@ -177,6 +177,8 @@ class PrintedReader:
         self._numbers: dict[str, tuple[Decimal | None, str, str]] = {}
         self._notes: list[str] = []
         self._twice: set[tuple[str, str, int, str, str]] = set()
+        # Figures of rows that name a city where it cannot be, by the cell that they would be.
+        self._doubts: dict[tuple[str, str, int, str, str], set[tuple[Decimal, str]]] = {}
 
     def read(self, tables: dict[str, list[Page]], texts: tuple[str, ...], stem: str) -> Printed:
         """Cells of every table. texts: notes of the file. stem: file name, a witness of scope and number."""
@@ -187,6 +189,7 @@ class PrintedReader:
         for number, pages in tables.items():
             self._table(number, pages, stem)
         self._close_blanks()
+        self._drop_doubted()
         self._redefined()
         self._summary()
         return self.out
@@ -379,6 +382,8 @@ class PrintedReader:
                     self._refuse(page, number, column, name, text, reason, place.nearest if place else ())
             if any(_at(row, c.place).strip() for c, _ in columns):
                 self.out.extract.dropped[f"{page.sheet}: {name[:20] or 'row'} ({reason})"] += 1
+            if place is not None and place.code:
+                self._doubt(place.code, row, columns)
             return
         kept = False
         for column, meaning in columns:
@@ -430,6 +435,28 @@ class PrintedReader:
             kept = self._keep(cell, page, number, column, name) or kept
         self.out.extract.n_rows += kept
 
+    def _doubt(self, code: str, row: tuple[str, ...], columns: list[tuple[Column, _Meaning | None]]) -> None:
+        """A city is named in a row that may be another's: its own row stands only where the figures agree."""
+        for column, meaning in columns:
+            value = self._figure(_at(row, column.place))[0]
+            if meaning is None or value is None:
+                continue
+            level = "county" if meaning.scope == "county_level_city" else "prefecture"
+            key = (level, code, self.year, meaning.indicator, meaning.scope)
+            self._doubts.setdefault(key, set()).add((value, meaning.unit))
+
+    def _drop_doubted(self) -> None:
+        cells = self.out.extract.cells
+        for key, figures in self._doubts.items():
+            cell = cells.get(key)
+            if cell is not None and cell.value is not None and figures != {(cell.value, cell.unit_printed)}:
+                del cells[key]
+                name = self.vocabulary.regions.name_of(cell.region_code)
+                reason = "another row that names this city has other figures"
+                self.out.refused.append(
+                    Refusal(name, cell.indicator_id, cell.value_printed, reason, cell.source_locator)
+                )
+
     def _keep(self, cell: Cell, page: Page, number: int, column: Column, name: str) -> bool:
         key = cell.key
         if key in self._twice:
@@ -443,7 +470,11 @@ class PrintedReader:
             )
             return False
         held = self.out.extract.cells.get(key)
-        if held is None or held.value == cell.value or held.value is None:
+        if (
+            held is None
+            or held.value is None
+            or (held.value, held.unit_printed) == (cell.value, cell.unit_printed)
+        ):
             if held is None or held.value is None:
                 self.out.extract.cells[key] = cell
             return True

@@ -22,7 +22,10 @@ NATION = "100000"
 
 @dataclass(frozen=True)
 class Place:
-    """What a row is. level: prefecture, county, province, nation, or '' with the reason."""
+    """What a row is. level: prefecture, county, province, nation, or '' with the reason.
+
+    A code without a level is the city that is named where it cannot be: its figures elsewhere are in doubt.
+    """
 
     level: str
     code: str = ""
@@ -46,7 +49,8 @@ def clean(text: str) -> str:
 
 
 def _english(text: str) -> str:
-    return re.sub(r"[^a-z]", "", compact(text))
+    """Letters of a Latin name; Suzhou (Jiangsu) is printed as Suzhou."""
+    return re.sub(r"[^a-z]", "", re.sub(r"[(（].*", "", compact(text)))
 
 
 class Column:
@@ -59,6 +63,15 @@ class Column:
         self._order: dict[str, list[tuple[str, str, str]]] = {}
         for code, name, english, province in regions.county_cities() if county else regions.prefectures(year):
             self._order.setdefault(province, []).append((code, name, english))
+        self._latin: dict[str, list[tuple[str, str, str]]] = {}
+        self._named: dict[str, list[tuple[str, str, str]]] = {}
+        for cities in self._order.values():
+            for city in cities:
+                self._latin.setdefault(_english(city[2]), []).append(city)
+                self._named.setdefault(city[1], []).append(city)
+        # A name that is another place's own is no misreading.
+        other = regions.prefectures(year) if county else regions.county_cities()
+        self._others = {name for _, name, _, _ in other} - set(self._named)
 
     def resolve(self, rows: list[Named]) -> dict[object, Place]:
         """A Place for every row, in the order in which they are printed."""
@@ -81,7 +94,7 @@ class Column:
         for row, block, _ in open_rows:
             place = self._misread(row, block, taken)
             found[row.key] = place
-            if place.code:
+            if place.level:
                 misread.setdefault(place.code, []).append(row)
         for code, named in misread.items():
             if len({clean(r.name) for r in named}) > 1:
@@ -105,6 +118,8 @@ class Column:
                 name, english, province
             )
             if known:
+                # English names of counties are printed a row too high or too low in three editions; the
+                # Chinese ones are in order.
                 return Place("county", known[0][0]), known[0][0][:6]
             return None, province
         match = self._regions.match(name, "prefecture", self._year, province, "", True)
@@ -118,23 +133,27 @@ class Column:
             if not match.is_error and "could be" not in match.reason and self._regions.knows(name):
                 return Place("", reason=match.reason), province
             return None, province
-        twins = [c for c in self._order.get(province, ()) if english and _english(c[2]) == english]
-        if twins and all(c[0] != match.region_code for c in twins):
-            own = next(
-                (c[2] for group in self._order.values() for c in group if c[0] == match.region_code), ""
-            )
-            if _english(own) != english:
-                named = ", ".join(f"{c[1]} {c[2]}" for c in twins)
-                return (
-                    Place(
-                        "",
-                        reason=f"stands beside the English name of another city: {named}",
-                        nearest=(named,),
-                    ),
-                    province,
-                )
+        own = next((c[2] for group in self._order.values() for c in group if c[0] == match.region_code), "")
+        wrong = self._contradicted(english, match.region_code, own, province)
+        if wrong:
+            return wrong, province
         block = self._regions.province_of(match.region_code)
         return Place("prefecture", match.region_code, comment=match.comment), block or province
+
+    def _contradicted(self, english: str, code: str, own: str, province: str) -> Place | None:
+        """A refusal when the English name beside a city is that of another.
+
+        Name and block outweigh an English name from a third place; a city outside its block has its own
+        or none.
+        """
+        twins = self._latin.get(english, []) if english and english != _english(own) else []
+        block = self._order.get(province, [])
+        if any(c[0] == code for c in block):
+            twins = [c for c in twins if c in block]
+        if not twins or any(c[0] == code for c in twins):
+            return None
+        named = ", ".join(f"{c[1]} {c[2]}" for c in twins)
+        return Place("", reason=f"stands beside the English name of another city: {named}", nearest=(named,))
 
     def _elsewhere(self, name: str, english: str, province: str) -> list[tuple[str, str, str]]:
         """The one city of that very name in another province: the head of its block was lost or misread.
@@ -178,10 +197,19 @@ class Column:
         level = "county" if self._county else "prefecture"
         by_english = [c for c in free if english and _english(c[2]) == english]
         by_letters = [c for c in free if _shared(name, c[1]) >= 0.5 and abs(len(name) - len(c[1])) <= 1]
+        namesakes = self._named.get(name, ())
+        if len(namesakes) == 1 and not by_english and not by_letters:
+            # Nothing that is missing here is like it: the head of its block was lost.
+            (city,) = namesakes
+            return self._contradicted(english, city[0], city[2], province) or Place(level, city[0])
         chosen = None
+        if namesakes:
+            by_english = by_letters = []
+        elif name in self._others:
+            by_letters = []
         if len(by_english) == 1 and (_shared(name, by_english[0][1]) > 0 or len(free) == 1):
             chosen = by_english[0]
-        elif not by_english and len(by_letters) == 1:
+        elif not by_english and len(by_letters) == 1 and not (english and english in self._latin):
             chosen = by_letters[0]
         if chosen:
             return Place(level, chosen[0], comment=f"printed {plain(row.name)}, read as {chosen[1]}")
@@ -189,6 +217,7 @@ class Column:
         where = f" of {self._regions.province_name(province)}" if province else ""
         return Place(
             "",
+            namesakes[0][0] if len(namesakes) == 1 and not english else "",
             reason=f"is no {'county-level city' if self._county else 'city'}{where} that the registry knows",
             nearest=near,
         )
