@@ -462,7 +462,7 @@ def _words(cell: str) -> _Words:
                 line = line[: tail.start()].strip()
             if line:
                 english.append(line)
-    words = "".join(chinese)
+    words = "".join(chinese).replace("笫", "第")
     for pattern, value in ((IN_TITLE_WHOLE, "whole"), (IN_TITLE_DISTRICTS, "districts")):
         if pattern.search(words):
             words, scope = pattern.sub("", words), scope or value
