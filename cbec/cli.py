@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -55,10 +56,23 @@ def _progress(start: str = "start") -> Iterator[Callable[[str, int, int | None],
 
 @app.command()
 def build(
+    as_of: Annotated[
+        int,
+        typer.Option(
+            "--as-of",
+            help="Read no edition of a yearbook after this one; published in as_of_EDITION/.",
+            min=1949,
+        ),
+    ] = 9999,
     as_json: Annotated[bool, typer.Option("--json", help="Print seconds by phase and node.")] = False,
 ) -> None:
     """Check the seeds, build and test everything, then publish it in one step."""
-    _build("dev", as_json)
+    project = Project.here()
+    if as_of < 9999:
+        # The panel as it stood is a warehouse of its own; the published one stays.
+        os.environ["CBEC_AS_OF"] = str(as_of)
+        project = replace(project, warehouse=project.warehouse / f"as_of_{as_of}")
+    _build("dev", as_json, project=project)
 
 
 @app.command()
@@ -74,11 +88,11 @@ def demo(
     _build("demo", as_json, Size(units, years, seed))
 
 
-def _build(target: str, as_json: bool, size: Size = DEFAULT_SIZE) -> None:
+def _build(target: str, as_json: bool, size: Size = DEFAULT_SIZE, *, project: Project | None = None) -> None:
     from cbec.publish.build import build as run_build
 
     with _progress() as progress:
-        result = run_build(Project.here(), target=target, size=size, progress=progress)
+        result = run_build(project or Project.here(), target=target, size=size, progress=progress)
     if as_json:
         print(json.dumps({"run_id": result.run_id, "phases": result.phases, "nodes": result.nodes}))
         return

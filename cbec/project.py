@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,16 @@ PUBLIC_SCHEMAS = ("marts", "quality", "estimates")
 TARGETS = {"dev": "cbec", "demo": "demo"}
 # Published versions that are kept, the present one among them.
 KEEP = 3
+
+
+def literal(path: Path | str) -> str:
+    """A path as a text of SQL."""
+    return "'" + str(path).replace("'", "''") + "'"
+
+
+def unglobbed(path: Path) -> str:
+    """A path in which DuckDB's readers of files see no pattern."""
+    return re.sub(r"([\[*?])", r"[\1]", str(path))
 
 
 class CbecError(Exception):

@@ -61,13 +61,18 @@
     {{ return(adapter.dispatch('landed_files')()) }}
 {%- endmacro %}
 {% macro default__landed_files() -%}
-    {%- set pattern = env_var('CBEC_LANDING', 'landing') ~ '/*.parquet' -%}
-    {%- set found = run_query("select count(*) from glob('" ~ pattern | replace("'", "''") ~ "')") if execute -%}
+    {%- set pattern = literal_path(env_var('CBEC_LANDING', 'landing')) ~ '/*.parquet' -%}
+    {%- set found = run_query("select count(*) from glob('" ~ pattern ~ "')") if execute -%}
     {%- if execute and found.columns[0].values()[0] > 0 -%}
-        read_parquet('{{ pattern | replace("'", "''") }}')
+        {#- A folder called year=2015 is a name, not a column; files landed before a column was there lack it. -#}
+        read_parquet('{{ pattern }}', hive_partitioning = false, union_by_name = true)
     {%- else -%}
         {{ no_landed_files() }}
     {%- endif -%}
+{%- endmacro %}
+{# A path inside quotes, where DuckDB would take [ ] * ? for a pattern. #}
+{% macro literal_path(path) -%}
+    {{ return(modules.re.sub('([*?]|\\[)', '[\\1]', path) | replace("'", "''")) }}
 {%- endmacro %}
 {% macro spark__landed_files() -%}
     {%- set folder = env_var('CBEC_LANDING', '') -%}
@@ -94,7 +99,15 @@
             cast(null as varchar) as source_file,
             cast(null as varchar) as source_file_sha256,
             cast(null as varchar) as source_locator,
-            cast(null as boolean) as is_simulated
+            cast(null as boolean) as is_simulated,
+            cast(null as varchar) as record,
+            cast(null as varchar) as scope,
+            cast(null as varchar) as publication_id,
+            cast(null as integer) as edition,
+            cast(null as varchar) as header_zh,
+            cast(null as varchar) as header_en,
+            cast(null as varchar) as refusal,
+            cast(null as varchar) as region_printed
         where false
     ) as nothing_landed
 {%- endmacro %}

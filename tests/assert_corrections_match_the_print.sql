@@ -14,5 +14,6 @@ left join {{ ref('observation') }} as observation
     and correction.year = observation.year
     and correction.indicator_id = observation.indicator_id
     and correction.vintage = observation.vintage
+    and observation.is_panel_scope
 where observation.value_printed is distinct from correction.value_printed
     or coalesce(observation.suspect_codes not like '%corrected%', true)

@@ -22,6 +22,7 @@ left join {{ ref('observation') }} as observation
     and printed.year = observation.year
     and printed.indicator_id = observation.indicator_id
     and printed.vintage = observation.vintage
+    and observation.is_panel_scope
 left join unit as printed_unit on printed.unit = printed_unit.unit
 left join unit as kept_unit on observation.unit = kept_unit.unit
 where observation.value_printed is distinct from printed.value

@@ -1,14 +1,14 @@
--- A series that mixed two vintages would show a revision as growth: one a region, and of shipped series one
--- a column. A gap filler prints the same figures as the series it completes.
+-- A column that mixed two series would show a revision as growth: one series a region, and of shipped ones one
+-- vintage a column. A gap filler prints the same figures as the series it completes.
 select
     region_level,
     indicator_id,
     region_code,
-    count(distinct vintage) as n_vintages,
+    count(distinct series_id) as n_vintages,
 from {{ ref('int_series__gridded') }}
 where is_panel_vintage and not is_gap_filler
 group by region_level, indicator_id, region_code
-having count(distinct vintage) <> 1
+having count(distinct series_id) <> 1
 union all
 select
     region_level,

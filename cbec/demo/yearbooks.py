@@ -25,6 +25,7 @@ import pandas as pd
 from scipy.interpolate import CubicSpline
 
 from cbec.demo.simulate import _approval_years, _rows
+from cbec.project import literal
 
 Array = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 VINTAGE = "simulated"
@@ -643,9 +644,8 @@ def write_truth(books: Yearbooks, folder: Path) -> None:
     with duckdb.connect() as connection:
         for name, frame in tables.items():
             connection.register("frame", frame)
-            connection.execute(
-                f"copy (select * from frame) to '{folder / f'{name}.parquet'}' (format parquet)"
-            )
+            path = literal(folder / f"{name}.parquet")
+            connection.execute(f"copy (select * from frame) to {path} (format parquet)")
 
 
 def write_yearbooks(books: Yearbooks, seeds: Path, folder: Path) -> list[Path]:

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from cbec.ingest.mapping import Mapping
-from cbec.ingest.problems import Problem
-from cbec.ingest.regions import Match
+from cbec.ingest.problems import Causes, Problem
+from cbec.ingest.regions import TOTAL_OF_A_PROVINCE, Match
 from cbec.ingest.registry import Publication, Registry
+from cbec.ingest.remarks import Claim, claims_in
 from cbec.ingest.tables import NOTE_START, Column, Table, locator
 from cbec.ingest.text import compact, decimals_of, is_past, number_of, plain, year_of
 from cbec.ingest.vocabulary import Meaning, Vocabulary
@@ -19,8 +20,12 @@ TRUE_WORDS = {"true", "1", "yes", "y", "是", "t"}
 FALSE_WORDS = {"false", "0", "no", "n", "否", "f", ""}
 # A remark that says the figures of some regions mean something else.
 REDEFINES = re.compile("用的是|口径|代替|替代|不含|不包括|only|instead of|excluding")
-MAX_PROBLEMS = 200
 PERCENT = "printed with a sign of per cent"
+# The unit of a share that nothing prints: its figures decide when all of them are read.
+UNSAID = "?"
+# Share of stray zeros that a large table may have, as a vendor's may have figures out of bounds.
+MAX_ZEROS = 0.005
+REMARK_LENGTH = 200
 
 
 @dataclass(slots=True)
@@ -52,13 +57,16 @@ class Extract:
     """Cells of a file and what was left out. dropped: reason to number of rows or cells."""
 
     cells: dict[tuple[str, str, int, str, str], Cell] = field(default_factory=dict)
-    problems: list[Problem] = field(default_factory=list)
+    causes: Causes = field(default_factory=Causes)
     dropped: Counter[str] = field(default_factory=Counter)
     n_rows: int = 0
 
-    def problem(self, problem: Problem) -> None:
-        if len(self.problems) < MAX_PROBLEMS:
-            self.problems.append(problem)
+    @property
+    def problems(self) -> list[Problem]:
+        return self.causes.listed()
+
+    def problem(self, problem: Problem, cause: str = "") -> None:
+        self.causes.add(problem, cause)
 
 
 @dataclass(frozen=True)
@@ -71,6 +79,7 @@ class Slot:
     year: int
     region: str
     is_filled: bool
+    note: str = ""
 
 
 class Reader:
@@ -94,6 +103,9 @@ class Reader:
         self.mapping = mapping
         self.texts = texts
         self.extract = Extract()
+        # Cells of a share without a unit, by what shares one unit: sheet, table, column and indicator.
+        self._unsaid: dict[tuple[str, int, int, str], list[tuple[Cell, bool]]] = {}
+        self._claimed: set[str] = set()
         self._numbers: dict[str, tuple[Decimal | None, str, str, str]] = {}
         self._note_units = tuple(
             dict.fromkeys(
@@ -161,14 +173,21 @@ class Reader:
         labels = table.with_role("indicator")
         slots = self._slots(table)
         if slots is None:
+            self._list_unused(table, [], {})
             return
         flags = self._flags(table, slots)
         last = max((c.place for c in table.columns), default=0)
         years_of = self._years_by_name(table, region_columns, role["year"])
         province_context = ""
+        settled = self._contested(table, region_columns, province_columns, role["region_code"])
         header = tuple(compact(c.header) for c in table.columns if c.header)
         held_label: dict[int, str] = {}
         value_columns = [s.column for s in slots]
+        notes = table.with_role("note")
+        shown = {c.place for c in table.columns}
+        self._list_unused(table, slots, flags)
+        # A header that says of its own column that it is filled says nothing of the others.
+        self._claimed |= {c.header for c in table.columns}
         row_slots: dict[tuple[str, ...], list[Slot] | None] = {}
 
         for number, row in table.body:
@@ -205,10 +224,16 @@ class Reader:
                 found_year = year_of(year_text)
                 if found_year is None or not is_past(found_year):
                     if not self._has_number(row, value_columns):
+                        self._refuse_text(table, number, row, value_columns)
                         self._drop(table, "no year and no figures: note")
                     else:
                         message = "is no year" if found_year is None else "is a year to come"
                         self._row_problem(table, number, role["year"][0], "year", year_text, message)
+                    continue
+                if table.said_years and found_year not in table.said_years:
+                    said = "-".join(map(str, sorted({min(table.said_years), max(table.said_years)})))
+                    message = f"stands below a line that says {said}"
+                    self._row_problem(table, number, role["year"][0], "year", year_text, message)
                     continue
                 year = found_year
             if labels:
@@ -254,14 +279,19 @@ class Reader:
                                 f"ends a row of {len(row)} fields; the header has {last}")
                     )  # fmt: skip
                     continue
+            remark = "; ".join(dict.fromkeys(plain(at(c)) for c in notes if at(c).strip()))
+            aside = [c for k, c in enumerate(row, 1) if k not in shown and c.strip() and claims_in(c)]
+            remark = "; ".join(filter(None, [remark, *map(plain, aside)]))
             if across:
-                self._across(table, number, row, chosen, year)
+                self._across(table, number, row, chosen, year, remark, settled)
                 continue
             province = self._province(table, number, province_columns, province_text)
             if province is None:
                 continue
             name = plain(region_text)
-            if table.level == "prefecture" and not province and name.endswith(("省", "自治区")):
+            meant = settled.get(number, "")
+            is_total = meant == "province" or self.vocabulary.regions.is_name(name) == "province"
+            if table.level == "prefecture" and not province and is_total:
                 province_context = self.vocabulary.regions.province_code(name)
             by_row: dict[int, Match] = {}
             was_kept = False
@@ -276,11 +306,16 @@ class Reader:
                 if match is None:
                     later = cell_year < max(years_of.get(name, {cell_year}))
                     match = self._region(
-                        region_text, table.level, cell_year, province, code, later, province_context
+                        region_text, table.level, cell_year, province, code, later, province_context, meant
                     )
+                    other = self._other_name(table, row, region_columns, region_text, match, cell_year)
+                    if other:
+                        self._row_problem(table, number, region_columns[1], "region", *other)
+                        break
                     by_row[cell_year] = match
                     if match.is_error:
                         if not self._has_number(row, value_columns):
+                            self._refuse_text(table, number, row, value_columns)
                             self._drop(table, f"no figures: {name[:30]}")
                         else:
                             column = region_columns[0] if region_columns else slot.column
@@ -308,6 +343,7 @@ class Reader:
                 self._add(
                     table, number, slot, text, match, cell_year,
                     self._is_flagged(table, number, flag, row) if flag else False,
+                    remark, chosen,
                 )  # fmt: skip
                 was_kept = True
             self.extract.n_rows += was_kept
@@ -321,6 +357,17 @@ class Reader:
 
     def _has_number(self, row: tuple[str, ...], columns: list[Column]) -> bool:
         return any(re.search(r"[0-9０-９]", row[c.place - 1]) for c in columns if c.place <= len(row))
+
+    def _refuse_text(
+        self, table: Table, number: int, row: tuple[str, ...], columns: list[Column]
+    ) -> None:  # fmt: skip
+        """A row of words where figures stand is a header that nobody recognised; what follows is not ours."""
+        for column in columns:
+            text = row[column.place - 1] if column.place <= len(row) else ""
+            if text.strip() and self._figure(text)[3]:
+                message = "stands where figures do, in a row without region or year"
+                self._row_problem(table, number, column, "value", text.strip(), message)
+                return
 
     def _is_side(self, table: Table, row: tuple[str, ...], last: int) -> bool:
         """Text to the right of a table that holds no figure is a side note."""
@@ -375,15 +422,91 @@ class Reader:
             return None
         return code
 
+    def _contested(
+        self, table: Table, regions: tuple[Column, ...], provinces: tuple[Column, ...],
+        codes: tuple[Column, ...],
+    ) -> dict[int, str]:  # fmt: skip
+        """By row: what a name that a province and a prefecture share stands for, from all that is around it.
+
+        province, prefecture or 'unclear'. For a table of regions across, the keys are its columns.
+        """
+        known = self.vocabulary.regions
+        if table.level != "prefecture":
+            return {}
+        if table.axis == "region_value":
+            across = [c for c in table.columns if c.meaning.region]
+            keys, names = [c.place for c in across], [c.meaning.region for c in across]
+        elif table.region:
+            keys, names = [n for n, _ in table.body], list(table.siblings)
+        else:
+            keys = [n for n, _ in table.body]
+            names = [
+                next(
+                    (row[c.place - 1] for c in regions if c.place <= len(row) and row[c.place - 1].strip()),
+                    "",
+                )
+                for _, row in table.body
+            ]
+        if not any(known.contested(name) for name in dict.fromkeys(names)):
+            return {}
+        says_city = any(re.search("市|city|prefecture", compact(c.header)) for c in regions)
+        answers = known.settle(names, says_city=says_city)
+        if table.region:
+            own = answers.get(names.index(table.region), "") or "unclear"
+            return dict.fromkeys(keys, own) if known.contested(table.region) else {}
+        rows = dict(table.body)
+        found = {}
+        for index, answer in answers.items():
+            held = known.contested(names[index])
+            assert held
+            row = rows.get(keys[index], ())
+            beside = [row[c.place - 1] for c in (*codes, *provinces) if c.place <= len(row)]
+            for text in beside if table.axis != "region_value" else ():
+                code = plain(text)[:6] if plain(text)[:6].isdigit() else known.province_code(text)
+                if code == held[1] or (code == held[2] != held[0]):
+                    answer = "prefecture"
+                elif code == held[0] != held[2] or (code == held[0] and text not in beside[len(codes) :]):
+                    answer = "province"
+                elif code == held[0]:
+                    answer = answer or "prefecture"
+                else:
+                    continue
+                break
+            found[keys[index]] = answer or "unclear"
+        return found
+
+    def _other_name(
+        self, table: Table, row: tuple[str, ...], regions: tuple[Column, ...], text: str, match: Match,
+        year: int,
+    ) -> tuple[str, str] | None:  # fmt: skip
+        """A second column of regions that names another one than the first: its text and what is wrong."""
+        for column in regions[1:]:
+            other = row[column.place - 1] if column.place <= len(row) else ""
+            if other.strip() and other != text:
+                found = self._region(other, table.level, year, "", "", True, "")
+                if found.region_code != match.region_code:
+                    return other.strip(), f"is another region than {text.strip()!r} in the same row"
+        return None
+
     def _region(
-        self, text: str, level: str, year: int, province: str, code: str, later: bool, context: str
-    ) -> Match:
+        self, text: str, level: str, year: int, province: str, code: str, later: bool, context: str,
+        meant: str = "",
+    ) -> Match:  # fmt: skip
         mapped = self.mapping.regions.get(compact(text))
         if mapped == "ignore":
             return Match("", "left out by the mapping file")
         if mapped:
             return Match(mapped, comment=f"printed {text.strip()}")
         regions = self.vocabulary.regions
+        held = regions.contested(text) if meant else None
+        if held and meant == "unclear":
+            names = (f"{text.strip()} {held[0]}", f"{text.strip()} {held[1]}")
+            message = "may be a province or a prefecture; add a column of provinces or of codes"
+            return Match("", message, True, names)
+        if held and meant == "province":
+            return Match("", TOTAL_OF_A_PROVINCE)
+        if held:
+            province = held[2]
         if context and not province:
             match = regions.match(text, level, year, context, code, later)
             if not match.is_error:
@@ -422,7 +545,7 @@ class Reader:
             if unit:
                 slots.append(
                     Slot(column, meaning.indicator, unit, column.meaning.year, column.meaning.region,
-                         column.meaning.is_filled)
+                         column.meaning.is_filled, _said(meaning))
                 )  # fmt: skip
         if not slots:
             return None
@@ -448,10 +571,18 @@ class Reader:
                             (wanted,))
                 )  # fmt: skip
             return unit
-        for candidate in (own, table.units, meaning.units, self._note_units):
+        is_share = self.registry.indicators[indicator].kind == "share"
+        for candidate in (own, table.units, meaning.units):
             unit = self.vocabulary.unit_for(indicator, candidate)
             if unit:
                 return unit
+        if is_share:
+            return UNSAID
+        # A unit that stands alone somewhere in the file holds for all of it only when no other does.
+        dimension = self.registry.units[self.registry.indicators[indicator].unit].dimension
+        noted = [u for u in self._note_units if self.registry.units[u].dimension == dimension]
+        if len(noted) == 1:
+            return noted[0]
         wanted = self.registry.indicators[indicator].unit
         self.extract.problem(
             Problem(self.file, place, "unit", column.header or table.sheet.name,
@@ -509,13 +640,19 @@ class Reader:
         )
         if not unit:
             return None
-        return [Slot(s.column, meaning.indicator, unit, s.year, s.region, meaning.is_filled) for s in slots]
+        return [
+            Slot(s.column, meaning.indicator, unit, s.year, s.region, meaning.is_filled, _said(meaning))
+            for s in slots
+        ]
 
     def _row_has_figures(self, table: Table, number: int, slots: list[Slot]) -> bool:
         row = next(r for n, r in table.body if n == number)
         return self._has_number(row, [s.column for s in slots])
 
-    def _across(self, table: Table, number: int, row: tuple[str, ...], chosen: list[Slot], year: int) -> None:
+    def _across(
+        self, table: Table, number: int, row: tuple[str, ...], chosen: list[Slot], year: int, remark: str,
+        settled: dict[int, str],
+    ) -> None:  # fmt: skip
         """A row of a table whose columns are regions."""
         kept = False
         for slot in chosen:
@@ -526,7 +663,8 @@ class Reader:
                     table, number, slot.column, "year", "", "has no year in row, header or title"
                 )
                 return
-            match = self._region(slot.region, table.level, cell_year, "", "", True, "")
+            meant = settled.get(slot.column.place, "")
+            match = self._region(slot.region, table.level, cell_year, "", "", True, "", meant)
             if match.is_error:
                 self._row_problem(
                     table,
@@ -541,7 +679,7 @@ class Reader:
             if not match.region_code:
                 self._left_out(table, slot.region, match, cell_year)
                 continue
-            self._add(table, number, slot, text, match, cell_year, False)
+            self._add(table, number, slot, text, match, cell_year, False, remark, chosen)
             kept = True
         self.extract.n_rows += kept
 
@@ -570,17 +708,26 @@ class Reader:
     # Landing one cell ------------------------------------------------------------------------------
 
     def _add(
-        self, table: Table, number: int, slot: Slot, text: str, match: Match, year: int, is_flagged: bool
+        self, table: Table, number: int, slot: Slot, text: str, match: Match, year: int, is_flagged: bool,
+        remark: str, chosen: list[Slot],
     ) -> None:  # fmt: skip
         value, status, comment, problem = self._figure(text)
         if problem:
             self._row_problem(table, number, slot.column, "value", text.strip(), problem)
             return
-        if comment and PERCENT in comment and self.registry.units[slot.unit].dimension != "ratio":
-            self._row_problem(
-                table, number, slot.column, "value", text.strip(), "is a percentage in a column that is none"
-            )
-            return
+        unit = slot.unit
+        if comment and PERCENT in comment:
+            if unit != UNSAID and self.registry.units[unit].dimension != "ratio":
+                self._row_problem(
+                    table,
+                    number,
+                    slot.column,
+                    "value",
+                    text.strip(),
+                    "is a percentage in a column that is none",
+                )
+                return
+            unit = "pct"
         method: str | None = None
         by: str | None = None
         if value is not None:
@@ -591,8 +738,14 @@ class Reader:
                 method, by = "unknown", "vendor"
                 said = f"column {slot.column.header!r}" if slot.is_filled else "a column beside it"
                 comment = _joined(comment, f"declared as filled by {said}; method not stated")
-        if match.comment:
-            comment = _joined(comment, match.comment)
+            claim = self._claim(remark, slot, chosen, year) if remark else None
+            if claim:
+                status = self.registry.status_list(claim.letter + status.replace("A", ""))
+                method = claim.method
+                by = "vendor" if claim.letter == "I" else "unknown"
+        if remark:
+            self._claimed.add(remark)
+        comment = _joined(comment, slot.note, match.comment, remark[:REMARK_LENGTH])
         cell = Cell(
             region_level=table.level,
             region_code=match.region_code,
@@ -600,7 +753,7 @@ class Reader:
             indicator_id=slot.indicator,
             value_printed=text,
             value=value,
-            unit_printed=slot.unit,
+            unit_printed=unit,
             obs_status_all=status,
             impute_method=method,
             impute_by=by,
@@ -608,7 +761,47 @@ class Reader:
             obs_comment=comment or None,
             source_locator=locator(table.sheet.name, number, slot.column.place),
         )
+        if unit == UNSAID:
+            column = slot.column.place if table.axis == "measure" else 0
+            group = (table.sheet.name, table.header_rows[0], column, slot.indicator)
+            self._unsaid.setdefault(group, []).append((cell, slot.is_filled))
+            return
         self._keep(cell, slot.is_filled)
+
+    def _claim(self, remark: str, slot: Slot, chosen: list[Slot], year: int) -> Claim | None:
+        """The clause of a row's remark that speaks of one of its figures.
+
+        A clause that names some of the row's years or columns speaks of those only.
+        """
+        years = {s.year for s in chosen if s.year}
+        for claim in claims_in(remark):
+            if claim.years & years and year not in claim.years:
+                continue
+            clause = compact(claim.text)
+            named = [s for s in chosen if len(_stem(s)) > 1 and _stem(s) in clause]
+            if named and slot not in named:
+                continue
+            return claim
+        return None
+
+    def _list_unused(self, table: Table, slots: list[Slot], flags: dict[str, Column]) -> None:
+        """Every column that gives no figure is listed with its header and the reason."""
+        used = {s.column.place for s in slots} | {c.place for c in flags.values()}
+        why = {
+            "qualifier": "its header names no indicator",
+            "province_code": "the province is known from the names",
+            "unit": "the table says its units elsewhere",
+        }
+        for column in table.columns:
+            if column.place in used or column.role in ("region", "province", "region_code", "year", "note"):
+                continue
+            if column.role in ("indicator", "unit") and table.with_role("indicator"):
+                continue
+            n = sum(1 for _, row in table.body if column.place <= len(row) and row[column.place - 1].strip())
+            if n:
+                reason = column.meaning.note or why.get(column.role, "the figures stand in other columns")
+                place = f"{table.sheet.name}: column {column.place} {column.header[:40]!r}"
+                self.extract.dropped[f"{place}: {reason}"] += n
 
     def _keep(self, cell: Cell, is_filled: bool) -> None:
         key = cell.key
@@ -625,7 +818,12 @@ class Reader:
         shift = self.registry.units[cell.unit_printed].scale - self.registry.units[held.unit_printed].scale
         other = cell.value.scaleb(shift)
         held_is_filled = "I" in held.obs_status_all and "filled by column" in (held.obs_comment or "")
-        if _same(held.value, held.value_printed, other, cell.value_printed, shift):
+        # Two columns may round differently; one column does not print a figure twice in two ways.
+        is_one_column = _column_of(held) == _column_of(cell)
+        same = held.value == other if is_one_column else _same(
+            held.value, held.value_printed, other, cell.value_printed, shift
+        )  # fmt: skip
+        if same:
             if held_is_filled and not is_filled:
                 self.extract.cells[key] = cell
             self.extract.dropped["copy of a figure printed elsewhere in the file"] += 1
@@ -641,13 +839,20 @@ class Reader:
         place = f"{cell.indicator_id} of {cell.region_code} in {cell.year}"
         self.extract.problem(
             Problem(self.file, cell.source_locator, "key", cell.value_printed,
-                    f"contradicts {held.value_printed!r} at {held.source_locator} for {place}")
+                    f"contradicts {held.value_printed!r} at {held.source_locator} for {place}"),
+            "contradicts",
         )  # fmt: skip
 
     # After all tables ------------------------------------------------------------------------------
 
     def finish(self) -> Extract:
-        """Apply remarks of the file that say what figures of named regions mean."""
+        """Settle what needs the whole file: units of shares, zeros, remarks on figures of named regions."""
+        # Imported here because it works on the cells of this module.
+        from cbec.ingest.shares import Shares
+
+        Shares(self.file, self.registry, self.extract, self._unsaid).settle(self._keep)
+        self._judge_zeros()
+        self._doubt_undated_fills()
         for text in self.texts:
             if not REDEFINES.search(text):
                 continue
@@ -666,6 +871,46 @@ class Reader:
                     cell.obs_comment = _joined(cell.obs_comment or "", f"remark in the file: {text}")
         return self.extract
 
+    def _judge_zeros(self) -> None:
+        """A 0 of what cannot be zero: refused, or doubted where a large table has a stray one."""
+        zeros: dict[tuple[str, str], list[Cell]] = {}
+        figures: Counter[tuple[str, str]] = Counter()
+        for cell in self.extract.cells.values():
+            pair = (cell.indicator_id, cell.region_level)
+            if cell.value is not None and pair in self.registry.never_zero:
+                figures[pair] += 1
+                if cell.value == 0:
+                    zeros.setdefault(pair, []).append(cell)
+        for pair, cells in zeros.items():
+            is_stray = len(cells) <= MAX_ZEROS * figures[pair]
+            for cell in cells:
+                message = f"is 0, which {pair[0]} cannot be"
+                if is_stray:
+                    cell.obs_status_all = self.registry.status_list(
+                        "V" + cell.obs_status_all.replace("A", "")
+                    )
+                    cell.obs_comment = _joined(cell.obs_comment or "", f"{message}: perhaps a missing figure")
+                else:
+                    self.extract.problem(
+                        Problem(self.file, cell.source_locator, "value", cell.value_printed,
+                                f"{message}; leave a missing figure blank")
+                    )  # fmt: skip
+
+    def _doubt_undated_fills(self) -> None:
+        """A file that says that it has fills, and not which, has no figure that is certainly observed."""
+        if self.publication.obs_status != "A":
+            return
+        for text in self.texts:
+            says = any(claim.letter == "I" for claim in claims_in(text))
+            if says and not any(text in known for known in self._claimed):
+                for cell in self.extract.cells.values():
+                    if cell.obs_status_all == "A":
+                        cell.obs_status_all = "V"
+                        cell.obs_comment = _joined(
+                            cell.obs_comment or "", f"remark in the file: {text[:REMARK_LENGTH]}"
+                        )
+                return
+
     def _regions_in(self, text: str) -> set[str]:
         found = set()
         for piece in re.split(r"[、，,;；和及\s]|统计|年鉴", text):
@@ -681,6 +926,22 @@ def _speaks_of(text: str, name: str) -> bool:
         return name in text
     kind = "存" if "存款" in name else "贷"
     return "余额" in text and kind in text and "款" in text
+
+
+def _said(meaning: Meaning) -> str:
+    """What a vague header leaves open, to be said on every cell below it."""
+    return meaning.note if meaning.note.startswith("the header") else ""
+
+
+def _stem(slot: Slot) -> str:
+    """The header of a value column without its unit."""
+    return re.sub(r"[(\[/_].*$", "", compact(slot.column.header)) if not slot.year else ""
+
+
+def _column_of(cell: Cell) -> str:
+    """Sheet and column of a cell."""
+    sheet, _, place = cell.source_locator.rpartition("!")
+    return sheet + place[place.index("C") :]
 
 
 def _joined(*comments: str) -> str:

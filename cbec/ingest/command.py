@@ -30,7 +30,7 @@ HELD_SEEDS = (("province", "province_yearbook"), ("prefecture", "city_yearbook")
 @dataclass(frozen=True)
 class Outcome:
     """One file after the run. action: landed, unchanged (the same file), nothing new (the same figures from
-    another file), would land, refused, no figures."""
+    another file), would land, refused, left out, no figures."""
 
     imported: Imported
     action: str
@@ -116,8 +116,10 @@ def import_paths(
         name = entry.name if isinstance(entry, File) else entry.file
         progress(name, done, len(files))
         if isinstance(entry, Problem):
-            broken = Imported(File(entry.file, b"", Path(entry.file)), "refused", problems=(entry,))
-            batch.append(broken)
+            status = "left out" if entry.is_warning else "refused"
+            broken = Imported(File(entry.file, b"", Path(entry.file)), status, problems=(entry,))
+            settle()
+            outcomes.append(Outcome(broken, status))
             continue
         if entry.sha256 in options.known:
             settle()
@@ -209,7 +211,7 @@ def _judged(recogniser: Recogniser, door: Door, known: Known, batch: list[Import
 
 
 class Known:
-    """Figures of the shipped yearbooks and of landed files, in the indicators' own units, read once for a run."""
+    """Figures of shipped yearbooks and landed files, in the indicators' own units, read once for a run."""
 
     COLUMNS = ("region_level", "region_code", "year", "indicator_id", "value")
 
@@ -273,13 +275,14 @@ class Known:
         import pandas as pd
 
         base, own = batch[0].vintage_base, {i.file.sha256 for i in batch}
+        years = {cell.year for i in batch for cell in i.cells}
         every, before = [], []
         for indicator in {cell.indicator_id for i in batch for cell in i.cells}:
             for sha256, vintage, part in self._load().get(indicator, ()):
                 if sha256 not in own:
                     every.append(part)
                     if vintage and (vintage == base or vintage.startswith(f"{base}_r")):
-                        before.append(part)
+                        before.append(part[part["year"].isin(years)])
         empty = pd.DataFrame(columns=list(self.COLUMNS))
         return (pd.concat(every) if every else empty), (pd.concat(before) if before else empty)
 

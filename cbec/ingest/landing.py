@@ -119,6 +119,8 @@ def to_table(
     for refusal in printed.refused if printed else ():
         rows.append(
             {
+                "region_level": refusal.level or None, "region_code": refusal.region_code or None,
+                "indicator_id": refusal.indicator_id or None, "scope": refusal.scope or None,
                 "value_printed": refusal.value_printed, "source_locator": refusal.source_locator,
                 "record": "refused", "header_zh": refusal.header, "refusal": refusal.reason,
                 "region_printed": refusal.region,
@@ -159,9 +161,12 @@ def listed(folder: Path) -> list[Landed]:
     """Every landed file, by name of the imported file."""
     found = []
     for path in sorted(folder.glob("*.parquet")):
-        table = pq.read_table(path, columns=["source_file", "source_file_sha256", "source_id", "vintage"])
+        table = pq.read_table(
+            path, columns=["source_file", "source_file_sha256", "source_id", "vintage", "record"]
+        )
         first = table.slice(0, 1).to_pylist()[0] if table.num_rows else None
         if first:
+            n_cells = table["record"].to_pylist().count("cell")
             found.append(
                 Landed(
                     path,
@@ -169,9 +174,9 @@ def listed(folder: Path) -> list[Landed]:
                     first["source_file_sha256"],
                     first["source_id"],
                     first["vintage"],
-                    table.num_rows,
+                    n_cells,
                 )
-            )
+            )  # fmt: skip
     return sorted(found, key=lambda landed: (landed.source_file, landed.sha256))
 
 
@@ -238,9 +243,10 @@ class Held:
         return self._values[sha256]
 
     def vintage_for(self, base: str, cells: Iterable[Cell], sha256: str) -> tuple[str, bool]:
-        """(vintage, is new): the first of base, base_r2, base_r3 ... under which no other landed file holds one
-        of the cells; not new when another file holds every one of them with the same figure."""
-        wanted = {
+        """(vintage, is new). vintage: the first of base, base_r2, base_r3 ... under which no other file
+        holds one of the cells. Not new when others hold every one of them with the same figure.
+        """
+        wanted: dict[tuple[object, ...], object] = {
             (c.region_level, c.region_code, c.year, c.indicator_id, c.scope or SCOPES[c.region_level]): (
                 None if c.value is None else c.value.quantize(PLACES), c.unit_printed,
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import yaml
 
 from cbec.ingest.problems import Problem, nearest
 from cbec.ingest.registry import Registry
-from cbec.ingest.text import compact
+from cbec.ingest.text import THIS_YEAR, compact
 from cbec.ingest.vocabulary import Meaning
 from cbec.project import CbecError
 
@@ -18,6 +19,7 @@ ROLES = (
     "region", "province", "region_code", "province_code", "year", "indicator", "unit", "value", "note",
     "qualifier", "ignore",
 )  # fmt: skip
+RULE_KEYS = ("use", "unit", "note", "filled")
 KEYS = ("publication", "headers", "regions", "sheets", "defaults")
 
 
@@ -45,33 +47,49 @@ def load_mappings(path: Path | None, registry: Registry) -> dict[str, Mapping]:
         raise CbecError(f"{path}: is no readable mapping file: {error}", exit_code=2) from None
     if not isinstance(content, dict):
         raise CbecError(f"{path}: must hold the keys {', '.join((*KEYS, 'files'))}", exit_code=2)
-    files = content.pop("files", None) or {}
-    mappings = {"": _mapping(path, content, registry)}
-    for name, part in files.items():
-        mappings[str(name)] = _mapping(path, {**content, **(part or {})}, registry)
+    files = _section(path, content, "files")
+    rest = {key: value for key, value in content.items() if key != "files"}
+    mappings = {"": _mapping(path, rest, registry)}
+    for name in files:
+        mappings[str(name)] = _mapping(path, {**rest, **_section(path, files, name)}, registry)
     return mappings
 
 
-def _mapping(path: Path, content: dict[str, Any], registry: Registry) -> Mapping:
+def _section(path: Path, content: dict[Any, Any], key: Any) -> dict[Any, Any]:
+    """A part of the file that holds names and what they are. Raises CbecError (2) for a list or a word."""
+    part = content.get(key)
+    if part is not None and not isinstance(part, dict):
+        raise CbecError(f"{path}: {key}: must hold lines of `name: use`, not {str(part)[:60]!r}", exit_code=2)
+    return part or {}
+
+
+def _mapping(path: Path, content: dict[Any, Any], registry: Registry) -> Mapping:
     def bad(message: str, value: object, valid: Any) -> CbecError:
-        near = ", ".join(nearest(str(value), list(valid)))
-        return CbecError(f"{path}: {message} {value!r}; nearest valid: {near}", exit_code=2)
+        near = ", ".join(nearest(str(value), [str(v) for v in valid]))
+        return CbecError(f"{path}: {message} {str(value)!r}; nearest valid: {near}", exit_code=2)
 
     for key in content:
         if key not in KEYS:
             raise bad("unknown key", key, KEYS)
     publication = content.get("publication") or ""
-    if publication and publication not in registry.publications:
-        raise bad("unknown publication", publication, registry.publications)
+    if publication and str(publication) not in registry.publications:
+        raise bad("publication: unknown publication", publication, registry.publications)
+    measures = [i for i in registry.indicators if i not in registry.derived]
     headers = {}
-    for header, rule in (content.get("headers") or {}).items():
-        rule = {"use": rule} if isinstance(rule, str) else (rule or {})
-        use, unit = rule.get("use") or "ignore", rule.get("unit") or ""
+    for header, rule in _section(path, content, "headers").items():
+        rule = {"use": rule} if not isinstance(rule, dict) else rule
+        for key in rule:
+            if key not in RULE_KEYS:
+                raise bad(f"headers: {header}: unknown key", key, RULE_KEYS)
+        use, unit = str(rule.get("use") or "ignore"), str(rule.get("unit") or "")
         if unit and unit not in registry.units:
-            raise bad(f"unknown unit of {header!r}", unit, registry.units)
+            raise bad(f"headers: {header}: unit: unknown unit of {str(header)!r}", unit, registry.units)
         if use in ROLES:
-            meaning = Meaning(role=use, note=rule.get("note") or "by the mapping file", matched=str(header))
-        elif use in registry.indicators and use not in registry.derived:
+            note = str(rule.get("note") or "by the mapping file")
+            meaning = Meaning(role=use, note=note, matched=str(header))
+        elif use in measures:
+            if unit:
+                _check_dimension(registry, use, unit, f"{path}: headers: {header}: unit:")
             meaning = Meaning(
                 role="measure",
                 indicator=use,
@@ -81,22 +99,58 @@ def _mapping(path: Path, content: dict[str, Any], registry: Registry) -> Mapping
                 matched=str(header),
             )
         else:
-            raise bad(f"unknown use of {header!r}", use, [*ROLES, *registry.indicators])
+            raise bad(f"headers: {header}: unknown use of {str(header)!r}", use, [*ROLES, *measures])
         headers["/".join(compact(level) for level in str(header).split("/"))] = meaning
         headers[compact(str(header))] = meaning
     codes = {row["region_code"] for row in registry.regions}
-    regions = {str(k): str(v) for k, v in (content.get("regions") or {}).items()}
+    regions = {str(k): str(v) for k, v in _section(path, content, "regions").items()}
     for name, code in regions.items():
         if code != "ignore" and code not in codes:
-            raise bad(f"unknown region code of {name!r}", code, codes)
-    sheets = content.get("sheets") or {}
+            raise bad(f"regions: {name}: unknown region code of {name!r}", code, codes)
+    sheets = _section(path, content, "sheets")
+    for name, use in sheets.items():
+        if use != "ignore":
+            raise bad(f"sheets: {name}: unknown use", use, ("ignore",))
     return Mapping(
-        publication,
+        str(publication),
         headers,
         {compact(name): code for name, code in regions.items()},
-        frozenset(str(name) for name, use in sheets.items() if use == "ignore"),
-        {str(k): str(v) for k, v in (content.get("defaults") or {}).items()},
+        frozenset(str(name) for name in sheets),
+        _defaults(path, _section(path, content, "defaults"), registry, bad),
     )
+
+
+def _defaults(
+    path: Path, content: dict[Any, Any], registry: Registry, bad: Callable[[str, object, Any], CbecError]
+) -> dict[str, str]:
+    """What holds where a table says nothing. Raises CbecError (2) naming key, value and the nearest valid."""
+    measures = [i for i in registry.indicators if i not in registry.derived]
+    valid: dict[str, Any] = {
+        "indicator": measures,
+        "unit": registry.units,
+        "year": range(1949, THIS_YEAR + 1),
+        "region_level": ("province", "prefecture"),
+    }
+    found = {}
+    for key, value in content.items():
+        if key not in valid:
+            raise bad("defaults: unknown key", key, valid)
+        if value is None or value == "":
+            continue
+        known = [str(v) for v in valid[key]]
+        if str(value) not in known:
+            raise bad(f"defaults: {key}: unknown {str(key).replace('_', ' ')}", value, known)
+        found[str(key)] = str(value)
+    if "indicator" in found and "unit" in found:
+        _check_dimension(registry, found["indicator"], found["unit"], f"{path}: defaults: unit:")
+    return found
+
+
+def _check_dimension(registry: Registry, indicator: str, unit: str, place: str) -> None:
+    wanted = registry.units[registry.indicators[indicator].unit].dimension
+    if registry.units[unit].dimension != wanted:
+        fitting = ", ".join(u for u, row in registry.units.items() if row.dimension == wanted)
+        raise CbecError(f"{place} {indicator} has no unit {unit!r}; valid: {fitting}", exit_code=2)
 
 
 def template(problems: list[Problem]) -> str:

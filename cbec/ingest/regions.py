@@ -7,7 +7,8 @@ prefecture of the same name.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -21,9 +22,15 @@ ETHNONYM = (
     "|回族|蒙古族|朝鲜族|蒙古|哈萨克|柯尔克孜"
 )
 AUTONOMOUS = re.compile(f"(?:{ETHNONYM})*自治州$")
+# Jilin City is no province; Beijing City is.
+PROVINCE_TAIL = re.compile(
+    r"(?:(?:zhuang|hui|uygur|uyghur)?(?:autonomousregion)|province|municipality)$"
+    r"|(?<=beijing)city$|(?<=tianjin)city$|(?<=shanghai)city$|(?<=chongqing)city$"
+)
 ENGLISH_TAIL = re.compile(
     r"(?:(?:zhuang|hui|uygur|uyghur)?(?:autonomousregion)|province|municipality|city|prefecture|league)$"
 )
+TOTAL_OF_A_PROVINCE = "total of a province among prefectures"
 
 
 @dataclass(frozen=True)
@@ -105,10 +112,10 @@ class Regions:
         name = self.clean(text)
         if re.fullmatch(r"[0-9]{6}(?:\.0)?", name):
             return name[:6] if ("province", name[:6]) in self._by_code else ""
-        code = self._province_names.get(name) or self._province_names.get(ENGLISH_TAIL.sub("", name), "")
+        code = self._province_names.get(name) or self._province_names.get(PROVINCE_TAIL.sub("", name), "")
         if code:
             return code
-        held = self._rows.get(("province", ENGLISH_TAIL.sub("", name)))
+        held = self._rows.get(("province", PROVINCE_TAIL.sub("", name)))
         if held:
             return held[0]["region_code"]
         for alias in self._aliases.get(name, ()):
@@ -128,6 +135,106 @@ class Regions:
         if province or prefecture:
             return "province" if province else "prefecture"
         return "other" if self._alias(name, "", 0, "") else ""
+
+    def contested(self, text: str) -> tuple[str, str, str] | None:
+        """(province, prefecture, province of the prefecture) when a name alone may be either, as 吉林 is."""
+        name = self.clean(text)
+        province = self.province_code(name) if name and not name[0].isdigit() else ""
+        rows = self._candidates(name, "") if province else []
+        codes = {row["region_code"] for row in rows}
+        if len(codes) != 1 or province in codes:
+            return None
+        return province, rows[0]["region_code"], rows[0]["province_code"]
+
+    def _place(self, text: str) -> tuple[str, str, str]:
+        """(kind, code, province) of a name that is one thing; kind '' for the others."""
+        name = self.clean(text)
+        if not name or self.contested(name):
+            return "", "", ""
+        kind = self.is_name(text)
+        if kind in ("province", "both"):
+            code = self.province_code(name)
+            return "province" if kind == "province" else "municipality", code, code
+        rows = self._candidates(name, "") if kind == "prefecture" else []
+        provinces = {row["province_code"] for row in rows}
+        if len(provinces) != 1:
+            return "", "", ""
+        return "prefecture", rows[0]["region_code"], provinces.pop()
+
+    def settle(self, names: Sequence[str], *, says_city: bool = False) -> dict[int, str]:
+        """What each contested name of a column of prefectures is: province, prefecture or '' (nobody knows).
+
+        names: the column from top to bottom. Forms with their suffix, blocks of a province's cities and the
+        place of other provinces' totals decide; a name alone decides nothing. says_city: the header does.
+        """
+        runs: list[tuple[str, list[int]]] = []
+        for index, text in enumerate(names):
+            name = self.clean(text)
+            if not name:
+                continue
+            if not runs or runs[-1][0] != name:
+                runs.append((name, []))
+            runs[-1][1].append(index)
+        wanted = [k for k, (name, _) in enumerate(runs) if self.contested(name)]
+        if not wanted:
+            return {}
+        places = [self._place(name) for name, _ in runs]
+        known = [place for place in places if place[0]]
+        passes = max(Counter(name for name, _ in runs).values())
+        groups = sum(1 for k, place in enumerate(known) if not k or known[k - 1][2] != place[2])
+        is_blocked = groups <= 1.5 * passes * len({place[2] for place in known})
+        found: dict[int, str] = {}
+        for k in wanted:
+            before = next((place for place in reversed(places[:k]) if place[0]), ("", "", ""))
+            after = next((place for place in places[k + 1 :] if place[0]), ("", "", ""))
+            answer = self._settled(runs[k][0], places, before, after, is_blocked, says_city)
+            found |= dict.fromkeys(runs[k][1], answer)
+        return found
+
+    def _settled(
+        self, name: str, places: list[tuple[str, str, str]], before: tuple[str, str, str],
+        after: tuple[str, str, str], is_blocked: bool, says_city: bool,
+    ) -> str:  # fmt: skip
+        held = self.contested(name)
+        assert held
+        province, prefecture, home = held
+        cities = {place[2] for place in places if place[0] == "prefecture"}
+        if before[0] == after[0] == "province" and province not in (before[1], after[1]):
+            return "province"
+        if home != province:
+            beside = {before[2], after[2]} & {province, home} if is_blocked else set()
+            if len(beside) != 1:
+                beside = cities & {province, home}
+            if len(beside) == 1:
+                return "province" if province in beside else "prefecture"
+            return ""
+        has_province = any(place[:2] == ("province", province) for place in places)
+        has_prefecture = any(place[1] == prefecture for place in places)
+        if has_province != has_prefecture:
+            return "prefecture" if has_province else "province"
+        if has_province:
+            return ""
+        follows, leads = before[2] == home, after[2] == home
+        totals = [k for k, place in enumerate(places) if place[0] == "province"]
+        if not totals:
+            if len(cities) < 2 or not is_blocked:
+                is_city = (follows and leads) or (says_city and (follows or not leads))
+                return "prefecture" if is_city or (len(cities) > 1 and not is_blocked) else ""
+            return "prefecture" if follows or not leads else ""
+        heads = {self._is_beside(places, k, 1) for k in totals} - {None}
+        feet = {self._is_beside(places, k, -1) for k in totals} - {None}
+        if True in heads and feet <= {False}:
+            return "prefecture" if follows else "province" if leads else ""
+        if True in feet and heads <= {False}:
+            return "prefecture" if leads else "province" if follows else ""
+        return ""
+
+    @staticmethod
+    def _is_beside(places: list[tuple[str, str, str]], k: int, step: int) -> bool | None:
+        """True when the next known place in a direction is a city of the province that stands at k."""
+        rest = places[k + 1 :] if step > 0 else places[:k][::-1]
+        beside = next((place for place in rest if place[0]), None)
+        return None if beside is None else beside[0] == "prefecture" and beside[2] == places[k][2]
 
     def _candidates(self, name: str, province: str) -> list[Row]:
         rows = self._rows.get(("prefecture", name), [])
@@ -194,12 +301,14 @@ class Regions:
             )
         rows = self._candidates(name, province)
         if not rows:
+            if self.province_code(name) and self.province_code(name) == province:
+                return Match("", TOTAL_OF_A_PROVINCE)
             known = {r["province_code"] for r in self._candidates(name, "")}
             if known and province:
                 wrong = ", ".join(self._by_code[("province", c)][0]["name_zh"] for c in sorted(known))
                 return Match("", f"lies in {wrong}, not in the province printed beside it", True)
             if self.province_code(name):
-                return Match("", "total of a province among prefectures")
+                return Match("", TOTAL_OF_A_PROVINCE)
             return self._unknown(text, level)
         units = {frozenset({r["region_code"], *self._same_unit.get(r["region_code"], ())}) for r in rows}
         if len(units) > 1:

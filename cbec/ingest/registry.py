@@ -28,6 +28,8 @@ class Indicator:
     name_en: str
     name_zh: str
     unit: str
+    kind: str
+    panel_scope: str = ""
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,7 @@ class Registry:
     header_corrections: tuple[Row, ...]
     reseller_marks: tuple[Row, ...]
     bounds: dict[tuple[str, str], tuple[float, float]]
+    never_zero: frozenset[tuple[str, str]]
     parts: dict[str, tuple[str, ...]]
     simplified: dict[int, str]
     precedence: dict[str, int]
@@ -158,7 +161,9 @@ def load_registry(root: Path) -> Registry:
         unit_patterns=tuple((re.compile(r["pattern"]), r["unit"]) for r in rows("unit_alias"))
         + tuple((re.compile(re.escape(compact(r["name_zh"]))), r["unit"]) for r in units),
         indicators={
-            r["indicator_id"]: Indicator(r["indicator_id"], r["name_en"], r["name_zh"], r["unit"])
+            r["indicator_id"]: Indicator(
+                r["indicator_id"], r["name_en"], r["name_zh"], r["unit"], r["kind"], r["panel_scope"]
+            )
             for r in indicators
         },
         derived=frozenset(r["indicator_id"] for r in rows("derived_indicator")),
@@ -192,6 +197,11 @@ def load_registry(root: Path) -> Registry:
             (r["indicator_id"], r["region_level"]): (float(r["minimum"]), float(r["maximum"]))
             for r in rows("indicator_bound")
         },
+        never_zero=frozenset(
+            (r["indicator_id"], r["region_level"])
+            for r in rows("indicator_bound")
+            if r["can_be_zero"] == "false"
+        ),
         parts=parts,
         simplified={ord(r["traditional"]): r["simplified"] for r in variants},
         precedence={r["obs_status"]: int(r["precedence"]) for r in rows("obs_status")},

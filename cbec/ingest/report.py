@@ -98,7 +98,8 @@ def _print_printed(imported: Imported, out: Console, explains: bool) -> None:
     scopes = Counter(cell.scope for cell in imported.cells)
     listed = ", ".join(f"{n} {scope}" for scope, n in scopes.most_common())
     out.print(
-        f"  table {', '.join(printed.tables)}, edition {imported.edition}, figures of {imported.cells[0].year}:"
+        f"  table {', '.join(printed.tables)}, edition {imported.edition},"
+        f" figures of {imported.cells[0].year}:"
         f" {listed}; {len(printed.totals)} totals, {len(printed.refused)} cells left out,"
         f" {len(printed.indicators)} columns without a name in the registry",
         markup=False, highlight=False, soft_wrap=True,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from cbec.ingest.cells import Cell, Reader
@@ -12,15 +12,16 @@ from cbec.ingest.mapping import Mapping
 from cbec.ingest.printed import edition as editions
 from cbec.ingest.printed.layout import Page, table_number
 from cbec.ingest.printed.reader import Printed, PrintedReader, printed_pages
-from cbec.ingest.problems import Problem
+from cbec.ingest.problems import Causes, Problem
 from cbec.ingest.publication import CITY_YEARBOOK, names_publication, recognise_publication, reseller
 from cbec.ingest.regions import Regions
 from cbec.ingest.registry import Publication, Registry, load_registry
-from cbec.ingest.tables import Recognition, recognise
-from cbec.ingest.text import plain
+from cbec.ingest.tables import N_SCANNED, Recognition, recognise
+from cbec.ingest.text import compact, plain
 from cbec.ingest.vocabulary import Vocabulary
 
 N_RANGES = 8
+LEFT_OUT = "left out by the mapping file"
 DIVISIONS = re.compile("行政区划|一览表|区域分布")
 
 
@@ -38,7 +39,7 @@ class Imported:
     dropped: dict[str, int] = field(default_factory=dict)
     n_rows: int = 0
     problems: tuple[Problem, ...] = ()
-    # What a printed table of a yearbook holds beside its cells: totals, refused cells, columns nobody has named.
+    # What a printed table holds beside its cells: totals, refused cells, columns nobody has named.
     printed: Printed | None = None
 
     @property
@@ -50,7 +51,8 @@ class Imported:
         """Vintage before collisions are looked at: publication, and edition or file when it needs one."""
         if self.publication is None:
             return ""
-        if self.edition:
+        # Editions that print one year each are one series: the edition stands beside the cell.
+        if self.edition and self.publication.is_one_series != "true":
             return f"{self.publication.vintage}_{self.edition}"
         if self.publication.publication_id == "undocumented":
             return f"{self.publication.vintage}_{self.file.sha256[:8]}"
@@ -92,8 +94,9 @@ class Recogniser:
             printed = self._printed(book, edition or mapping.defaults.get("edition", ""))
             if printed is not None:
                 return printed
-        chosen, found_edition = recognise_publication(self.registry, book, wanted)
-        return self._recognise(book, chosen, edition or found_edition, mapping)
+        chosen, found_edition, notes = recognise_publication(self.registry, book, wanted)
+        read = self._recognise(book, chosen, edition or found_edition, mapping)
+        return replace(read, problems=(*notes, *read.problems))
 
     def _printed(self, book: Book, edition: str) -> Imported | None:
         """A printed table of the yearbook of cities; None when the file has not its structure."""
@@ -118,10 +121,16 @@ class Recogniser:
         place = next(iter(tables.values()))[0].sheet
         marks = reseller(self.registry, book)
         warnings = tuple(
-            Problem(book.file.name, "", "file", mark, "is the mark of a reseller; the table has the structure of the print",
-                    is_warning=True)
+            Problem(
+                book.file.name,
+                "",
+                "file",
+                mark,
+                "is the mark of a reseller; the table has the structure of the print",
+                is_warning=True,
+            )
             for mark in marks
-        )  # fmt: skip
+        )
         if wrong:
             problem = Problem(book.file.name, place, "year", "", wrong)
             return Imported(
@@ -133,7 +142,7 @@ class Recogniser:
         # A hidden sheet without figures is no part of the table.
         read = {page.sheet for pages in tables.values() for page in pages}
         problems = [w for w in book.warnings if w.locator in read]
-        problems += [*warnings, *out.extract.problems]
+        problems += [*warnings, *out.extract.causes.listed()]
         has_error = any(not p.is_warning for p in problems)
         if not has_error and not any(c.value is not None for c in out.extract.cells.values()):
             problems.append(
@@ -154,34 +163,46 @@ class Recogniser:
         )
 
     def _is_national(self, tables: dict[str, list[Page]], vocabulary: Vocabulary, is_named: bool) -> bool:
-        """Cities of several provinces, or the yearbook's name: a provincial yearbook numbers its tables too."""
+        """Cities of several provinces, or the yearbook's name: provincial yearbooks number tables too."""
         provinces = {
             self.regions.province_code(row[segment.region - 1])
-            for pages in tables.values() for page in pages
-            for segment in page.segments for _, row in page.body
+            for pages in tables.values()
+            for page in pages
+            for segment in page.segments
+            for _, row in page.body
             if segment.region <= len(row)
-        } - {""}  # fmt: skip
+        } - {""}
         return is_named or len(provinces) >= 3
 
     def _recognise(self, book: Book, chosen: Publication, edition: str, mapping: Mapping) -> Imported:
         name = book.file.name
         vocabulary = Vocabulary(self.registry, self.regions, chosen.publication_id, mapping.headers)
-        sheets = tuple(recognise(name, sheet, vocabulary, mapping) for sheet in book.sheets)
-        problems = [*book.warnings, *(p for sheet in sheets for p in sheet.problems)]
+        vocabulary.edition = int(edition) if edition.isdigit() else 0
+        siblings = tuple(sheet.name for sheet in book.sheets)
+        sheets = tuple(
+            part for sheet in book.sheets for part in recognise(name, sheet, vocabulary, mapping, siblings)
+        )
+        causes = Causes()
+        for problem in (p for sheet in sheets for p in sheet.problems):
+            causes.add(problem)
+        problems = [*book.warnings, *causes.listed()]
         tables = [sheet.table for sheet in sheets if sheet.table]
         texts = tuple(dict.fromkeys(t for sheet in sheets for t in sheet.texts))
+        is_mapped = _leaves_out(book, mapping)
         if not tables and not any(not p.is_warning for p in problems):
             reasons = {sheet.reason for sheet in sheets}
-            if reasons <= {
-                "names indicators but holds no figures of regions",
-                "left out by the mapping file",
-            }:
-                return Imported(book.file, "no figures", chosen, edition, book.reading, sheets)
             listed = "; ".join(f"{sheet.sheet}: {sheet.reason}" for sheet in sheets[:N_RANGES])
             place = book.sheets[0].name
-            problems.append(
-                Problem(name, place, "table", place, f"holds no table of regions and figures ({listed})")
-            )
+            if LEFT_OUT in reasons or is_mapped:
+                # Not of kind table: a mapping file that leaves out even more is no answer.
+                message = f"nothing is left to load: the mapping file leaves everything out ({listed})"
+                problems.append(Problem(name, place, "file", "", message))
+            elif reasons <= {"names indicators but holds no figures of regions"}:
+                return Imported(book.file, "no figures", chosen, edition, book.reading, sheets)
+            else:
+                problems.append(
+                    Problem(name, place, "table", place, f"holds no table of regions and figures ({listed})")
+                )
         reader = Reader(name, self.registry, vocabulary, chosen, edition, mapping, texts)
         for sheet in sheets:
             if sheet.table and not any(not p.is_warning for p in sheet.problems):
@@ -190,9 +211,12 @@ class Recogniser:
         problems += extract.problems
         errors = [p for p in problems if not p.is_warning]
         if not extract.cells and tables and not errors:
-            problems.append(
-                Problem(name, tables[0].sheet.name, "table", tables[0].sheet.name, "holds no figure")
-            )
+            place = tables[0].sheet.name
+            if is_mapped or "ignore" in mapping.regions.values():
+                message = "nothing is left to load: the mapping file leaves every figure out"
+                problems.append(Problem(name, place, "file", "", message))
+            else:
+                problems.append(Problem(name, place, "table", place, "holds no figure"))
             errors = problems
         if not errors and not any(c.value is not None for c in extract.cells.values()):
             problems.append(Problem(name, book.sheets[0].name, "table", "", "every cell is missing"))
@@ -226,6 +250,14 @@ def _texts_with_years(book: Book, tables: dict[str, list[Page]]) -> list[tuple[s
                 for row, column, text in page.printed
             ]
     return [(place, text) for place, text in dict.fromkeys(texts) if re.search("[12][0-9]{3}", plain(text))]
+
+
+def _leaves_out(book: Book, mapping: Mapping) -> bool:
+    """True when the mapping file takes a header of this book out of the figures."""
+    left = {h for h, m in mapping.headers.items() if m.role in ("ignore", "qualifier", "note")}
+    return bool(left) and any(
+        compact(c) in left for sheet in book.sheets for _, row in sheet.rows[:N_SCANNED] for c in row
+    )
 
 
 def _mapping_for(file: File, mappings: dict[str, Mapping]) -> Mapping:

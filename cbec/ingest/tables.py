@@ -13,13 +13,18 @@ from dataclasses import dataclass, field, replace
 
 from cbec.ingest.files import Sheet
 from cbec.ingest.mapping import Mapping
+from cbec.ingest.printed.edition import data_years
 from cbec.ingest.problems import Problem
-from cbec.ingest.text import compact, number_of, plain, year_of, years_in
+from cbec.ingest.text import PLAIN_NUMBER, compact, number_of, plain, year_of, years_in
 from cbec.ingest.vocabulary import Meaning, Vocabulary
 
 NOTE_START = re.compile(
     r"^(?:注|数据来源|资料来源|来源|说明|备注|note|source|更多|http|\*|①|本表|数$)", re.IGNORECASE
 )
+UNIT_LINE = re.compile(r"(?:单位|unit)s?[:：为]\s*([^\s()（）;；]+)", re.IGNORECASE)
+# The year in the name of a book is that of its edition.
+BOOK = re.compile("年鉴|来源|来自|yearbook|source", re.IGNORECASE)
+KEY_ROLES = {"region", "province", "region_code", "province_code", "year", "indicator"}
 N_SCANNED = 40
 MAX_UNKNOWN = 100
 
@@ -44,6 +49,8 @@ class Table:
 
     axis: what the value columns are: measure, year_value, region_value or value. level: province or
     prefecture. body: (row number, cells) behind the header. defaults: year, indicator, unit of the table.
+    region: that of the sheet's name, for a sheet without a column of regions; siblings: names of all sheets.
+    said_years: years of the line above the rows, which a column of years must agree with.
     """
 
     sheet: Sheet
@@ -57,8 +64,10 @@ class Table:
     unit_text: str = ""
     units: tuple[str, ...] = ()
     region: str = ""
+    siblings: tuple[str, ...] = ()
     texts: tuple[str, ...] = ()
     dropped: tuple[tuple[str, str], ...] = ()
+    said_years: frozenset[int] = frozenset()
 
     def with_role(self, *roles: str) -> tuple[Column, ...]:
         return tuple(column for column in self.columns if column.role in roles)
@@ -80,13 +89,176 @@ def locator(sheet: str, row: int, column: int) -> str:
     return f"{sheet}!R{row}C{column}"
 
 
-def recognise(file: str, sheet: Sheet, vocabulary: Vocabulary, mapping: Mapping) -> Recognition:
-    """What one sheet is. Problems name the cell; a sheet of text only is no problem."""
+@dataclass(frozen=True)
+class Part:
+    """One of the tables that stand under each other on a sheet: its rows from its first title on.
+
+    start: index of its header, which is repeated from the part above when it prints none. titles: what the
+    part above says once for all, where both have one header.
+    """
+
+    sheet: Sheet
+    start: int | None
+    titles: tuple[str, ...] = ()
+    is_first: bool = True
+
+
+def recognise(
+    file: str, sheet: Sheet, vocabulary: Vocabulary, mapping: Mapping, siblings: tuple[str, ...] = ()
+) -> tuple[Recognition, ...]:
+    """What one sheet is, a recognition a table. Problems name the cell; a sheet of text only is no problem.
+
+    siblings: the names of all sheets of the book, which may be regions.
+    """
+    if sheet.name in mapping.sheets:
+        return (Recognition(sheet.name, None, "left out by the mapping file", _texts(sheet, 2)),)
+    parts, problems = _parts(file, sheet, vocabulary)
+    found = [_recognise(file, part, vocabulary, mapping, siblings) for part in parts]
+    if problems:
+        found[-1] = replace(found[-1], problems=(*found[-1].problems, *problems))
+    return tuple(found)
+
+
+def _parts(file: str, sheet: Sheet, vocabulary: Vocabulary) -> tuple[list[Part], list[Problem]]:
+    """A sheet cut where another header, year, unit or indicator begins.
+
+    Below a header stand figures. A row of key words is the next header; a line that names a year, a unit or
+    an indicator above further figures makes them another table under the same header.
+    """
+    start = _header_start(sheet, vocabulary)
+    if start is None:
+        return [Part(sheet, None)], []
+    signs = {sign for publication, _, sign in vocabulary.registry.symbols if not publication and sign}
+    problems: list[Problem] = []
+    parts: list[Part] = []
+    titles: tuple[str, ...] = ()
+    stop, first = _header_stop(sheet, vocabulary, start)
+    roles = _roles(sheet, vocabulary, start, stop)
+    if not set(roles.values()) & {"measure", "year_value", "region_value", "value", "qualifier"}:
+        return [Part(sheet, start)], []
+    part_rows = list(sheet.rows[:first])
+    part_start, is_first = start, True
+    lines: list[int] = []
+    index = first
+
+    def close() -> None:
+        rows = (*part_rows, *(sheet.rows[k] for k in lines))
+        parts.append(Part(replace(sheet, rows=rows), part_start, titles, is_first))
+
+    while index < len(sheet.rows):
+        row = sheet.rows[index][1]
+        kind = _row_kind(row, roles, vocabulary, signs)
+        header = sheet.rows[start:stop]
+        again = kind == "header" and _same_header(row, header)
+        speaking = [k for k in lines if _speaks(sheet.rows[k][1], roles, vocabulary)]
+        if kind == "header" and not (again and not speaking):
+            own = lines
+            lines = []
+            close()
+            above = tuple(plain(c) for _, r in part_rows[:part_start] for c in r if c.strip())
+            titles = (*above, *titles) if again else ()
+            start = index
+            stop, first = _header_stop(sheet, vocabulary, start)
+            roles = _roles(sheet, vocabulary, start, stop)
+            part_rows = [*(sheet.rows[k] for k in own), *sheet.rows[start:first]]
+            part_start, is_first = len(own), False
+            index = first
+            continue
+        if kind == "line":
+            lines.append(index)
+        elif kind == "data" and speaking:
+            notes = [k for k in speaking if _is_note(sheet.rows[k][1])]
+            if notes:
+                number, cells = sheet.rows[notes[0]]
+                place = next(k for k, c in enumerate(cells, 1) if c.strip())
+                problems.append(
+                    Problem(file, locator(sheet.name, number, place), "table", plain(cells[place - 1]),
+                            "names a year, a unit or an indicator between the figures; say it in a header"
+                            " or move the line below the table")
+                )  # fmt: skip
+            own = lines
+            lines = []
+            close()
+            above = tuple(plain(c) for _, r in part_rows[:part_start] for c in r if c.strip())
+            titles = (*above, *titles)
+            part_rows = [*(sheet.rows[k] for k in own), *header, sheet.rows[index]]
+            part_start, is_first = len(own), False
+        else:
+            part_rows += [sheet.rows[k] for k in lines]
+            part_rows.append(sheet.rows[index])
+            lines = []
+        index += 1
+    close()
+    return parts, problems
+
+
+def _roles(sheet: Sheet, vocabulary: Vocabulary, start: int, stop: int) -> dict[int, str]:
+    """Role of each column by place, from its header alone; '' without one."""
+    header = sheet.rows[start:stop]
+    paths = _paths(sheet, header, sheet.rows[stop : stop + 50])
+    return {place: vocabulary.meaning(path).role if path else "" for place, _, _, path in paths}
+
+
+def _same_header(row: tuple[str, ...], header: tuple[tuple[int, tuple[str, ...]], ...]) -> bool:
+    width = max(len(row), len(header[0][1]))
+    one, two = ([compact(c) for c in r] + [""] * (width - len(r)) for r in (row, header[0][1]))
+    return one == two
+
+
+def _row_kind(row: tuple[str, ...], roles: dict[int, str], vocabulary: Vocabulary, signs: set[str]) -> str:
+    """data, header or line (text without figures, such as a title or a note) of a row below a header."""
+    # Nearly every row ends at once: a plain number that cannot be a year.
+    if any(PLAIN_NUMBER.fullmatch(c) and (len(c) != 4 or c[:2] not in ("19", "20")) for c in reversed(row)):
+        return "data"
+    cells = [(place, c) for place, c in enumerate(row, 1) if c.strip()]
+    if not cells or any(_is_figure(c) for _, c in cells):
+        return "data"
+    if any(compact(c) in signs for _, c in cells):
+        return "data"
+    named = {place for place, role in roles.items() if role in ("region", "province")}
+    named = named or {min(roles)}
+    for place, text in cells:
+        if place in named and vocabulary.regions.is_name(text):
+            return "data"
+    texts = [c for _, c in cells]
+    if len({compact(c) for c in texts}) > 1:
+        if any(_known(vocabulary, c) and vocabulary.meaning((c,)).role in KEY_ROLES for c in texts):
+            return "header"
+        is_across = all(year_of(c) for c in texts) or all(vocabulary.regions.is_name(c) for c in texts)
+        if is_across and cells[0][0] > 1:
+            return "header"
+    in_keys = all(
+        roles.get(place) == "indicator" or (roles.get(place) == "year" and year_of(c)) for place, c in cells
+    )
+    if in_keys and not (len(cells) == 1 and roles[cells[0][0]] == "indicator" and years_in(texts[0])):
+        return "data"
+    return "line"
+
+
+def _is_note(row: tuple[str, ...]) -> bool:
+    return bool(NOTE_START.match(plain(next(c for c in row if c.strip()))))
+
+
+def _speaks(row: tuple[str, ...], roles: dict[int, str], vocabulary: Vocabulary) -> bool:
+    """True when a line says a year, a unit or an indicator, in which the rows below may differ."""
+    for cell in row:
+        text = plain(cell)
+        if not text or (BOOK.search(text) and not UNIT_LINE.search(text)):
+            continue
+        if years_in(text) or UNIT_LINE.search(text) or vocabulary.meaning((text,)).role == "unit_value":
+            return True
+        if len(text) <= 60 and vocabulary.indicators_named(text):
+            return True
+    return False
+
+
+def _recognise(
+    file: str, part: Part, vocabulary: Vocabulary, mapping: Mapping, siblings: tuple[str, ...]
+) -> Recognition:
+    sheet = part.sheet
     # A table's own cells are short; whatever is long, or stands on a sheet that is no table, is a remark.
     texts = _texts(sheet, 2)
-    if sheet.name in mapping.sheets:
-        return Recognition(sheet.name, None, "left out by the mapping file", texts)
-    start = _header_start(sheet, vocabulary)
+    start = part.start
     if start is None:
         figures = sum(1 for _, row in sheet.rows for c in row if c and _is_figure(c))
         reason = "no header row" if figures else "text only"
@@ -95,21 +267,21 @@ def recognise(file: str, sheet: Sheet, vocabulary: Vocabulary, mapping: Mapping)
     header = sheet.rows[start:stop]
     body = sheet.rows[first:]
     titles = [plain(c) for _, row in sheet.rows[:start] for c in row if c.strip()]
-    texts = _texts(sheet, 16)
+    texts = tuple(dict.fromkeys([*titles, *_texts(sheet, 16)]))
     columns = [
         Column(place, text, row, vocabulary.meaning(path) if path else Meaning())
         for place, text, row, path in _paths(sheet, header, body)
     ]
     columns, dropped, problems = _by_content(file, sheet, columns, body, vocabulary)
     return _assemble(
-        file, sheet, vocabulary, mapping, columns, header, body, titles, texts, dropped, problems
+        file, part, vocabulary, mapping, columns, header, body, titles, texts, dropped, problems, siblings
     )
 
 
 def _texts(sheet: Sheet, length: int) -> tuple[str, ...]:
     """Remarks of at least so many characters, without figures; short ones from the first rows only."""
     rows = sheet.rows if length > 2 else sheet.rows[:500]
-    found = dict.fromkeys(c for _, row in rows for c in row if len(c) >= length)
+    found = dict.fromkeys(c for _, row in rows for c in row if len(c) >= length or NOTE_START.match(c))
     return tuple(plain(c) for c in found if not _is_figure(c))
 
 
@@ -137,6 +309,11 @@ def _header_start(sheet: Sheet, vocabulary: Vocabulary) -> int | None:
         if len({plain(c) for c in filled}) == 1 or any(len(plain(c)) > 120 for c in filled):
             continue
         known = sum(_known(vocabulary, c) for c in filled)
+        roles = {vocabulary.meaning((c,)).role for c in filled if _known(vocabulary, c)}
+        # A title with its unit, or a region and its year, are no header.
+        is_line = len(filled) == 2 and any(UNIT_LINE.match(plain(c)) for c in filled)
+        if is_line or roles == {"region_value", "year_value"}:
+            continue
         if known >= 2 and known >= 0.5 * len(filled):
             return index
         if known >= 1 and known > best_known:
@@ -253,6 +430,7 @@ def _by_content(
             named = sum(k in ("province", "prefecture", "both") for k in kinds)
             share[column.place] = named / len(kinds) if kinds else 0.0
     good = [c for c in columns if c.role in ("region", "province") and share[c.place] >= 0.5]
+    of_cities = [c for c in good if c.role == "region" and _is_of_cities(vocabulary, body, c)]
     result = []
     first_value = min(
         (c.place for c in columns if c.role in ("region_value", "year_value", "measure")), default=0
@@ -260,7 +438,20 @@ def _by_content(
     for column in columns:
         meaning = column.meaning
         if column.role == "region" and good and column not in good:
-            meaning = Meaning(role="ignore", note="describes the region; another column names it")
+            # Beside a column of regions it describes them, unless it names what lies inside them. A province
+            # never stands in for the cities whose names are not known.
+            below = _places_below(sheet, vocabulary, body, column)
+            groups = [vocabulary.regions.is_name(t) == "other" for t in _column_texts(body, column.place)]
+            if of_cities and below:
+                row, text = below
+                message = "lies below the region beside it; figures of parts are not those of the whole"
+                at = locator(sheet.name, row, column.place)
+                problems.append(Problem(file, at, "region", text, message))
+                continue
+            if of_cities or sum(groups) > len(groups) / 2:
+                meaning = Meaning(role="ignore", note="describes the region; another column names it")
+        elif column.role == "region" and of_cities and column in good and column not in of_cities:
+            meaning = Meaning(role="province", note="names provinces; another column names the cities")
         elif column.role == "province" and good and column not in good and not share[column.place]:
             meaning = Meaning(role="ignore", note="names no province")
         elif not column.header:
@@ -308,9 +499,32 @@ def _by_content(
     return result, dropped, problems
 
 
+def _is_of_cities(
+    vocabulary: Vocabulary, body: tuple[tuple[int, tuple[str, ...]], ...], column: Column
+) -> bool:
+    """True when more names of a column are prefectures than provinces."""
+    kinds = Counter(vocabulary.regions.is_name(t) for t in _column_texts(body, column.place))
+    return kinds["prefecture"] >= kinds["province"]
+
+
+def _places_below(
+    sheet: Sheet,
+    vocabulary: Vocabulary,
+    body: tuple[tuple[int, tuple[str, ...]], ...],
+    column: Column,
+) -> tuple[int, str] | None:
+    """Row and text of the first name that ends as a county, district or town does and is no region."""
+    for number, row in body[:3000]:
+        text = plain(row[column.place - 1]) if column.place <= len(row) else ""
+        is_place = re.search("(?:县|旗|市|区|镇|乡|街道)$", text) and not text.endswith(("地区", "合计"))
+        if is_place and not vocabulary.regions.is_name(text):
+            return number, text
+    return None
+
+
 def _assemble(
     file: str,
-    sheet: Sheet,
+    part: Part,
     vocabulary: Vocabulary,
     mapping: Mapping,
     columns: list[Column],
@@ -320,7 +534,9 @@ def _assemble(
     texts: tuple[str, ...],
     dropped: list[tuple[str, str]],
     problems: list[Problem],
+    siblings: tuple[str, ...],
 ) -> Recognition:
+    sheet = part.sheet
     roles = {c.role for c in columns}
     has_region = bool(roles & {"region", "province", "region_value"})
     region = ""
@@ -339,6 +555,11 @@ def _assemble(
         kind = "unit" if "unit" in column.meaning.problem else "header"
         at = locator(sheet.name, column.header_row, column.place)
         problems.append(Problem(file, at, kind, column.header, column.meaning.problem, near))
+    if len(unknown) > MAX_UNKNOWN:
+        column = unknown[MAX_UNKNOWN]
+        at = locator(sheet.name, column.header_row, column.place)
+        more = f"and {len(unknown) - MAX_UNKNOWN - 1} more headers are not recognised either"
+        problems.append(Problem(file, at, "table", column.header, more))
     if not has_region and not region:
         message = "is a table without a column of regions"
         problems.append(Problem(file, place, "table", sheet.name, message, ("地区", "城市", "省份")))
@@ -357,12 +578,13 @@ def _assemble(
         body=body,
         header_rows=tuple(number for number, _ in header),
         axis=axis,
-        level=_level(columns, body, vocabulary, mapping),
+        level=_level(columns, body, vocabulary, mapping, siblings if region else ()),
         region=region,
+        siblings=siblings or (sheet.name,),
         texts=texts,
         dropped=tuple(dropped),
     )
-    table, found = _defaults(file, table, vocabulary, mapping, titles)
+    table, found = _defaults(file, table, vocabulary, mapping, titles, part)
     return Recognition(sheet.name, table, "", texts, tuple(problems + found))
 
 
@@ -371,6 +593,7 @@ def _level(
     body: tuple[tuple[int, tuple[str, ...]], ...],
     vocabulary: Vocabulary,
     mapping: Mapping,
+    sheets: tuple[str, ...],
 ) -> str:
     """province or prefecture, by the names themselves; a name that is both is decided by the others."""
     if mapping.defaults.get("region_level"):
@@ -381,6 +604,7 @@ def _level(
     for column in regions or provinces:
         for text in _column_texts(body, column.place, 100_000):
             names[vocabulary.regions.is_name(text)] += 1
+    names.update(vocabulary.regions.is_name(name) for name in sheets)
     for column in columns:
         if column.role == "region_value":
             names[vocabulary.regions.is_name(column.meaning.region)] += 1
@@ -391,46 +615,117 @@ def _level(
     if regions and provinces:
         return "prefecture"
     header = "".join(compact(c.header) for c in regions)
+    if names["both"] and not provinces:
+        # 吉林 alone under 地区 may be either; as a prefecture it is asked about.
+        texts = [t for c in regions for t in _column_texts(body, c.place)]
+        texts += [c.meaning.region for c in columns if c.role == "region_value"] + list(sheets)
+        if all(vocabulary.regions.contested(t) or not vocabulary.regions.is_name(t) for t in texts):
+            return "prefecture"
     return "prefecture" if re.search("市|city|prefecture", header) and names["both"] else "province"
 
 
 def _defaults(
-    file: str, table: Table, vocabulary: Vocabulary, mapping: Mapping, titles: list[str]
+    file: str, table: Table, vocabulary: Vocabulary, mapping: Mapping, titles: list[str], part: Part
 ) -> tuple[Table, list[Problem]]:
     """Year, indicator and unit that the table says once for all, from the nearest text outwards."""
     problems: list[Problem] = []
+    name = table.sheet.name
     stem = re.sub(r"\.[A-Za-z]+$", "", file.rsplit("/", 1)[-1])
+    above = list(part.titles)
+
+    def problem(text: str, message: str) -> None:
+        place = next(
+            (
+                locator(name, n, k)
+                for n, row in table.sheet.rows
+                for k, c in enumerate(row, 1)
+                if plain(c) == text
+            ),
+            name,
+        )
+        problems.append(Problem(file, place, "table", text, message))
+
     year = int(mapping.defaults.get("year") or 0)
+    own_years = years_in(" ".join(titles))
+    printed = years_in(" ".join(t for t in titles if not BOOK.search(t)))
     if not year and not table.with_role("year"):
-        for text in (table.sheet.name, " ".join(titles), stem):
-            found = years_in(text)
+        sources: tuple[str, ...] = (name, " ".join(titles), stem)
+        if not part.is_first:
+            sources = (" ".join(titles), "" if own_years else " ".join(above), name, stem)
+        for text in sources:
+            found = data_years(text, vocabulary.offset)
             if len(found) == 1:
                 year = found.pop()
                 break
+            if found and not part.is_first:
+                break
+        if len(printed) == 1 and year and year not in printed:
+            text = next(t for t in titles if years_in(t) & printed)
+            problem(text, f"names another year than the sheet or file, which says {year}")
+        if not year and vocabulary.edition and vocabulary.offset is not None:
+            year = vocabulary.edition - vocabulary.offset
+    said_years: frozenset[int] = frozenset()
+    if not part.is_first and printed:
+        said_years = frozenset(range(min(printed), max(printed) + 1))
+        across = {c.meaning.year for c in table.columns if c.meaning.year}
+        if across - said_years:
+            text = next(t for t in titles if years_in(t) & printed)
+            problem(
+                text, f"names other years than the header, which has {', '.join(map(str, sorted(across)))}"
+            )
     unit_text, units = (
         mapping.defaults.get("unit", ""),
         tuple(filter(None, [mapping.defaults.get("unit", "")])),
     )
     if not units:
-        for title in titles:
-            match = re.search(r"(?:单位|unit)s?[:：]\s*([^\s()（）;；]+)", title, re.IGNORECASE)
-            if match and vocabulary.units_of(match[1]):
-                unit_text, units = match[1], vocabulary.units_of(match[1])
+        unit_text, units = _unit_of(titles, vocabulary) or _unit_of(above, vocabulary) or ("", ())
+        if not part.is_first:
+            for title in titles:
+                for column in table.columns if _unit_of([title], vocabulary) else ():
+                    own = (
+                        vocabulary.unit_for(column.meaning.indicator, units)
+                        if column.meaning.indicator
+                        else ""
+                    )
+                    stated = column.meaning.units and vocabulary.unit_for(
+                        column.meaning.indicator or "gdp", column.meaning.units
+                    )
+                    if own and stated and own != stated:
+                        problem(title, f"names another unit than the header {column.header!r}")
+                        break
     indicator = Meaning()
-    needs_indicator = table.axis != "measure" and not table.with_role("indicator")
-    needs_indicator = needs_indicator and not any(c.meaning.indicator for c in table.columns)
+    of_columns = {c.meaning.indicator for c in table.columns if c.meaning.indicator}
+    needs_indicator = table.axis != "measure" and not table.with_role("indicator") and not of_columns
     if mapping.defaults.get("indicator"):
         indicator = Meaning(role="measure", indicator=mapping.defaults["indicator"])
     elif needs_indicator:
-        for text in (*[t.split("：")[-1].split(":")[-1] for t in titles], table.sheet.name, stem):
+        for text in (*[t.split("：")[-1].split(":")[-1] for t in (*titles, *above)], name, stem):
             named = vocabulary.indicators_named(text)
             if len(named) == 1:
                 indicator = next(iter(named.values()))
                 break
             if len(named) > 1:
                 problems.append(
-                    Problem(file, table.sheet.name, "table", table.sheet.name,
+                    Problem(file, name, "table", name,
                             f"names several indicators in its title: {', '.join(sorted(named))}")
                 )  # fmt: skip
                 break
-    return replace(table, year=year, indicator=indicator, unit_text=unit_text, units=units), problems
+    elif not part.is_first:
+        for title in titles:
+            named = vocabulary.indicators_named(title)
+            if named.keys() - of_columns:
+                message = f"names {', '.join(sorted(named))}, which the header below it does not"
+                problem(title, message)
+    found_table = replace(
+        table, year=year, indicator=indicator, unit_text=unit_text, units=units, said_years=said_years
+    )
+    return found_table, problems
+
+
+def _unit_of(titles: list[str], vocabulary: Vocabulary) -> tuple[str, tuple[str, ...]] | None:
+    """The unit that the last title with one names, as text and as what it may mean."""
+    for title in reversed(titles):
+        match = UNIT_LINE.search(title)
+        if match and vocabulary.units_of(match[1]):
+            return match[1], vocabulary.units_of(match[1])
+    return None

@@ -44,6 +44,10 @@ class Vocabulary:
     ) -> None:
         self.registry = registry
         self.regions = regions
+        of = registry.publications.get(publication)
+        # Years from the figures to the edition, and the edition that a person stated.
+        self.offset = of.offset if of else None
+        self.edition = 0
         own = [a for a in registry.aliases if a.publication == publication]
         self._aliases = own + [a for a in registry.aliases if not a.publication]
         self._mapped = mapped or {}

@@ -33,7 +33,7 @@ from cbec.publish.history import (
     repair,
     tables,
 )
-from cbec.publish.inputs import Input, code_inputs, landed_inputs, together
+from cbec.publish.inputs import Input, code_inputs, landed_inputs, list_landed, together
 from cbec.publish.runlog import Run, logged, now_text, published_run_id, read_runs, write_runs
 from cbec.quality.seeds import check_seeds
 
@@ -137,7 +137,10 @@ def build_and_publish(
         _simulate(run, project, drawn, size, report)
     source = drawn.root if drawn else project.root
     # A relative path would follow dbt into the copied project.
-    os.environ["CBEC_LANDING"] = str(drawn.landing if drawn else landing or project.landing)
+    read_from = drawn.landing if drawn else landing or project.landing
+    os.environ["CBEC_LANDING"] = str(read_from)
+    os.environ["CBEC_LANDED_LIST"] = str(folder / "landed.csv")
+    list_landed(read_from, folder / "landed.csv")
     # Seed files are hashed by the path that dbt_project.yml gives them, relative to the project.
     with contextlib.chdir(source):
         run_results = _run_dbt(run, folder, database, target, report)

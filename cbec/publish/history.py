@@ -14,7 +14,7 @@ from pathlib import Path
 
 import duckdb
 
-from cbec.project import PUBLIC_SCHEMAS, TARGETS, CbecError, Project
+from cbec.project import PUBLIC_SCHEMAS, TARGETS, CbecError, Project, literal
 from cbec.publish.atomic import publish_file, publish_folder, remove_leftovers, sync
 from cbec.publish.read import connect
 from cbec.publish.runlog import Run, close_unfinished, note, published_run_id
@@ -120,9 +120,8 @@ def copy_to_parquet(database: Path, folder: Path) -> None:
         for schema, table in tables(connection):
             if schema in PUBLIC_SCHEMAS:
                 (folder / schema).mkdir(exist_ok=True)
-                connection.execute(
-                    f"copy {schema}.{table} to '{folder / schema / table}.parquet' (format parquet)"
-                )
+                path = folder / schema / f"{table}.parquet"
+                connection.execute(f"copy {schema}.{table} to {literal(path)} (format parquet)")
 
 
 def tables(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import platform
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from importlib.metadata import distributions
 from pathlib import Path
 
 import duckdb
+import pyarrow.parquet as pq
 
 import cbec
 from cbec.publish.read import connect
@@ -59,6 +61,15 @@ def code_inputs(root: Path) -> list[Input]:
 def landed_inputs(landing: Path) -> list[Input]:
     """Every landed file: its name is the SHA-256 of what was imported, its content how that was read."""
     return [Input("landed", path.name, _digest(path)) for path in sorted(landing.glob("*.parquet"))]
+
+
+def list_landed(landing: Path, path: Path) -> None:
+    """Write name and number of rows of every landed file, for the test that all of them were read."""
+    with path.open("w", encoding="utf-8", newline="") as out:
+        writer = csv.writer(out)
+        writer.writerow(["sha256", "n_rows"])
+        for file in sorted(landing.glob("*.parquet")):
+            writer.writerow([file.stem, pq.read_metadata(file).num_rows])
 
 
 def together(inputs: list[Input]) -> str:

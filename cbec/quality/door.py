@@ -8,6 +8,7 @@ import, so this module is imported only when a file is judged.
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -118,7 +119,8 @@ RULES = (
          "is beyond the greatest possible value; check the unit",
          shares=(("", 1.0), ("vendor", 0.995), ("print", 0.9)), suspect="out_of_range"),
     Rule("no_slip", ExpectNoUnitSlip, "value", "is far from the years beside it, as after a slip of the unit",
-         shares=(("", 1.0), ("vendor", 0.99), ("inventory", 0.98), ("gridded", 0.98), ("print", 0.98)), suspect="unit_slip"),
+         shares=(("", 1.0), ("vendor", 0.99), ("inventory", 0.98), ("gridded", 0.98), ("print", 0.98)),
+         suspect="unit_slip"),
     Rule("parts_sum", ExpectPartsToSumToTotal, "value", "is a total that its parts do not add up to",
          shares=(("", 0.98), ("vendor", 0.9), ("print", 0.9)), suspect="parts_sum"),
     Rule("known_in_year", ExpectNamesToBeKnownInTheYear, "region",
@@ -186,7 +188,7 @@ def flags(frame: pd.DataFrame, registry: Registry, held: pd.DataFrame, before: p
     )
     pairs = pd.MultiIndex.from_arrays([out["indicator_id"], out["region_level"]])
     unbounded = (-np.inf, np.inf)
-    bounds = {pair: _bound(*pair, registry) for pair in set(pairs)}
+    bounds = {pair: _bound(str(pair[0]), str(pair[1]), registry) for pair in set(pairs)}
     low = np.array([bounds.get(pair, unbounded)[0] for pair in pairs])
     high = np.array([bounds.get(pair, unbounded)[1] for pair in pairs])
     value = out["value"].to_numpy()
@@ -203,7 +205,8 @@ def flags(frame: pd.DataFrame, registry: Registry, held: pd.DataFrame, before: p
 
 
 def _bound(indicator: str, level: str, registry: Registry) -> tuple[float, float]:
-    """A county-level city has at most what a prefecture can have."""
+    """A county-level city has at most what a prefecture can have; a column that nobody has named is not
+    negative unless its words speak of growth or profit."""
     level = "prefecture" if level == "county" else level
     return registry.bounds.get((indicator, level), _default_bound(indicator, registry))
 
@@ -211,7 +214,10 @@ def _bound(indicator: str, level: str, registry: Registry) -> tuple[float, float
 def _default_bound(indicator: str, registry: Registry) -> tuple[float, float]:
     """Without a bound of its own a figure is at least not negative, unless it is a log."""
     unit = registry.unit_of(indicator)
-    return (-np.inf, np.inf) if unit is None or unit.dimension == "log" else (0.0, np.inf)
+    may_fall = (
+        unit.dimension == "log" if unit else bool(re.search("增长|增速|增加|利润|盈|差额|变化", indicator))
+    )
+    return (-np.inf, np.inf) if may_fall else (0.0, np.inf)
 
 
 def _series(out: pd.DataFrame) -> pd.DataFrame:
@@ -367,8 +373,8 @@ class Door:
     def judge(self, label: str, kind: str, frame: pd.DataFrame) -> dict[str, list[Problem]]:
         """Run the suite of a kind on a flagged frame of one file, or of the files of one edition.
 
-        Problems by file. An error is a failed expectation of severity critical, or a file of several that fails
-        a rule in more of its own cells than it may; fewer are a warning.
+        Problems by file. An error is a failed expectation of severity critical, or a file of several that
+        fails a rule in more of its own cells than it may; fewer are a warning.
         """
         self._n += 1
         # The name becomes a path of the data docs.
@@ -399,7 +405,8 @@ class Door:
         n_rows = frame["file"].value_counts()
         for rule in RULES:
             bad = frame[~frame[rule.flag]]
-            for file, own in bad.groupby("file", observed=True):
+            for of, own in bad.groupby("file", observed=True):
+                file = str(of)
                 holds = 1 - len(own) / n_rows[file] >= rule.share(kind)
                 is_error = not holds or (rule.flag in failing and len(problems) == 1)
                 is_warning = rule.severity != "critical" or not is_error
@@ -409,8 +416,8 @@ class Door:
                         f" ({len(rows)} cells of {indicator} in all)" if len(rows) > 1 else f" ({indicator})"
                     )
                     places = ", ".join(rows["place"].head(N_SHOWN))
-                    problems[str(file)].append(
-                        Problem(str(file), places, rule.kind if not is_warning else "expectation",
+                    problems[file].append(
+                        Problem(file, places, rule.kind if not is_warning else "expectation",
                                 str(first["value_printed"]), rule.message + more, is_warning=is_warning)
                     )  # fmt: skip
         return problems
@@ -433,6 +440,7 @@ def suspects(frame: pd.DataFrame) -> dict[tuple[str, str], str]:
     for rule in RULES:
         if rule.suspect:
             bad = frame.loc[~frame[rule.flag], ["file", "place"]]
-            for key in bad.itertuples(index=False, name=None):
+            for file, place in zip(bad["file"], bad["place"], strict=True):
+                key = (str(file), str(place))
                 found[key] = ";".join(dict.fromkeys(filter(None, (found.get(key, ""), rule.suspect))))
     return found

@@ -9,6 +9,8 @@ import duckdb
 import pandas as pd
 import yaml
 
+from cbec.project import literal, unglobbed
+
 # The detector that looks for a defect and, for fills, the path whose chance says whether it can be decided.
 DETECTOR = {
     "linear": "D2",
@@ -357,7 +359,7 @@ def write_detector_score(database: Path, truth: Path, root: Path) -> None:
         for schema, tables in READ.items():
             for table in tables:
                 connection.execute(f"create temp view {table} as select * from {schema}.{table}")
-        path = str(truth / "demo_truth.parquet").replace("'", "''")
-        connection.execute(f"create temp view demo_truth as select * from read_parquet('{path}')")
+        path = literal(unglobbed(truth / "demo_truth.parquet"))
+        connection.execute(f"create temp view demo_truth as select * from read_parquet({path})")
         connection.register("score", detector_score_table(connection, root))
         connection.execute("create table quality.detector_score as select * from score")

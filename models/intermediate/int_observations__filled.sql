@@ -5,7 +5,8 @@
 -- year would carry the effect of the policy into the years before it, so such a blank stays a blank.
 with reported as (
 
-    select * from {{ ref('int_observations__reported') }}
+    select * from {{ ref('int_observations__witnessed') }}
+    where is_panel_scope
 
 ),
 

@@ -16,6 +16,7 @@ printed as (
         region_code,
         year,
         indicator_id,
+        case region_level when 'province' then 'province' else 'whole_prefecture' end as scope,
         vintage,
         value_printed,
         value_in_printed_unit,
@@ -29,6 +30,7 @@ printed as (
         obs_comment,
         source_file_sha256,
         cast(null as varchar) as cell_locator,
+        cast(null as integer) as edition,
     from shipped
     union all
     select
@@ -36,6 +38,7 @@ printed as (
         region_code,
         year,
         indicator_id,
+        scope,
         vintage,
         value_printed,
         value_in_printed_unit,
@@ -49,6 +52,7 @@ printed as (
         obs_comment,
         source_file_sha256,
         source_locator as cell_locator,
+        edition,
     from {{ ref('stg_landing__observation') }}
 
 ),
@@ -57,8 +61,9 @@ indicator as (
 
     select
         indicator_id,
-        unit
-    from {{ ref('indicator') }}
+        unit,
+        panel_scope
+    from {{ ref('int_indicators__named') }}
 
 ),
 
@@ -118,6 +123,15 @@ scaled as (
     select
         corrected.*,
         indicator.unit,
+        -- What panels read: the whole region, or the districts where a publication prints nothing else.
+        corrected.scope = coalesce(
+            indicator.panel_scope,
+            case corrected.region_level
+                when 'province' then 'province'
+                when 'county' then 'county_level_city'
+                else 'whole_prefecture'
+            end
+        ) as is_panel_scope,
         printed_unit.scale - kept_unit.scale as scale_shift,
         coalesce(source.table_code, corrected.source_id) as table_locator,
     from corrected
@@ -135,7 +149,10 @@ final as (
         region_level,
         year,
         indicator_id,
+        scope,
+        is_panel_scope,
         vintage,
+        edition,
         cast(
             -- Nine decimals: yuan printed for an indicator kept in 100 million yuan shift by ten to the -8.
             value_in_printed_unit * cast(power(10, scale_shift) as decimal(20, 9)) as decimal(38, 10)

@@ -12,9 +12,25 @@ grid as (
 
 ),
 
+indicator as (
+
+    select
+        indicator_id,
+        panel_scope
+    from {{ ref('int_indicators__named') }}
+
+),
+
+-- What panels read of the imported cells: one scope an indicator.
 landed as (
 
-    select * from {{ ref('stg_landing__observation') }}
+    select landed.*
+    from {{ ref('stg_landing__observation') }} as landed
+    inner join indicator on landed.indicator_id = indicator.indicator_id
+    where landed.scope = coalesce(
+            indicator.panel_scope,
+            case landed.region_level when 'province' then 'province' else 'whole_prefecture' end
+        )
 
 ),
 
@@ -49,46 +65,49 @@ landed_region as (
     select
         indicator_id,
         region_level,
-        vintage,
+        series_id,
         region_code,
     from landed
-    group by indicator_id, region_level, vintage, region_code
+    group by indicator_id, region_level, series_id, region_code
 
 ),
 
+-- Of two editions of a series that print one year the first is read, or the latest; both stay.
 landed_year as (
 
     select
         indicator_id,
         region_level,
+        series_id,
         vintage,
         year,
+        {{ "min" if var('edition_rule') == 'first_edition' else "-max" }}(coalesce(edition, 0)) as edition_rank,
     from landed
-    group by indicator_id, region_level, vintage, year
+    group by indicator_id, region_level, series_id, vintage, year
 
 ),
 
--- The vintage with most figures in the years of the panel comes first; of equals the later name, so that a
+-- The series with most figures in the years of the panel comes first; of equals the later name, so that a
 -- newer version of the same cells is preferred.
 landed_rank as (
 
     select
         indicator_id,
         region_level,
-        vintage,
+        series_id,
         row_number() over (
             partition by indicator_id, region_level
             order by
                 count(value_in_printed_unit)
                 filter (where year between {{ var('first_year') }} and {{ var('last_year') }}) desc,
-                vintage desc
-        ) as vintage_rank,
+                series_id desc
+        ) as series_rank,
     from landed
-    group by indicator_id, region_level, vintage
+    group by indicator_id, region_level, series_id
 
 ),
 
--- One vintage a region: a series spliced from two would show a revision as growth. A region that a shipped
+-- One series a region: a column spliced from two would show a revision as growth. A region that a shipped
 -- series covers keeps it.
 landed_choice as (
 
@@ -96,12 +115,12 @@ landed_choice as (
         landed_region.indicator_id,
         landed_region.region_level,
         landed_region.region_code,
-        min(landed_rank.vintage_rank) as vintage_rank,
+        min(landed_rank.series_rank) as series_rank,
     from landed_region
     inner join landed_rank
         on landed_region.indicator_id = landed_rank.indicator_id
             and landed_region.region_level = landed_rank.region_level
-            and landed_region.vintage = landed_rank.vintage
+            and landed_region.series_id = landed_rank.series_id
     left join shipped
         on landed_region.indicator_id = shipped.indicator_id
             and landed_region.region_level = shipped.region_level
@@ -117,16 +136,23 @@ imported as (
     select
         landed_region.indicator_id,
         landed_region.region_level,
-        landed_region.vintage,
+        landed_year.vintage,
+        landed_region.series_id,
         landed_region.region_code,
         grid.year,
-        coalesce(landed_rank.vintage_rank = landed_choice.vintage_rank, false) as is_panel_vintage,
+        coalesce(landed_rank.series_rank = landed_choice.series_rank, false)
+        and row_number() over (
+            partition by
+                landed_region.indicator_id, landed_region.region_level, landed_region.series_id,
+                landed_region.region_code, grid.year
+            order by landed_year.edition_rank, landed_year.vintage
+        ) = 1 as is_panel_vintage,
         false as is_shipped,
     from landed_region
     inner join landed_year
         on landed_region.indicator_id = landed_year.indicator_id
             and landed_region.region_level = landed_year.region_level
-            and landed_region.vintage = landed_year.vintage
+            and landed_region.series_id = landed_year.series_id
     inner join grid
         on landed_region.region_level = grid.region_level
             and landed_region.region_code = grid.region_code
@@ -134,7 +160,7 @@ imported as (
     inner join landed_rank
         on landed_region.indicator_id = landed_rank.indicator_id
             and landed_region.region_level = landed_rank.region_level
-            and landed_region.vintage = landed_rank.vintage
+            and landed_region.series_id = landed_rank.series_id
     left join landed_choice
         on landed_region.indicator_id = landed_choice.indicator_id
             and landed_region.region_level = landed_choice.region_level
@@ -147,6 +173,7 @@ imported as (
 reported as (
 
     select * from {{ ref('int_observations__reported') }}
+    where is_panel_scope
 
 ),
 
@@ -240,9 +267,27 @@ gap_filler as (
 
 united as (
 
-    select * from shipped
+    select
+        indicator_id,
+        region_level,
+        vintage,
+        vintage as series_id,
+        region_code,
+        year,
+        is_panel_vintage,
+        is_shipped,
+    from shipped
     union all
-    select * from imported
+    select
+        indicator_id,
+        region_level,
+        vintage,
+        series_id,
+        region_code,
+        year,
+        is_panel_vintage,
+        is_shipped,
+    from imported
 
 ),
 
@@ -252,6 +297,7 @@ final as (
         united.indicator_id,
         united.region_level,
         united.vintage,
+        united.series_id,
         united.region_code,
         united.year,
         case

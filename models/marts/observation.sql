@@ -4,6 +4,25 @@ with filled as (
 
 ),
 
+-- Scopes that no panel reads are kept as they were printed; nothing is filled in them.
+other_scope as (
+
+    select
+        *,
+        value_reported as value,
+    from {{ ref('int_observations__witnessed') }}
+    where not is_panel_scope
+
+),
+
+united as (
+
+    select * from filled
+    union all by name
+    select * from other_scope
+
+),
+
 final as (
 
     select
@@ -11,6 +30,7 @@ final as (
         region_level,
         year,
         indicator_id,
+        scope,
         vintage,
         value,
         value_reported,
@@ -29,9 +49,12 @@ final as (
         {{ is_simulated() }} as is_simulated,
         value_printed,
         unit_printed,
-    from filled
+        edition,
+        witness,
+        is_panel_scope,
+    from united
 
 )
 
 select * from final
-order by region_level, indicator_id, vintage, region_code, year
+order by region_level, indicator_id, scope, vintage, region_code, year

@@ -4,6 +4,7 @@
 with observation as (
 
     select * from {{ ref('observation') }}
+    where is_panel_scope
 
 ),
 
@@ -15,7 +16,7 @@ panel_cell as (
 
 indicator as (
 
-    select * from {{ ref('indicator') }}
+    select * from {{ ref('int_indicators__named') }}
 
 ),
 

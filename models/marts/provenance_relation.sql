@@ -18,6 +18,7 @@ panel_column as (
 observation as (
 
     select * from {{ ref('observation') }}
+    where is_panel_scope
 
 ),
 

@@ -8,6 +8,7 @@ with grid as (
 observation as (
 
     select * from {{ ref('observation') }}
+    where is_panel_scope
 
 ),
 

@@ -31,7 +31,7 @@ observation as (
     left join region
         on observation.region_level = region.region_level
             and observation.region_code = region.region_code
-    where observation.value_reported is not null
+    where observation.value_reported is not null and observation.is_panel_scope
 
 ),
 

@@ -13,6 +13,7 @@ with observation as (
         decimals,
         {{ is_filled('obs_status_all') }} as is_declared,
     from {{ ref('observation') }}
+    where is_panel_scope
 
 ),
 

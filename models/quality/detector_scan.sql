@@ -7,7 +7,7 @@
 with observation as (
 
     select * from {{ ref('observation') }}
-    where value_reported is not null
+    where is_panel_scope and value_reported is not null
 
 ),
 

@@ -12,7 +12,7 @@ with observation as (
         value_printed,
         cast(value_reported as double) as value,
     from {{ ref('observation') }}
-    where value_reported is not null
+    where value_reported is not null and is_panel_scope
 
 ),
 

@@ -2,6 +2,7 @@
 with observation as (
 
     select * from {{ ref('observation') }}
+    where is_panel_scope
 
 ),
 

@@ -573,15 +573,18 @@ def unit_line_of_a_later_page_exchanged(print_: Print, rng: random.Random) -> Mu
 
 @harmful
 def unit_of_a_later_header_exchanged(print_: Print, rng: random.Random) -> Mutant | None:
+    """Two units for one column: each page is in its own, or the column is refused."""
     page = later(print_, rng)
     if not page.columns[0].unit:
         return None
     old = rng.choice(sorted({c.unit for c in page.columns}))
     new = rng.choice([u for u in SWAPS if u != old])
+    words = {c.words for c in page.columns if c.unit == old}
     for column in page.columns:
         if column.unit == old:
             column.unit = new
-    return Mutant(print_, "rest")
+    also = [s for s in shown(print_) if print_.pages[s.page].columns[s.column].words in words]
+    return Mutant(print_, "rest", also=also)
 
 
 @harmful
@@ -855,9 +858,16 @@ SPOILS: dict[str, Callable[[str, random.Random], str]] = {
 @harmful
 def figures_spoilt(print_: Print, rng: random.Random) -> Mutant:
     pool = [(r, k) for p in print_.pages for r in full(p) for k in range(len(r.cells)) if len(r.cells[k]) > 2]
-    for (row, k), (_, spoil) in zip(rng.sample(pool, len(SPOILS)), SPOILS.items(), strict=True):
+    before = shown(print_)
+    also = []
+    for (row, k), (kind, spoil) in zip(rng.sample(pool, len(SPOILS)), SPOILS.items(), strict=True):
         row.cells[k] = spoil(row.cells[k], rng)
-    return Mutant(print_, "rest")
+        if "blank" in kind and any(
+            r.level == "province" and r.cells[k] for p in print_.pages for r in p.rows
+        ):
+            # The printed sum of the province says which figure the pieces are.
+            also += [s for s in before if print_.pages[s.page].rows[s.row] is row and s.column == k]
+    return Mutant(print_, "rest", also=also)
 
 
 # Nothing is lost --------------------------------------------------------------------------------------------------

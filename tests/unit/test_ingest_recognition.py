@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from cbec.ingest.files import File, Refused, decode
-from cbec.ingest.landing import free_vintage, land, listed, remove, to_table
+from cbec.ingest.landing import Held, land, listed, remove, to_table
 from cbec.ingest.mapping import load_mappings, template
 from cbec.ingest.regions import Regions, short_names
 from cbec.ingest.registry import load_registry
@@ -179,13 +180,14 @@ def test_landing_is_stable_versioned_and_removable(tmp_path: Path) -> None:
     before = path.read_bytes()
     land(tmp_path, table, "a" * 64)
     assert path.read_bytes() == before
-    keys = {cell.key for cell in first.cells}
-    assert free_vintage(tmp_path, "city_panel", keys, "b" * 64) == "city_panel_r2"
-    assert free_vintage(tmp_path, "city_panel", keys, "a" * 64) == "city_panel"
-    assert (
-        free_vintage(tmp_path, "city_panel", {("prefecture", "130600", 2015, "gdp")}, "b" * 64)
-        == "city_panel"
-    )
+    held = Held(tmp_path)
+    # The same figures from another file are nothing new; another figure for the same cell is a version of it.
+    assert held.vintage_for("city_panel", first.cells, "b" * 64) == ("city_panel_r2", False)
+    assert held.vintage_for("city_panel", first.cells, "a" * 64) == ("city_panel", True)
+    revised = [replace(cell, value=cell.value + 1) for cell in first.cells if cell.value is not None]
+    assert held.vintage_for("city_panel", revised, "b" * 64) == ("city_panel_r2", True)
+    later = [replace(cell, year=2015) for cell in first.cells]
+    assert held.vintage_for("city_panel", later, "b" * 64) == ("city_panel", True)
     assert [entry.source_file for entry in listed(tmp_path)] == ["a.csv"]
     with pytest.raises(CbecError, match="no landed file"):
         remove(tmp_path, "b.csv")

@@ -52,6 +52,18 @@ def witnesses(texts: Iterable[tuple[str, str]]) -> list[Witness]:
     return found
 
 
+def data_years(text: str, offset: int | None) -> set[int]:
+    """Years of figures that a text names. The year of an edition is one only where its publication's offset
+    is known; in somebody's own file that uses a yearbook's name it says nothing."""
+    found = set()
+    for witness in witnesses([("", text)]):
+        if witness.kind != "edition":
+            found.add(witness.year)
+        elif offset is not None:
+            found.add(witness.year - offset)
+    return found
+
+
 def folders(path: PurePath) -> list[str]:
     """Names of the folders around a file, innermost first, as far as they can speak of a yearbook."""
     return [part for part in reversed(path.parts[:-1]) if part not in ("/", "\\", "..", ".")][:4]
@@ -74,7 +86,8 @@ def edition_of(found: list[Witness], offset: int, stated: int = 0) -> tuple[int,
             said = f"edition {stated} is asked for" if stated else f"{first.place} says {first.text[:40]!r}"
             return (
                 0,
-                f"{said}, but {witness.place} says {witness.text[:40]!r}: an edition prints the year {offset} before",
+                f"{said}, but {witness.place} says {witness.text[:40]!r}:"
+                f" an edition prints the year {offset} before",
             )
         possible = agreed
     firm = {w.year if w.kind == "edition" else w.year + offset for w in found if w.kind != "either"}

@@ -49,7 +49,8 @@ BOTH = "both"
 @dataclass(frozen=True)
 class Column:
     """One column of figures. place: from 1. levels: Chinese header words, outermost first. unit: as printed
-    ('' where only the page says it). scope: whole, districts, BOTH or ''. row: of its last header word."""
+    ('' where only the page says it). scope: whole, districts, BOTH or ''. row: of its last header word.
+    unit_elsewhere: the unit on every other page of the table."""
 
     place: int
     levels: tuple[str, ...]
@@ -58,6 +59,7 @@ class Column:
     unit_english: str
     scope: str
     row: int
+    unit_elsewhere: str = ""
 
     @property
     def words(self) -> str:
@@ -110,7 +112,7 @@ class Head:
 
 
 def table_number(text: str) -> tuple[str, str]:
-    """(number, rest) of a title such as `2-13 地区生产总值` or `2 32 续表 3 continued 3`; ('', '') of others."""
+    """(number, rest) of a title such as `2-13 地区生产总值` or `2 32 续表 3`; ('', '') of others."""
     match = TITLE.match(plain(text))
     if not match:
         return "", ""
@@ -398,11 +400,10 @@ def _levels(
     merged = _merged_right(sheet, numbers, width)
     columns: dict[int, Column] = {}
     left: dict[int, _Words] = {}
-    innermost: list[_Words] = []
     left_scope = ""
     for place in range(width):
         if place in keys:
-            left, innermost, left_scope = {}, [], ""
+            left, left_scope = {}, ""
             continue
         own = {k: parts[k][place] for k in range(len(grid)) if grid[k][place].strip()}
         if not own and place not in filled:
@@ -433,21 +434,20 @@ def _levels(
             columns[place] = Column(
                 place + 1, (), (), "", "", scope, numbers[max(own)] if own else numbers[-1]
             )
-            left, innermost, left_scope = {}, [], ""
+            left, left_scope = {}, ""
             continue
+        if is_bilingual and worded and not any(w.chinese for w in worded.values()):
+            # Its own Chinese words were lost: it is a part of what stands above it, known by its English, and
+            # so is the column of its districts.
+            held = {
+                k: replace(w, chinese=LOST + compact(w.english)) if w.english and not w.chinese else w
+                for k, w in held.items()
+            }
         # Fragments of one heading stand in rows of their own where the print has one language only.
-        # A scope alone stands under the words to its left, lost or not.
-        innermost = list(worded.values()) or innermost
-        lost = is_bilingual and bool(innermost) and not any(w.chinese for w in innermost)
         ordered = [held[k] for k in sorted(held)]
+        levels = tuple(w.chinese for w in ordered if w.chinese)
         if not is_bilingual:
-            levels = tuple(filter(None, ["".join(w.chinese for w in ordered)]))
-        else:
-            levels = tuple(w.chinese for w in ordered if w.chinese)
-        if lost and levels:
-            # Its own Chinese words were lost: it is a part of what stands above it, known by its English.
-            latin = "".join(w.english for w in innermost)
-            levels = (*levels, LOST + compact(latin))
+            levels = tuple(filter(None, ["".join(levels)]))
         unit = next((w.unit for w in reversed(ordered) if w.unit), "")
         unit_english = next((w.unit_english for w in reversed(ordered) if w.unit_english), "")
         columns[place] = Column(
@@ -521,7 +521,7 @@ def _words(cell: str) -> _Words:
                 line = line[: tail.start()].strip()
             if line:
                 english.append(line)
-    words = "".join(chinese)
+    words = "".join(chinese).replace("笫", "第")
     for pattern, value in ((IN_TITLE_WHOLE, "whole"), (IN_TITLE_DISTRICTS, "districts")):
         if pattern.search(words):
             words, scope = pattern.sub("", words), scope or value
@@ -570,18 +570,26 @@ def _cut_unit(line: str) -> tuple[str, str]:
     return bare, ""
 
 
-OF_WHICH = re.compile(r"^[#＃]?其\s*[中屮]\s*[:：;；.]?")
+OF_WHICH = re.compile(r"^[#＃]?其\s*[中屮巾]\s*[:：;；.]?")
+
+
+STRATUM = re.compile("^第[一二三]产业$")
 
 
 def _with_parents(columns: dict[int, Column]) -> dict[int, Column]:
     """`其中：住宅` stands under the heading to its left; numbers before headings are no part of them."""
     parent: tuple[str, ...] = ()
     parent_unit = ""
+    was_part = False
+    before = ""
     out = {}
     for place in sorted(columns):
         column = columns[place]
         levels = tuple(filter(None, (ORDINAL.sub("", level).strip("、.：:") for level in column.levels)))
         is_part = bool(levels and OF_WHICH.match(levels[0]))
+        # 其中：第二产业 | 第三产业: the next stratum is a part of the same whole.
+        if levels and was_part and len(levels) == 1 and STRATUM.match(levels[0]) and STRATUM.match(before):
+            is_part = True
         levels = tuple(filter(None, (OF_WHICH.sub("", level) for level in levels)))
         unit = column.unit
         if is_part:
@@ -589,6 +597,7 @@ def _with_parents(columns: dict[int, Column]) -> dict[int, Column]:
             levels, unit = (*parent, *levels), unit or parent_unit
         elif levels:
             parent, parent_unit = levels[:1], unit
+        was_part, before = is_part, levels[-1] if levels else ""
         out[place] = replace(column, levels=levels, unit=unit)
     return out
 
@@ -631,6 +640,32 @@ def _likeness(
     return alike(one.words, two.words)
 
 
+def _matched(
+    columns: tuple[Column, ...], table: list[list[Column]], known_as: Callable[[str], frozenset[str]]
+) -> dict[int, int | None]:
+    """Which column of a table each column of a page is: best match first, and of equals the same place."""
+    headings = Counter((column.words, column.scope) for column in columns)
+    scored = []
+    for c, column in enumerate(columns):
+        by_english = headings[column.words, column.scope] > 1
+        for g, group in enumerate(table):
+            likeness, scope = max(
+                (
+                    (round(_likeness(column, held, known_as, by_english=by_english), 3), held.scope)
+                    for held in group
+                    if held.scope == column.scope or not column.scope or not held.scope
+                ),
+                default=(0.0, ""),
+            )
+            if likeness >= ALIKE:
+                scored.append((likeness, scope == column.scope, -abs(group[0].place - column.place), -c, -g))
+    found: dict[int, int | None] = {}
+    for _, _, _, c, g in sorted(scored, reverse=True):
+        if -c not in found and -g not in found.values():
+            found[-c] = -g
+    return {c: found.get(c) for c in range(len(columns))}
+
+
 def agreed(found: list[Page], known_as: Callable[[str], frozenset[str]]) -> list[Page]:
     """Pages with the title, unit line and header words on which the pages of one table agree.
 
@@ -651,25 +686,14 @@ def agreed(found: list[Page], known_as: Callable[[str], frozenset[str]]) -> list
         if page.segments:
             before = page
         for s, segment in enumerate(page.segments):
-            headings = Counter((column.words, column.scope) for column in segment.columns)
-            scored = [
-                (likeness, held_scope == column.scope, -abs(group[0].place - column.place), -c, g)
-                for c, column in enumerate(segment.columns)
-                for g, group in enumerate(table)
-                for likeness, held_scope in [_best(column, group, known_as, headings)]
-                if likeness >= ALIKE
-            ]
-            chosen: dict[int, int] = {}
-            for _, _, _, c, g in sorted(scored, reverse=True):
-                if -c not in chosen and g not in chosen.values():
-                    chosen[-c] = g
-            for c, column in enumerate(segment.columns):
-                if c in chosen:
-                    table[chosen[c]].append(column)
-                    places[chosen[c]].append((index, s, c))
-                else:
+            for c, g in _matched(segment.columns, table, known_as).items():
+                column = segment.columns[c]
+                if g is None:
                     table.append([column])
                     places.append([(index, s, c)])
+                else:
+                    table[g].append(column)
+                    places[g].append((index, s, c))
     for group, where in zip(table, places, strict=True):
         words = Counter(column.levels for column in group)
         most = max(words.values())
@@ -683,27 +707,17 @@ def agreed(found: list[Page], known_as: Callable[[str], frozenset[str]]) -> list
             segments = list(page.segments)
             cells = list(segments[s].columns)
             scope = column.scope or (scopes.most_common(1)[0][0] if len(scopes) == 1 else "")
+            others = Counter(
+                other.unit or pages_out[p].unit
+                for (p, _, _), other in zip(where, group, strict=True)
+                if p != index and (other.unit or pages_out[p].unit)
+            )
             unit = column.unit or (units.most_common(1)[0][0] if len(units) == 1 else "")
-            cells[c] = replace(column, levels=levels, scope=scope, unit=unit)
+            usual = others.most_common(1)[0][0] if others and len(others) == 1 else ""
+            cells[c] = replace(column, levels=levels, scope=scope, unit=unit, unit_elsewhere=usual)
             segments[s] = replace(segments[s], columns=tuple(cells))
             pages_out[index] = replace(page, segments=tuple(segments))
     return pages_out
-
-
-def _best(
-    column: Column,
-    group: list[Column],
-    known_as: Callable[[str], frozenset[str]],
-    headings: Counter[tuple[str, str]],
-) -> tuple[float, str]:
-    """Likeness of a column to those of a group that are of its scope, and the scope of the most like."""
-    by_english = headings[column.words, column.scope] > 1
-    found = [
-        (_likeness(column, held, known_as, by_english=by_english), held.scope)
-        for held in group
-        if held.scope == column.scope or not column.scope or not held.scope
-    ]
-    return max(found, default=(0.0, ""))
 
 
 def _with_title(found: list[Page]) -> list[Page]:

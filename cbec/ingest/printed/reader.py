@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
+import statistics
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -28,6 +30,8 @@ QUANTITY = re.compile(
     r"(?:数|人口|户数|面积|密度|总值|产值|增加值|增长率|增速|率|比重|比例|指数|收入|支出|余额|总?额|工资|投资|利润|税金|增值税|附加"
     r"|量|里程|长度|浓度|天数|人数|人员|用户|资产|合计|产量|藏量|藏书|费用|税收|床位|机构|项目|总计|用电|用水|游客|存款|贷款)(?:\([^()]*\))*$"
 )
+# A figure that the scan cut in two.
+CUT = re.compile(r"[0-9]+(?: [0-9]+)+(?:\.[0-9]+)?")
 # Wide forms of digits, point and minus sign are the same signs; nothing else is narrowed.
 FULL_WIDTH = {0xFF10 + k: str(k) for k in range(10)} | {0xFF0E: ".", 0xFF0D: "-"}
 REDEFINES = re.compile(
@@ -53,13 +57,20 @@ class Total:
 
 @dataclass(frozen=True)
 class Refusal:
-    """A printed cell that is no figure, or whose row or column could not be read."""
+    """A printed cell that is no figure, or whose row or column could not be read.
+
+    level, region_code, indicator_id and scope are '' where they are not known.
+    """
 
     region: str
     header: str
     value_printed: str
     reason: str
     source_locator: str
+    level: str = ""
+    region_code: str = ""
+    indicator_id: str = ""
+    scope: str = ""
 
 
 @dataclass
@@ -131,8 +142,10 @@ def _same_header(held: list[Page], page: Page) -> bool:
 
 
 def _is_misread(page: Page, title: str, vocabulary: Vocabulary) -> bool:
-    """Its number can be no table's, or its header is of the title above: it says by itself what is measured and
-    of what, or a column of it stands under such a title alone."""
+    """Its number can be no table's, or its header is of the title above.
+
+    Such a header says by itself what is measured and of what, or has a column of such titles alone.
+    """
     if not re.fullmatch("[123]-[1-9][0-9]?", page.number):
         return True
     columns = [c for s in page.segments for c in s.columns]
@@ -177,8 +190,14 @@ class PrintedReader:
     """Reads the tables of one file. year: of the figures."""
 
     def __init__(
-        self, file: str, registry: Registry, vocabulary: Vocabulary, publication: Publication, edition: int, year: int
-    ) -> None:  # fmt: skip
+        self,
+        file: str,
+        registry: Registry,
+        vocabulary: Vocabulary,
+        publication: Publication,
+        edition: int,
+        year: int,
+    ) -> None:
         self.file = file
         self.registry = registry
         self.vocabulary = vocabulary
@@ -200,6 +219,7 @@ class PrintedReader:
         ]
         for number, pages in tables.items():
             self._table(number, pages, stem)
+        self._close_blanks()
         self._drop_doubted()
         self._redefined()
         self._summary()
@@ -241,26 +261,29 @@ class PrintedReader:
                     return
         meanings: dict[tuple[int, int, int], _Meaning | None] = {}
         named: list[Named] = []
+        sizes = _sizes(pages)
         for p, page in enumerate(pages):
             for s, segment in enumerate(page.segments):
                 for column in segment.columns:
-                    meanings[p, s, column.place] = self._meaning(page, column, title, scope, is_county)
+                    ratio = sizes.get((p, s, column.place), 0.0)
+                    meanings[p, s, column.place] = self._meaning(
+                        page, column, title, scope, ratio, is_county=is_county
+                    )
         # Two columns of regions on a page are read one below the other, page by page.
         for p, page in enumerate(pages):
             for s, segment in enumerate(page.segments):
-                for row_number, row in page.body:
-                    name = _at(row, segment.region)
+                for line, cells in page.body:
+                    name = _at(cells, segment.region)
                     if plain(name):
-                        named.append(Named((p, s, row_number), name, _at(row, segment.english)))
+                        named.append(Named((p, s, line), name, _at(cells, segment.english)))
         regions = RegionColumn(self.vocabulary.regions, self.year, county=is_county).resolve(named)
         for p, page in enumerate(pages):
             for s, segment in enumerate(page.segments):
                 columns = [(c, meanings[p, s, c.place]) for c in segment.columns]
                 if not page.segments[0].columns:
                     continue
-                for row_number, row in page.body:
-                    place = regions.get((p, s, row_number))
-                    self._row(page, segment.region, row_number, row, place, columns)
+                for line, cells in page.body:
+                    self._row(page, segment.region, line, cells, regions.get((p, s, line)), columns)
 
     def _is_county(self, number: str, pages: list[Page]) -> bool:
         names = [clean(_at(row, s.region)) for p in pages for s in p.segments for _, row in p.body]
@@ -281,8 +304,9 @@ class PrintedReader:
         return (said.pop() if said else ""), ""
 
     def _meaning(
-        self, page: Page, column: Column, title: str, title_scope: str, is_county: bool
+        self, page: Page, column: Column, title: str, title_scope: str, ratio: float, *, is_county: bool
     ) -> _Meaning | None:
+        """What a column holds; None after a problem. ratio: its figures over those of the other pages."""
         header = column.words
         if not header or layout.LOST in header:
             self._column_problem(page, column, "has figures but no header that can be read")
@@ -309,7 +333,10 @@ class PrintedReader:
                 and row["table_title"] == subject
                 and row["header"] == header
                 and row["scope"] in ("", scope)
+                and row["unit"] in ("", column.unit or page.unit)
             ):
+                if row["unit_corrected"]:
+                    column = replace(column, unit=row["unit_corrected"], unit_elsewhere="")
                 scope = row["scope_corrected"] or scope
                 if row["header_corrected"]:
                     header = row["header_corrected"]
@@ -336,12 +363,34 @@ class PrintedReader:
                 page, column, f"has the unit {printed!r}, which nobody knows" if printed else "prints no unit"
             )
             return None
+        elsewhere = self.vocabulary.units_of(column.unit_elsewhere) if column.unit_elsewhere else ()
+        if elsewhere and column.unit_elsewhere != printed and set(elsewhere) != set(units):
+            shift = self.registry.units[elsewhere[0]].scale - self.registry.units[units[0]].scale
+            is_kind = self.registry.units[elsewhere[0]].dimension == self.registry.units[units[0]].dimension
+            # Figures of the size of the other pages under another unit: one of the two units is misprinted.
+            # Of two kinds of unit it is the one that the indicator cannot have.
+            only_own = any(self.vocabulary.unit_for(a.indicator, units) for a in aliases) and not any(
+                self.vocabulary.unit_for(a.indicator, elsewhere) for a in aliases
+            )
+            if (
+                (not is_kind and not only_own)
+                or (is_kind and not ratio)
+                or (is_kind and abs(math.log10(ratio) - shift) > abs(shift) / 2)
+            ):
+                self._column_problem(
+                    page,
+                    column,
+                    f"has the unit {printed!r}, but the other pages of the table {column.unit_elsewhere!r}",
+                )
+                return None
         for alias in aliases:
             unit = self.vocabulary.unit_for(alias.indicator, units)
+            if is_county and self.registry.indicators[alias.indicator].panel_scope:
+                continue
             if unit:
                 remark = "; ".join(filter(None, (note, alias.note if alias.obs_status else "")))
                 return _Meaning(alias.indicator, unit, kept, header, remark, alias.obs_status)
-        if aliases:
+        if aliases and not is_county:
             wanted = " or ".join(
                 self.registry.units[self.registry.indicators[a.indicator].unit].name_en for a in aliases
             )
@@ -355,7 +404,7 @@ class PrintedReader:
         return _Meaning(indicator, unit, kept, header, note)
 
     def _units(self, page: Page, column: Column) -> tuple[str, ...]:
-        """Units of a column: its own, else the page's; the English one only where no Chinese one is printed or known."""
+        """Units of a column: its own, else the page's; the English one where no Chinese one is known."""
         for printed in (
             column.unit,
             "" if column.unit else page.unit,
@@ -396,15 +445,24 @@ class PrintedReader:
                 continue
             value, status, problem = self._figure(text)
             if problem:
-                self._refuse(page, number, column, name, text, problem)
+                self._refuse(page, number, column, name, text, problem, place=place, meaning=meaning)
                 continue
             at = locator(page.sheet, number, column.place)
             if place.level in ("province", "nation"):
                 if value is not None:
                     self.out.totals.append(
-                        Total(place.level, place.code, self.year, meaning.indicator, meaning.scope, text.strip(),
-                              value, meaning.unit, at)
-                    )  # fmt: skip
+                        Total(
+                            place.level,
+                            place.code,
+                            self.year,
+                            meaning.indicator,
+                            meaning.scope,
+                            text.strip(),
+                            value,
+                            meaning.unit,
+                            at,
+                        )
+                    )
                 continue
             comment = "; ".join(filter(None, (place.comment, meaning.note)))
             cell = Cell(
@@ -476,9 +534,14 @@ class PrintedReader:
         self._twice.add(key)
         sheet, _, at = held.source_locator.rpartition("!")
         self.out.refused.append(
-            Refusal(name, column.words, held.value_printed, f"contradicts {cell.value_printed!r} at {cell.source_locator}",
-                    f"{sheet}!{at}")
-        )  # fmt: skip
+            Refusal(
+                name,
+                column.words,
+                held.value_printed,
+                f"contradicts {cell.value_printed!r} at {cell.source_locator}",
+                f"{sheet}!{at}",
+            )
+        )
         self._refuse(
             page,
             number,
@@ -510,26 +573,118 @@ class PrintedReader:
                 return None, found[0], ""
         return None, "", "is no figure"
 
-    # What is said about it ------------------------------------------------------------------------------------
+    # What is said about it --------------------------------------------------------------------------
 
     def _refuse(
-        self, page: Page, number: int, column: Column, name: str, text: str, reason: str, near: tuple[str, ...] = ()
-    ) -> None:  # fmt: skip
+        self,
+        page: Page,
+        number: int,
+        column: Column,
+        name: str,
+        text: str,
+        reason: str,
+        near: tuple[str, ...] = (),
+        *,
+        place: Place | None = None,
+        meaning: _Meaning | None = None,
+    ) -> None:
         if near:
             reason = f"{reason}; nearest: {', '.join(near)}"
         self.out.refused.append(
-            Refusal(name, column.words, text.strip(), reason, locator(page.sheet, number, column.place))
+            Refusal(
+                name,
+                column.words,
+                text.strip(),
+                reason,
+                locator(page.sheet, number, column.place),
+                level=place.level if place else "",
+                region_code=place.code if place else "",
+                indicator_id=meaning.indicator if meaning else "",
+                scope=meaning.scope if meaning else "",
+            )
         )
 
     def _column_problem(self, page: Page, column: Column, message: str) -> None:
         self._error(page.sheet, column.row, column.place, "header", column.words, message, is_warning=True)
 
     def _error(
-        self, sheet: str, row: int, place: int, kind: str, text: str, message: str, *, is_warning: bool = False
-    ) -> None:  # fmt: skip
-        self.out.extract.problems.append(
+        self,
+        sheet: str,
+        row: int,
+        place: int,
+        kind: str,
+        text: str,
+        message: str,
+        *,
+        is_warning: bool = False,
+    ) -> None:
+        self.out.extract.causes.add(
             Problem(self.file, locator(sheet, row, place), kind, text, message, is_warning=is_warning)
         )
+
+    def _close_blanks(self) -> None:
+        """`1 0469879` is 10469879 where the printed sum of its province adds up with it, and only there."""
+        province_of = self.vocabulary.regions.province_of
+        cut: dict[tuple[str, str, str], list[Refusal]] = {}
+        for refusal in self.out.refused:
+            if (
+                refusal.indicator_id
+                and CUT.fullmatch(refusal.value_printed)
+                and refusal.level in ("prefecture", "county")
+            ):
+                province = province_of(refusal.region_code) or refusal.region_code[:6]
+                cut.setdefault((refusal.indicator_id, refusal.scope, province), []).append(refusal)
+        if not cut:
+            return
+        sums: dict[tuple[str, str, str], list[Decimal]] = {}
+        for cell in self.out.extract.cells.values():
+            province = province_of(cell.region_code) or cell.region_code[:6]
+            key = (cell.indicator_id, cell.scope, province)
+            if key in cut and cell.value is not None:
+                sums.setdefault(key, []).append(cell.value)
+        totals = {(t.indicator_id, t.scope, t.region_code): t for t in self.out.totals}
+        for key, refusals in cut.items():
+            total = totals.get(key)
+            others = [
+                r
+                for r in self.out.refused
+                if (r.indicator_id, r.scope) == key[:2]
+                and r not in refusals
+                and r.level in ("prefecture", "county")
+                and (province_of(r.region_code) or r.region_code[:6]) == key[2]
+            ]
+            if total is None or others:
+                continue
+            closed = [Decimal(r.value_printed.replace(" ", "")) for r in refusals]
+            figures = [*sums.get(key, []), *closed]
+            places = max(-int(f.as_tuple().exponent) for f in figures)
+            own = max(-int(total.value.as_tuple().exponent), 0)
+            rounding = Decimal(5) * Decimal(10) ** -(own + 1) + Decimal(5) * len(figures) * Decimal(10) ** -(
+                max(places, 0) + 1
+            )
+            # Of whole figures nothing is rounded.
+            if abs(total.value - sum(figures)) > (rounding if places > 0 or own > 0 else 0):
+                continue
+            for refusal, value in zip(refusals, closed, strict=True):
+                cell = Cell(
+                    region_level=refusal.level,
+                    region_code=refusal.region_code,
+                    year=self.year,
+                    indicator_id=refusal.indicator_id,
+                    value_printed=refusal.value_printed,
+                    value=value,
+                    unit_printed=total.unit_printed,
+                    obs_status_all=self.publication.obs_status,
+                    impute_method=None,
+                    impute_by=None,
+                    suspect_codes=None,
+                    obs_comment=f"blank closed: the printed sum at {total.source_locator} adds up with it",
+                    source_locator=refusal.source_locator,
+                    scope=refusal.scope,
+                )
+                if cell.key not in self.out.extract.cells:
+                    self.out.extract.cells[cell.key] = cell
+                    self.out.refused.remove(refusal)
 
     def _redefined(self) -> None:
         """A note says that the figures of a province mean something else: D on its cells."""
@@ -565,11 +720,37 @@ class PrintedReader:
             )
             more = f" and {len(found) - MAX_LISTED} more" if len(found) > MAX_LISTED else ""
             count = f"{len(found)} cells" if len(found) > 1 else "1 cell"
-            self.out.extract.problems.append(
+            self.out.extract.causes.add(
                 Problem(
                     self.file, "", "value", "", f"{count} left out: {reason}: {shown}{more}", is_warning=True
                 )
             )
+
+
+def _sizes(pages: list[Page]) -> dict[tuple[int, int, int], float]:
+    """By page, segment and place: the median of a column over that of the same words on other pages."""
+    medians: dict[tuple[int, int, int], float] = {}
+    groups: dict[tuple[str, str], list[tuple[int, int, int]]] = {}
+    for p, page in enumerate(pages):
+        for s, segment in enumerate(page.segments):
+            for column in segment.columns:
+                texts = [_at(row, column.place).strip() for _, row in page.body]
+                figures = [
+                    abs(float(t.replace(",", "")))
+                    for t in texts
+                    if re.fullmatch(r"-?[0-9,]*[0-9](?:\.[0-9]+)?", t)
+                ]
+                positive = [f for f in figures if f]
+                if positive:
+                    medians[p, s, column.place] = statistics.median(positive)
+                    groups.setdefault((column.words, column.scope), []).append((p, s, column.place))
+    sizes = {}
+    for keys in groups.values():
+        for key in keys:
+            others = [medians[k] for k in keys if k != key]
+            if others:
+                sizes[key] = medians[key] / statistics.median(others)
+    return sizes
 
 
 def unknown_id(title: str, header: str, scope: str, dimension: str) -> str:

@@ -223,7 +223,7 @@ class Column:
 
 
 def _shared(one: str, two: str) -> float:
-    """Share of the letters of the second name, without its ending, that the first has in about their place."""
+    """Share of the letters of the second name, without its ending, that the first has about there."""
     stem = re.sub("(?:市|地区|盟|自治州)$", "", two)
     hits = sum(letter in one[max(0, k - 1) : k + 2] for k, letter in enumerate(stem))
     return hits / max(len(stem), 1)

@@ -1,0 +1,32 @@
+{{ config(materialized='table') }}
+
+-- Sums that a printed table gives for a province or for all cities.
+with source as (
+
+    select * from {{ landed_files() }}
+
+),
+
+renamed as (
+
+    select
+        region_level,
+        region_code,
+        year,
+        indicator_id,
+        scope,
+        vintage,
+        edition,
+        value_printed,
+        value_in_printed_unit,
+        unit_printed,
+        source_file,
+        source_file_sha256,
+        source_locator,
+    from source
+    where is_simulated = {{ is_simulated() }}
+        and record = 'total'
+
+)
+
+select * from renamed
