@@ -244,11 +244,11 @@ def _texts_with_years(book: Book, tables: dict[str, list[Page]]) -> list[tuple[s
     for pages in tables.values():
         for page in pages:
             texts.append((f"the sheet {page.sheet}", page.sheet))
-            texts.append((f"the title at {page.sheet}!R{page.row}", f"{page.title} {page.title_english}"))
+            # As printed: the pages of a table agree on words that one of them alone may have.
             texts += [
-                (f"the header at {page.sheet}!R{column.row}C{column.place}", column.words)
-                for segment in page.segments for column in segment.columns
-            ]  # fmt: skip
+                (f"the {'header' if row > page.row else 'title'} at {page.sheet}!R{row}C{column}", text)
+                for row, column, text in page.printed
+            ]
     return [(place, text) for place, text in dict.fromkeys(texts) if re.search("[12][0-9]{3}", plain(text))]
 
 

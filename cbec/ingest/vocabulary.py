@@ -52,6 +52,10 @@ class Vocabulary:
         self._aliases = own + [a for a in registry.aliases if not a.publication]
         self._mapped = mapped or {}
         self._printed = [a for a in registry.printed_aliases if a.publication == publication]
+        self._headers = [
+            (a, re.compile(a.pattern.pattern.rpartition("//")[2], a.pattern.flags)) for a in self._printed
+        ]
+        self.header_indicators = lru_cache(maxsize=5_000)(self._header_indicators)
         self._by_name = {compact(name): i for name, i in registry.names().items()}
         self.meaning = lru_cache(maxsize=20_000)(self._meaning)
         self.units_of = lru_cache(maxsize=5_000)(self._units_of)
@@ -188,6 +192,10 @@ class Vocabulary:
     def printed_aliases(self, text: str) -> list[PrintedAlias]:
         """Aliases of a printed column, given as `title//header/sub-header`; [] when nobody has named it."""
         return [alias for alias in self._printed if alias.pattern.fullmatch(text)]
+
+    def _header_indicators(self, header: str) -> frozenset[str]:
+        """Indicators that the header of a printed column may be, under whatever title."""
+        return frozenset(a.indicator for a, pattern in self._headers if pattern.fullmatch(header))
 
     def _from_alias(self, alias: Alias) -> Meaning:
         return Meaning(

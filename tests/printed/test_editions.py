@@ -53,7 +53,7 @@ def test_every_cell_is_read_as_it_is_printed(edition: int, table: str) -> None:
         assert cell.value_printed == printed_at(print_, cell.source_locator)
         assert cell.obs_status_all == {"": "O", "…": "N"}.get(cell.value_printed, "A")
         assert (cell.value is None) == (cell.value_printed in ("", "…"))
-        assert cell.obs_comment is None or (table == "trade" and edition == 2019)
+        assert cell.obs_comment is None
     # Marks of a reseller are a warning and nothing else is.
     assert [problem.text for problem in imported.problems] == ["马克数据网"]
 

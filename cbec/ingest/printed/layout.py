@@ -32,6 +32,7 @@ DISTRICTS = re.compile(
 IN_TITLE_WHOLE = re.compile(r"[(（]\s*全\s*市\s*[)）]|\(total city\)", re.IGNORECASE)
 IN_TITLE_DISTRICTS = re.compile(r"[(（]\s*市\s*辖?\s*区\s*[)）]|\(districts under city\)", re.IGNORECASE)
 NUMBER_LIKE = re.compile(r"^[-+(]?[\s]*[0-9][0-9.,\s]*[)]?$")
+YEAR_ALONE = re.compile(r"^(?:19|20)[0-9]{2}$")
 NOTE = re.compile(r"^(?:注|资料来源|数据来源|说明|备注|note|source|\*|①|本表)", re.IGNORECASE)
 # The part number that a title carries when a table was cut into several: (一), (Ⅱ).
 PART = re.compile(r"[(（]\s*[一二三四五六七八九十ⅠⅡⅢⅣⅤⅥⅦIVX1-9]+\s*[)）]\s*")
@@ -41,12 +42,14 @@ ORDINAL = re.compile(
 ALIKE = 0.6
 # Stands for Chinese words that were lost in a heading.
 LOST = "?"
+# Scope of a column whose Chinese words say one and whose English words the other.
+BOTH = "both"
 
 
 @dataclass(frozen=True)
 class Column:
     """One column of figures. place: from 1. levels: Chinese header words, outermost first. unit: as printed
-    ('' where only the page says it). scope: whole, districts or ''. row: of its last header word.
+    ('' where only the page says it). scope: whole, districts, BOTH or ''. row: of its last header word.
     unit_elsewhere: the unit on every other page of the table."""
 
     place: int
@@ -88,6 +91,10 @@ class Page:
     body: tuple[tuple[int, tuple[str, ...]], ...]
     # Rows of the head that are neither title nor unit nor header: each is to be accounted for.
     loose: tuple[tuple[int, str], ...] = ()
+    # Every text of the head as printed, with row and column.
+    printed: tuple[tuple[int, int, str], ...] = ()
+    is_numbered: bool = False
+    own_title: str = ""
 
 
 @dataclass(frozen=True)
@@ -123,8 +130,18 @@ def pages(sheet: Sheet, is_region: Callable[[str], str]) -> tuple[list[Page], li
     """Pages of a sheet in order, and rows that stand on no page (row, text).
 
     is_region: province, prefecture, both, other or '' for a printed name. A page without header words has no
-    segments: the reader takes those of the page before.
+    segments: the reader takes those of the page before. Blank columns on the left are no part of a page.
     """
+    blank = inset(sheet)
+    if blank:
+        narrow = replace(
+            sheet,
+            rows=tuple((n, r[blank:]) for n, r in sheet.rows),
+            merges=tuple((r0, c0 - blank, r1, c1 - blank) for r0, c0, r1, c1 in sheet.merges),
+        )
+        shifted, left = pages(narrow, is_region)
+        wide = dict(sheet.rows)
+        return [_shifted(page, blank, wide) for page in shifted], left
     found: list[Page] = []
     stray: list[tuple[int, str]] = []
     head_rows: list[tuple[int, tuple[str, ...]]] = []
@@ -154,6 +171,29 @@ def pages(sheet: Sheet, is_region: Callable[[str], str]) -> tuple[list[Page], li
     return found, stray
 
 
+def inset(sheet: Sheet) -> int:
+    """Blank columns on the left of a sheet."""
+    return min((k for _, row in sheet.rows for k, c in enumerate(row) if c.strip()), default=0)
+
+
+def _shifted(page: Page, blank: int, wide: dict[int, tuple[str, ...]]) -> Page:
+    """A page of a sheet without its blank columns, in the places of the whole sheet."""
+    segments = tuple(
+        Segment(
+            s.region + blank,
+            s.english + blank if s.english else 0,
+            tuple(replace(c, place=c.place + blank) for c in s.columns),
+        )
+        for s in page.segments
+    )
+    return replace(
+        page,
+        segments=segments,
+        body=tuple((number, wide[number]) for number, _ in page.body),
+        printed=tuple((row, column + blank, text) for row, column, text in page.printed),
+    )
+
+
 def _kind(row: tuple[str, ...], is_region: Callable[[str], str], *, in_body: bool) -> str:
     """body, head or note."""
     first = plain(row[0]) if row else ""
@@ -174,7 +214,9 @@ def _kind(row: tuple[str, ...], is_region: Callable[[str], str], *, in_body: boo
         return "body"
     if in_body and NOTE.match(first) and not figures:
         return "note"
-    if in_body and not first and figures and not any(CHINESE.search(c) for c in filled):
+    is_nameless = not first and bool(figures) and not any(CHINESE.search(c) for c in filled)
+    # A row whose name was lost; years above a table are a part of its head.
+    if is_nameless and (in_body or not any(YEAR_ALONE.match(c) for c in figures)):
         return "body"
     return "head"
 
@@ -206,6 +248,9 @@ def _page(
         segments=segments,
         body=tuple(body),
         loose=head.loose,
+        printed=tuple((n, k, c) for n, row in head_rows for k, c in enumerate(row, 1) if c.strip()),
+        is_numbered=bool(head.number),
+        own_title=head.title,
     )
 
 
@@ -315,22 +360,19 @@ def _segments(sheet: Sheet, head: Head, body: list[tuple[int, tuple[str, ...]]])
         "\n" in c or re.search("[A-Za-z]{4}", c) for row in grid for c in row
     )
     keys = set(regions) | english
-    paths = _levels(sheet, grid, numbers, keys, is_bilingual)
+    filled = {place for _, r in body for place, c in enumerate(r) if c.strip()}
+    paths = _levels(sheet, grid, numbers, keys, filled, is_bilingual)
     segments = []
     for index, region in enumerate(regions):
         stop = regions[index + 1] if index + 1 < len(regions) else width
         columns = tuple(
             paths[place]
             for place in range(region + 1, stop)
-            if place in paths and place not in keys and _is_used(place, paths[place], body)
+            if place in paths and place not in keys and (paths[place].levels or place in filled)
         )
         latin = next((p for p in sorted(english) if region < p < stop), -1)
         segments.append(Segment(region + 1, latin + 1, columns))
     return tuple(segments)
-
-
-def _is_used(place: int, column: Column, body: list[tuple[int, tuple[str, ...]]]) -> bool:
-    return bool(column.levels) or any(place < len(r) and r[place].strip() for _, r in body)
 
 
 @dataclass(frozen=True)
@@ -345,9 +387,14 @@ class _Words:
 
 
 def _levels(
-    sheet: Sheet, grid: list[list[str]], numbers: list[int], keys: set[int], is_bilingual: bool
+    sheet: Sheet,
+    grid: list[list[str]],
+    numbers: list[int],
+    keys: set[int],
+    filled: set[int],
+    is_bilingual: bool,
 ) -> dict[int, Column]:
-    """The header words of each column, by place from 0."""
+    """The header words of each column, by place from 0. filled: places of columns that have figures."""
     width = len(grid[0])
     parts = [[_words(cell) for cell in row] for row in grid]
     merged = _merged_right(sheet, numbers, width)
@@ -359,9 +406,12 @@ def _levels(
             left, left_scope = {}, ""
             continue
         own = {k: parts[k][place] for k in range(len(grid)) if grid[k][place].strip()}
+        if not own and place not in filled:
+            continue
         scope = next((w.scope for w in reversed(list(own.values())) if w.scope), "")
         worded = {k: w for k, w in own.items() if w.chinese or w.english or w.unit}
-        is_pair = bool(scope) and left_scope == "whole" and scope == "districts"
+        # The other scope of the heading to the left.
+        is_pair = bool(scope) and bool(left_scope) and left_scope != scope
         if is_bilingual:
             first = min(worded) if worded else len(grid)
             inherited = {
@@ -370,16 +420,21 @@ def _levels(
                 if k < first
                 and (
                     (worded and k < first)
-                    or (not worded and (k == min(left) or is_pair or merged.get((numbers[k], place + 1))))
+                    or (own and not worded and (k == min(left) or is_pair))
+                    or (not worded and merged.get((numbers[k], place + 1)))
                 )
             }
             if worded and inherited and not (first > min(inherited)):
                 inherited = {}
             held = inherited | worded
         else:
-            held = worded or left
+            held = worded or (left if own else {})
         if not held:
-            left_scope = scope
+            # Figures that no header names are refused by their place.
+            columns[place] = Column(
+                place + 1, (), (), "", "", scope, numbers[max(own)] if own else numbers[-1]
+            )
+            left, left_scope = {}, ""
             continue
         if is_bilingual and worded and not any(w.chinese for w in worded.values()):
             # Its own Chinese words were lost: it is a part of what stands above it, known by its English, and
@@ -436,15 +491,19 @@ def _words(cell: str) -> _Words:
             if tail and _is_unit_english(tail[1]):
                 unit_english = unit_english or _bare(tail[1])
                 latin = latin[: tail.start()].strip()
-            if latin and not DISTRICTS.match(compact(latin)) and not WHOLE.match(compact(latin)):
+            if DISTRICTS.match(compact(latin)):
+                scope = _either(scope, "districts")
+            elif WHOLE.match(compact(latin)):
+                scope = _either(scope, "whole")
+            elif latin:
                 english.append(latin)
             if not line:
                 continue
         bare = compact(line)
         if WHOLE.match(bare):
-            scope = scope or "whole"
+            scope = _either(scope, "whole")
         elif DISTRICTS.match(bare) or bare in ("districts", "undercity"):
-            scope = scope or "districts"
+            scope = _either(scope, "districts")
         elif re.fullmatch(r"[全市]\s?辖\s?[市区]", bare):
             # Misread; the English line beside it decides.
             continue
@@ -470,6 +529,11 @@ def _words(cell: str) -> _Words:
     return _Words(words, "" if scope and not words else " ".join(english), unit, unit_english, scope)
 
 
+def _either(held: str, found: str) -> str:
+    """A scope said in both languages, BOTH when the languages differ."""
+    return found if held in ("", found) else BOTH
+
+
 def _joined_brackets(text: str) -> str:
     """Line ends inside a bracket are no ends of a word: (个\n) is (个)."""
     return re.sub(r"[(（][^()（）]*[)）]", lambda m: m[0].replace("\n", ""), text)
@@ -479,9 +543,9 @@ def _joined_brackets(text: str) -> str:
 LATIN_TAIL = re.compile(r"^(.*?[\u3400-\u9fff)）%‰])\s*([#(]?[A-Za-z][A-Za-z'’. ,()/%0-9<>=&:;+–—-]{2,})$")
 
 UNIT_WORDS = re.compile(
-    r"[%‰％]|元|万元|亿元|千元|百万元|万?美元|亿美元|千?人|万人|万人次|人次|户|万户|个|万?个|家|所|处|张|床|辆|天|件|项|万件|册|千册|万册|千册[、,]千?件|册[、,]件"
-    r"|万?千瓦时|亿千瓦时|万千瓦小时|吨|万吨|亿吨|公斤|平方公里|平方米|万平方米|公顷|万?立方米|亿立方米|公里|米|人/平方公里"
-    r"|升/日|微克/立方米|毫克/立方米|元/平方米|标准台|台|部|万部|座|艘|条|只|头|万头|千?公顷|亩|万亩|吨标准煤|人、次|万人次|位|份|册/百人|平方米/人"
+    r"[%‰％]|[十百千万亿]{0,2}(?:美元|元|人次|人|户|个|家|所|件|张|册|吨|平方米|立方米|千瓦时|公顷|亩|头|部)"
+    r"|处|床|辆|天|项|千册[、,]千?件|册[、,]件|万千瓦小时|公斤|平方公里|公里|米|人/平方公里"
+    r"|升/日|微克/立方米|毫克/立方米|元/平方米|标准台|台|座|艘|条|只|吨标准煤|人、次|位|份|册/百人|平方米/人"
 )
 
 
@@ -547,44 +611,68 @@ def alike(one: str, two: str) -> float:
     return difflib.SequenceMatcher(None, one, two, autojunk=False).ratio()
 
 
-def _likeness(one: Column, two: Column) -> float:
-    if any(column.levels and column.levels[-1].startswith(LOST) for column in (one, two)):
+# Characters that no misreading turns into one another, though one alone makes another indicator.
+TELLING = re.compile("[0-9一二三四五六七八九十进出收支存贷男女增减生死城乡内外上下新旧大中小高低客货]")
+
+
+def _likeness(
+    one: Column, two: Column, known_as: Callable[[str], frozenset[str]], *, by_english: bool
+) -> float:
+    """How far two headings are one, misread: 0 when they are two that the registry tells apart.
+
+    by_english: the Chinese words stand above two columns of the page, so that they do not tell.
+    """
+    is_lost = any(column.levels and column.levels[-1].startswith(LOST) for column in (one, two))
+    if is_lost or (by_english and one.english and two.english):
         mine, theirs = (compact(" ".join(c.english[-1:])) for c in (one, two))
         return alike(mine, theirs) if mine and theirs else 0.0
-    if one.levels and two.levels and one.levels[-1] == two.levels[-1]:
+    if one.words == two.words:
+        return 1.0
+    if not one.levels or not two.levels:
+        return 0.0
+    mine_as, theirs_as = known_as(one.words), known_as(two.words)
+    if mine_as and theirs_as and not mine_as & theirs_as:
+        return 0.0
+    if not (mine_as or theirs_as) and TELLING.findall(one.words) != TELLING.findall(two.words):
+        return 0.0
+    if one.levels[-1] == two.levels[-1]:
         return max(0.9, alike(one.words, two.words))
     return alike(one.words, two.words)
 
 
-def _matched(columns: tuple[Column, ...], table: list[list[Column]]) -> dict[int, int | None]:
+def _matched(
+    columns: tuple[Column, ...], table: list[list[Column]], known_as: Callable[[str], frozenset[str]]
+) -> dict[int, int | None]:
     """Which column of a table each column of a page is: best match first, and of equals the same place."""
-    scored = sorted(
-        (
-            (
-                round(max(_likeness(column, held) for held in fitting), 3),
-                -abs(group[0].place - column.place),
-                -c,
-                -g,
+    headings = Counter((column.words, column.scope) for column in columns)
+    scored = []
+    for c, column in enumerate(columns):
+        by_english = headings[column.words, column.scope] > 1
+        for g, group in enumerate(table):
+            likeness, scope = max(
+                (
+                    (round(_likeness(column, held, known_as, by_english=by_english), 3), held.scope)
+                    for held in group
+                    if held.scope == column.scope or not column.scope or not held.scope
+                ),
+                default=(0.0, ""),
             )
-            for c, column in enumerate(columns)
-            for g, group in enumerate(table)
-            if (fitting := [h for h in group if h.scope == column.scope or not column.scope or not h.scope])
-        ),
-        reverse=True,
-    )
+            if likeness >= ALIKE:
+                scored.append((likeness, scope == column.scope, -abs(group[0].place - column.place), -c, -g))
     found: dict[int, int | None] = {}
-    for likeness, _, c, g in scored:
-        if likeness >= ALIKE and -c not in found and -g not in found.values():
+    for _, _, _, c, g in sorted(scored, reverse=True):
+        if -c not in found and -g not in found.values():
             found[-c] = -g
     return {c: found.get(c) for c in range(len(columns))}
 
 
-def agreed(found: list[Page]) -> list[Page]:
+def agreed(found: list[Page], known_as: Callable[[str], frozenset[str]]) -> list[Page]:
     """Pages with the title, unit line and header words on which the pages of one table agree.
 
     A column of a later page is the column of the table that its words are most like, wherever it stands;
-    words that are like none stay as they are. A page without header takes the columns of the page before,
-    when its rows are as wide.
+    words that are like none stay as they are. The best likeness is taken first, so that no column takes the
+    place of another that is printed. A page without header takes the columns of the page before, when its
+    rows are as wide. known_as: indicators that header words may be under any title.
     """
     table: list[list[Column]] = []
     places: list[list[tuple[int, int, int]]] = []
@@ -598,7 +686,7 @@ def agreed(found: list[Page]) -> list[Page]:
         if page.segments:
             before = page
         for s, segment in enumerate(page.segments):
-            for c, g in _matched(segment.columns, table).items():
+            for c, g in _matched(segment.columns, table, known_as).items():
                 column = segment.columns[c]
                 if g is None:
                     table.append([column])
@@ -644,7 +732,7 @@ def _with_title(found: list[Page]) -> list[Page]:
         if page.number and number and page.number != number and page.title:
             title = title_english = unit = unit_english = ""
         number = number or page.number
-        if page.title and alike(clean_title(page.title), clean_title(title)) < ALIKE:
+        if page.title and clean_title(page.title) != clean_title(title):
             title, title_english = page.title, page.title_english
         printed = page.unit if UNIT_WORDS.fullmatch(page.unit) or not unit else ""
         if printed or page.unit_english:

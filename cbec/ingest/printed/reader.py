@@ -108,9 +108,15 @@ def printed_pages(book: Book, vocabulary: Vocabulary) -> dict[str, list[Page]]:
             continue
         found, _ = layout.pages(_wide(sheet), vocabulary.regions.is_name)
         for page in found:
-            # 2-13 on a continuation of 2-15 was misread when the header is that of 2-15.
+            # 2-13 on a continuation of 2-15 was misread when the header is that of 2-15, and would mean
+            # the same wherever it stood.
             held = tables.get(number, [])
-            if page.number and not (held and not page.title and _same_header(held, page)):
+            if page.number and not (
+                held
+                and not page.title
+                and _same_header(held, page)
+                and _is_misread(page, held[0].title, vocabulary)
+            ):
                 number = page.number
             if number:
                 tables.setdefault(number, []).append(page)
@@ -120,7 +126,7 @@ def printed_pages(book: Book, vocabulary: Vocabulary) -> dict[str, list[Page]]:
     )  # fmt: skip
     if known < 5:
         return {}
-    return {number: layout.agreed(pages) for number, pages in tables.items()}
+    return {number: layout.agreed(pages, vocabulary.header_indicators) for number, pages in tables.items()}
 
 
 def _same_header(held: list[Page], page: Page) -> bool:
@@ -135,22 +141,47 @@ def _same_header(held: list[Page], page: Page) -> bool:
     )
 
 
+def _is_misread(page: Page, title: str, vocabulary: Vocabulary) -> bool:
+    """Its number can be no table's, or its header is of the title above.
+
+    Such a header says by itself what is measured and of what, or has a column of such titles alone.
+    """
+    if not re.fullmatch("[123]-[1-9][0-9]?", page.number):
+        return True
+    columns = [c for s in page.segments for c in s.columns]
+    if not page.number.startswith("3") and not all(c.scope for c in columns):
+        return False
+    names = [vocabulary.header_indicators(c.words) for c in columns]
+    if all(
+        len(n) == 1 or (not n and QUANTITY.search(c.words.split("/")[-1]))
+        for n, c in zip(names, columns, strict=True)
+    ):
+        return True
+    subject = layout.clean_title(title)
+    found = [vocabulary.printed_aliases(f"{subject}//{c.words}") for c in columns]
+    return any(
+        len(n) == 1 and a and not a[0].pattern.pattern.startswith(".*//")
+        for n, a in zip(names, found, strict=True)
+    )
+
+
 def _has_title(sheet: Sheet) -> bool:
     return any(layout.table_number(c)[0] for _, row in sheet.rows[:5] for c in row[:1] if c.strip())
 
 
 def _wide(sheet: Sheet) -> Sheet:
-    """A title may stand in any cell of its row: bring it to the front."""
+    """A title may stand in any cell of its row: bring it to the front, which is behind the blank columns."""
     rows = []
+    front = layout.inset(sheet)
     for number, row in sheet.rows:
         first = next((k for k, c in enumerate(row) if c.strip()), 0)
         alone = sum(bool(c.strip()) for c in row) == 1
         if (
-            first
+            first > front
             and alone
             and (layout.table_number(row[first])[0] or layout.UNIT_LINE.search(plain(row[first])))
         ):
-            row = (row[first], *("" for _ in row[1:]))
+            row = (*("" for _ in range(front)), row[first], *("" for _ in row[front + 1 :]))
         rows.append((number, row))
     return replace(sheet, rows=tuple(rows))
 
@@ -208,11 +239,24 @@ class PrintedReader:
             return
         is_county = self._is_county(number, pages)
         for page in pages:
-            for row, text in page.loose:
-                # A year, a unit or an indicator above a table is never passed over.
-                if re.search(r"(?<![0-9])(?:19|20)[0-9]{2}(?![0-9])|单位", text):
+            if page.own_title and layout.clean_title(page.own_title) != layout.clean_title(title):
+                self._error(
+                    page.sheet,
+                    page.row,
+                    1,
+                    "table",
+                    page.own_title,
+                    f"is another title than that of {number}",
+                )
+                return
+            for at, text in page.loose:
+                # A year, a unit or a scope above a table is never passed over, and above a page that
+                # continues it every word may be the title of another.
+                if page is not pages[0] or re.search(
+                    r"(?<![0-9])(?:19|20)[0-9]{2}(?![0-9])|单位|全市|市辖区", text
+                ):
                     self._error(
-                        page.sheet, row, 1, "table", text, "stands above a table and is not understood"
+                        page.sheet, at, 1, "table", text, "stands above a table and is not understood"
                     )
                     return
         meanings: dict[tuple[int, int, int], _Meaning | None] = {}
@@ -251,7 +295,7 @@ class PrintedReader:
 
     def _title_scope(self, number: str, title: str, stem: str, pages: list[Page]) -> tuple[str, str]:
         """Scope of the title and of the file's name, which may not contradict one another."""
-        said = {s for p in pages if (s := layout.title_scope(p.title))}
+        said = {s for p in pages for t in (p.title, p.own_title) if (s := layout.title_scope(t))}
         of_file = layout.title_scope(stem)
         if of_file and layout.table_number(stem)[0] in ("", number):
             said.add(of_file)
@@ -266,6 +310,11 @@ class PrintedReader:
         header = column.words
         if not header or layout.LOST in header:
             self._column_problem(page, column, "has figures but no header that can be read")
+            return None
+        if column.scope == layout.BOTH:
+            self._column_problem(
+                page, column, "says the whole city in one language and the districts in the other"
+            )
             return None
         scope = column.scope or title_scope
         if column.scope and title_scope and column.scope != title_scope:

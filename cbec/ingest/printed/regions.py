@@ -143,8 +143,7 @@ class Column:
     def _contradicted(self, english: str, code: str, own: str, province: str) -> Place | None:
         """A refusal when the English name beside a city is that of another.
 
-        Name and block outweigh an English name from a third place; a city outside its block has its own
-        or none.
+        Name and block outweigh an English name from a third place; outside its block a city has its own.
         """
         twins = self._latin.get(english, []) if english and english != _english(own) else []
         block = self._order.get(province, [])
