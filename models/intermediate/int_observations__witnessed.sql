@@ -1,4 +1,5 @@
--- Reported cells with their witness. A printed cell that its witness contradicts keeps its figure and becomes V.
+-- Reported cells with their witness. A printed cell that its witness contradicts keeps its figure and
+-- becomes V.
 with reported as (
 
     select * from {{ ref('int_observations__reported') }}
@@ -70,6 +71,5 @@ final as (
 
 )
 
-select
-    * exclude (against, letters) replace (nullif(obs_comment, '') as obs_comment),
+select * exclude (against, letters) replace (nullif(obs_comment, '') as obs_comment),
 from final

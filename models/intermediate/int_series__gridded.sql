@@ -81,7 +81,8 @@ landed_year as (
         series_id,
         vintage,
         year,
-        {{ "min" if var('edition_rule') == 'first_edition' else "-max" }}(coalesce(edition, 0)) as edition_rank,
+        {% if var('edition_rule') == 'first_edition' %}min{% else %}-max{% endif %}(coalesce(edition, 0))
+            as edition_rank,
     from landed
     group by indicator_id, region_level, series_id, vintage, year
 

@@ -1,6 +1,8 @@
--- What a printed table gives as the sum of a province, or of all cities, beside the sum of the cells it prints.
+-- What a printed table gives as the sum of a province, or of all cities, beside the sum of the cells it
+-- prints.
 --
--- A column is a sum where most of its totals are: rates, shares and means carry rows of provinces too, which add
+-- A column is a sum where most of its totals are: rates, shares and means carry rows of provinces too,
+-- which add
 -- up to nothing. Rounding: half a unit of the last digit for the total and for each of its cells.
 with total as (
 
@@ -38,7 +40,8 @@ cell as (
 
 ),
 
--- A cell that was refused leaves the sum of its province open, and that of all cities; one whose row or column
+-- A cell that was refused leaves the sum of its province open, and that of all cities; one whose row or
+-- column
 -- could not be read leaves every sum of its table open.
 refused as (
 
@@ -138,12 +141,17 @@ paired as (
 judged as (
 
     select
-        *,
-        abs(difference) <= rounding as adds_up,
-        paired.indicator_id in (select additive.indicator_id from additive) as is_additive,
-        avg(case when abs(difference) <= greatest(rounding, 0.001 * abs(printed)) then 1.0 else 0.0 end)
-            over (partition by source_file_sha256, indicator_id, scope) as share_near,
+        paired.*,
+        abs(paired.difference) <= paired.rounding as adds_up,
+        additive.indicator_id is not null as is_additive,
+        avg(
+            case
+                when abs(paired.difference) <= greatest(paired.rounding, 0.001 * abs(paired.printed)) then 1.0
+                else 0.0
+            end
+        ) over (partition by paired.source_file_sha256, paired.indicator_id, paired.scope) as share_near,
     from paired
+    left join additive on paired.indicator_id = additive.indicator_id
 
 ),
 

@@ -1,8 +1,10 @@
 -- For each cell of a printed table: what else speaks for it, and what speaks against it.
 --
--- published_total: its province's printed sum, or that of all cities, adds up. identity: the figures beside it
+-- published_total: its province's printed sum, or that of all cities, adds up. identity: the figures beside
+-- it
 -- agree (shares of one city add up to 100; GDP over GDP per head is a population that the table of population
--- has). second_source: another official publication has the same figure. Against it speaks a sum that fails and
+-- has). second_source: another official publication has the same figure. Against it speaks a sum that fails
+-- and
 -- that one slip in this cell explains, shares that do not add up, a part that is larger than its whole.
 with printed as (
 
@@ -109,9 +111,9 @@ worded as (
             when length(regexp_extract(value_printed, '\.([0-9]+)', 1)) = 0
                 then cast(cast(round(meant) as bigint) as varchar)
             else printf(
-                '%.' || cast(length(regexp_extract(value_printed, '\.([0-9]+)', 1)) as varchar) || 'f',
-                cast(meant as double)
-            )
+                    '%.' || cast(length(regexp_extract(value_printed, '\.([0-9]+)', 1)) as varchar) || 'f',
+                    cast(meant as double)
+                )
         end as meant_printed,
     from candidate
 
@@ -122,11 +124,12 @@ slip as (
     select
         *,
         case
-            when shown <> 0 and (
-                    abs(meant - 10 * shown) <= rounding or abs(meant - shown / 10) <= rounding
-                    or abs(meant - 100 * shown) <= rounding or abs(meant - shown / 100) <= rounding
-                    or abs(meant - 1000 * shown) <= rounding or abs(meant - shown / 1000) <= rounding
-                ) then 'a factor of ten'
+            when shown <> 0 and abs(meant - 10 * shown) <= rounding then 'a factor of ten'
+            when shown <> 0 and abs(meant - shown / 10) <= rounding then 'a factor of ten'
+            when shown <> 0 and abs(meant - 100 * shown) <= rounding then 'a factor of a hundred'
+            when shown <> 0 and abs(meant - shown / 100) <= rounding then 'a factor of a hundred'
+            when shown <> 0 and abs(meant - 1000 * shown) <= rounding then 'a factor of a thousand'
+            when shown <> 0 and abs(meant - shown / 1000) <= rounding then 'a factor of a thousand'
             when shown < 0 and abs(meant + shown) <= rounding then 'a sign'
             when length(meant_printed) = length(value_printed)
                 and levenshtein(meant_printed, value_printed) = 1 then 'one digit'
@@ -275,7 +278,8 @@ gathered as (
                     then 'the three shares add up to ' || cast(round(share.total, 2) as varchar)
             end,
             case
-                when cell.indicator_id in ('household_deposits_year_end', 'deposits_year_end') and part.is_larger
+                when part.is_larger
+                    and cell.indicator_id in ('household_deposits_year_end', 'deposits_year_end')
                     then 'the deposits of households are larger than all deposits'
             end
         ) as against,
