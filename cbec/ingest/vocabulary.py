@@ -57,12 +57,16 @@ class Vocabulary:
         ]
         self.header_indicators = lru_cache(maxsize=5_000)(self._header_indicators)
         self._by_name = {compact(name): i for name, i in registry.names().items()}
+        self._any_unit = re.compile("|".join(f"(?:{p.pattern})" for p, _ in registry.unit_patterns))
         self.meaning = lru_cache(maxsize=20_000)(self._meaning)
         self.units_of = lru_cache(maxsize=5_000)(self._units_of)
 
     def _units_of(self, text: str) -> tuple[str, ...]:
         """Units that a text may mean, () when it is none."""
         clean = compact(text).translate(self.registry.simplified).strip("()[]")
+        # Most words are no unit: one expression says so before the list is gone through.
+        if not (self._any_unit.fullmatch(clean) or self._any_unit.fullmatch(clean.lower())):
+            return ()
         found = [unit for pattern, unit in self.registry.unit_patterns if pattern.fullmatch(clean)]
         if not found:
             found = [

@@ -86,7 +86,7 @@ def test_near_concepts_stand_side_by_side(group: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "header", ["电信业务", "邮电业务总量", "乡村从业人员", "城镇私营和个体从业人员", "城镇固定资产投资", "颗粒物排放量", "烟尘", "人口", "农村居民储蓄"]
+    "header", ["电信业务", "邮电业务总量", "乡村从业人员", "城镇集体单位从业人员", "城镇固定资产投资", "颗粒物排放量", "烟尘", "人口", "农村居民储蓄"]
 )  # fmt: skip
 def test_a_header_of_no_known_concept_is_refused(header: str) -> None:
     for unit in ("亿元", "万人", "吨"):

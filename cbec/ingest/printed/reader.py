@@ -32,6 +32,7 @@ QUANTITY = re.compile(
 )
 # A figure that the scan cut in two.
 CUT = re.compile(r"[0-9]+(?: [0-9]+)+(?:\.[0-9]+)?")
+NOT_IN_YEAR = re.compile("is no prefecture-level unit in [0-9]{4}")
 # Wide forms of digits, point and minus sign are the same signs; nothing else is narrowed.
 FULL_WIDTH = {0xFF10 + k: str(k) for k in range(10)} | {0xFF0E: ".", 0xFF0D: "-"}
 REDEFINES = re.compile(
@@ -443,7 +444,12 @@ class PrintedReader:
                 text = _at(row, column.place)
                 if text.strip():
                     self._refuse(page, number, column, name, text, reason, place.nearest if place else ())
-            if any(_at(row, c.place).strip() for c, _ in columns):
+            has_figures = any(_at(row, c.place).strip() for c, _ in columns)
+            if has_figures and NOT_IN_YEAR.match(reason):
+                # A city that was none in that year speaks against the edition that the file was taken for.
+                message = f"{reason}: is edition {self.edition} the right one?"
+                self._error(page.sheet, number, region, "year", name, message)
+            if has_figures:
                 self.out.extract.dropped[f"{page.sheet}: {name[:20] or 'row'} ({reason})"] += 1
             if place is not None and place.code:
                 self._doubt(place.code, row, columns)
