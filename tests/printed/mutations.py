@@ -245,7 +245,9 @@ def a_province_row_removed(print_: Print, rng: random.Random) -> Mutant | None:
     page = rng.choice([p for p in print_.pages if any(r.level == "province" for r in p.rows)])
     row = rng.choice([r for r in page.rows if r.level == "province"])
     page.rows.remove(row)
-    return Mutant(print_, "all")
+    # Without English names a city may be the misreading of one that is missing in the block above.
+    also = [s for s in shown(print_) if s.key[0][:2] == row.code[:2]] if print_.edition < 2012 else []
+    return Mutant(print_, "all", also=also)
 
 
 # Columns --------------------------------------------------------------------------------------------------------
@@ -564,11 +566,8 @@ def unit_line_of_a_later_page_exchanged(print_: Print, rng: random.Random) -> Mu
     if not print_.pages[0].unit:
         return None
     page = later(print_, rng)
-    after = print_.pages[print_.pages.index(page) + 1 :]
     page.unit = rng.choice([u for u in SWAPS if u != page.unit])
-    if print_.edition == 2010 or not any(p.unit for p in after):
-        return Mutant(print_, "rest")
-    return Mutant(print_, "rest")
+    return Mutant(print_, "rest", also=shown(print_))
 
 
 @harmful

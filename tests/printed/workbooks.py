@@ -689,12 +689,14 @@ def _header(page: Page, edition: int, style: Style, merges: list[Merge]) -> Grid
         before = column
     if edition != 2012 and len(grid) > 1:
         merges += [(0, k, len(grid) - 1, k) for k in range(len(lead))]
-        start = 0
-        for k in range(1, len(page.columns) + 1):
-            if k == len(page.columns) or grid[0][len(lead) + k]:
-                if k - start > 1:
-                    merges.append((0, len(lead) + start, 0, len(lead) + k - 1))
-                start = k
+        for level in range(n_levels if has_scopes else 1):
+            start = 0
+            for k in range(1, len(page.columns) + 1):
+                if k == len(page.columns) or grid[level][len(lead) + k]:
+                    is_whole = level == 0 or grid[level][len(lead) + start]
+                    if k - start > 1 and is_whole:
+                        merges.append((level, len(lead) + start, level, len(lead) + k - 1))
+                    start = k
     return grid
 
 

@@ -214,7 +214,7 @@ def _kind(row: tuple[str, ...], is_region: Callable[[str], str], *, in_body: boo
         return "body"
     if in_body and NOTE.match(first) and not figures:
         return "note"
-    is_nameless = not first and bool(figures) and not any(CHINESE.search(c) for c in filled)
+    is_nameless = not first and bool(figures) and all(_is_name(c) for c in filled if CHINESE.search(c))
     # A row whose name was lost; years above a table are a part of its head.
     if is_nameless and (in_body or not any(YEAR_ALONE.match(c) for c in figures)):
         return "body"
@@ -228,7 +228,7 @@ def _is_city_head(text: str) -> bool:
 def _is_name(text: str) -> bool:
     """Looks like the name of a region, perhaps misread."""
     name = re.sub(r"[\s.·、‘’'`,\-/]", "", text)
-    shape = r"[\u3400-\u9fff\[\]a-z]{1,11}(?:市|巿|巾|村|啊|省|自治区|自治.?|州|盟|地区|县|区|合计)"
+    shape = r"[\u3400-\u9fff\[\]A-Za-z]{1,11}(?:市|巿|巾|村|啊|省|自治区|自治.?|州|盟|地区|县|区|合计)"
     return bool(re.fullmatch(shape, name)) and not re.fullmatch("市辖区|全市|城市|地区", name)
 
 
@@ -411,7 +411,7 @@ def _levels(
         scope = next((w.scope for w in reversed(list(own.values())) if w.scope), "")
         worded = {k: w for k, w in own.items() if w.chinese or w.english or w.unit}
         # The other scope of the heading to the left.
-        is_pair = bool(scope) and bool(left_scope) and left_scope != scope
+        is_pair = bool(scope) and left_scope != scope
         if is_bilingual:
             first = min(worded) if worded else len(grid)
             inherited = {

@@ -103,6 +103,7 @@ def printed_pages(book: Book, vocabulary: Vocabulary) -> dict[str, list[Page]]:
     of several provinces.
     """
     tables: dict[str, list[Page]] = {}
+    untitled: list[Page] = []
     number = ""
     for sheet in book.sheets:
         if len(sheet.rows) < 1 or (sheet.is_delimited and not _has_title(sheet)):
@@ -121,6 +122,14 @@ def printed_pages(book: Book, vocabulary: Vocabulary) -> dict[str, list[Page]]:
                 number = page.number
             if number:
                 tables.setdefault(number, []).append(page)
+            else:
+                untitled.append(page)
+    for page in reversed(untitled):
+        # A first page whose title was lost is of the table that continues it; another is refused as none.
+        first = next(iter(tables), "")
+        tables.setdefault(first if first and _same_header(tables[first], page) else "", []).insert(0, page)
+    if set(tables) == {""}:
+        return {}
     known = sum(
         vocabulary.regions.is_name(_at(row, segment.region)) in ("province", "prefecture", "both")
         for pages in tables.values() for page in pages for segment in page.segments for _, row in page.body
@@ -234,7 +243,11 @@ class PrintedReader:
             title = layout.table_number(stem)[1]
         scope, problem = self._title_scope(number, title, stem, pages)
         if not problem and not CHINESE.search(title):
-            problem = f"continues table {number}, whose first page is not in this file"
+            problem = (
+                f"continues table {number}, whose first page is not in this file"
+                if number
+                else "has no title with the number of a table"
+            )
         if problem:
             self._error(pages[0].sheet, pages[0].row, 1, "table", title, problem)
             return
@@ -353,6 +366,9 @@ class PrintedReader:
             )
             return None
         aliases = self.vocabulary.printed_aliases(text)
+        if is_county:
+            # What the panel of cities alone holds has an id of its own in the tables of counties.
+            aliases = [a for a in aliases if not self.registry.indicators[a.indicator].panel_scope]
         units = self._units(page, column)
         printed = column.unit or page.unit
         if not units and not printed and aliases and aliases[0].unit:
@@ -386,12 +402,10 @@ class PrintedReader:
                 return None
         for alias in aliases:
             unit = self.vocabulary.unit_for(alias.indicator, units)
-            if is_county and self.registry.indicators[alias.indicator].panel_scope:
-                continue
             if unit:
                 remark = "; ".join(filter(None, (note, alias.note if alias.obs_status else "")))
                 return _Meaning(alias.indicator, unit, kept, header, remark, alias.obs_status)
-        if aliases and not is_county:
+        if aliases:
             wanted = " or ".join(
                 self.registry.units[self.registry.indicators[a.indicator].unit].name_en for a in aliases
             )

@@ -78,14 +78,18 @@ class Column:
         found: dict[object, Place] = {}
         open_rows: list[tuple[Named, str, str]] = []
         taken: set[str] = set()
-        province = before = ""
+        province = before = head = ""
         for row in rows:
             name = clean(row.name)
             place, province = self._exact(row, name, province)
+            if place is None and head and head != province:
+                # A row from elsewhere stood between the head of the block and this one.
+                place, province = self._exact(row, name, head)
             if place is None:
                 open_rows.append((row, province, before))
                 continue
             found[row.key] = place
+            head = place.code if place.level == "province" else head
             if place.level in ("prefecture", "county"):
                 taken.add(place.code)
                 before = place.code
