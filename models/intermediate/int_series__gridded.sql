@@ -81,8 +81,11 @@ landed_year as (
         series_id,
         vintage,
         year,
-        {% if var('edition_rule') == 'first_edition' %}min{% else %}-max{% endif %}(coalesce(edition, 0))
-            as edition_rank,
+        {% if var('edition_rule') == 'first_edition' -%}
+            min(coalesce(edition, 0)) as edition_rank,
+        {%- else -%}
+            -max(coalesce(edition, 0)) as edition_rank,
+        {%- endif %}
     from landed
     group by indicator_id, region_level, series_id, vintage, year
 

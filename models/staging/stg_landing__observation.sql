@@ -39,7 +39,7 @@ renamed as (
         source.is_simulated,
         source.publication_id,
         source.edition,
-        -- Editions of a publication that prints one year in each are one series; other vintages are their own.
+        -- Editions of a publication that prints one year each are one series; other vintages are their own.
         case when publication.is_one_series then publication.vintage else source.vintage end as series_id,
         source.header_zh,
         source.header_en,
