@@ -103,6 +103,7 @@
             cast(null as varchar) as record,
             cast(null as varchar) as scope,
             cast(null as varchar) as publication_id,
+            cast(null as varchar) as series_id,
             cast(null as integer) as edition,
             cast(null as varchar) as header_zh,
             cast(null as varchar) as header_en,

@@ -310,6 +310,7 @@ def _landed(
         sha256=sha256,
         is_simulated=options.is_demo,
         publication_id=imported.publication.publication_id,
+        series_id=imported.publication.vintage if imported.publication.is_one_series == "true" else "",
         edition=imported.edition,
         printed=imported.printed,
     )

@@ -43,6 +43,8 @@ SCHEMA = pa.schema(
         ("record", pa.string()),
         ("scope", pa.string()),
         ("publication_id", pa.string()),
+        # Editions of a publication that prints one year in each are one series; other vintages are their own.
+        ("series_id", pa.string()),
         ("edition", pa.int32()),
         # Words of a column that the registry does not know, or of a refused cell.
         ("header_zh", pa.string()),
@@ -82,6 +84,7 @@ def to_table(
     sha256: str,
     is_simulated: bool = False,
     publication_id: str = "",
+    series_id: str = "",
     edition: str = "",
     printed: Printed | None = None,
 ) -> pa.Table:
@@ -90,7 +93,8 @@ def to_table(
     names = printed.indicators if printed else {}
     shared = {
         "vintage": vintage, "source_id": source_id, "source_file": source_file, "source_file_sha256": sha256,
-        "is_simulated": is_simulated, "publication_id": publication_id or None,
+        "is_simulated": is_simulated, "series_id": series_id or vintage,
+        "publication_id": publication_id or None,
         "edition": int(edition) if edition.isdigit() else None,
     }  # fmt: skip
     rows: list[dict[str, object]] = []

@@ -1,6 +1,5 @@
 -- Every indicator: those of the registry, and columns of imported tables that nobody has named yet, under
--- an id
--- made from their header. The unit of such a column is the smallest in which it was printed.
+-- an id made from their header. The unit of such a column is the smallest in which it was printed.
 with registered as (
 
     select * from {{ ref('indicator') }}

@@ -2,8 +2,7 @@
 -- prints.
 --
 -- A column is a sum where most of its totals are: rates, shares and means carry rows of provinces too,
--- which add
--- up to nothing. Rounding: half a unit of the last digit for the total and for each of its cells.
+-- which add up to nothing. Rounding: half a unit of the last digit for the total and for each of its cells.
 with total as (
 
     select
@@ -41,8 +40,7 @@ cell as (
 ),
 
 -- A cell that was refused leaves the sum of its province open, and that of all cities; one whose row or
--- column
--- could not be read leaves every sum of its table open.
+-- column could not be read leaves every sum of its table open.
 refused as (
 
     select

@@ -1,11 +1,10 @@
 -- For each cell of a printed table: what else speaks for it, and what speaks against it.
 --
 -- published_total: its province's printed sum, or that of all cities, adds up. identity: the figures beside
--- it
--- agree (shares of one city add up to 100; GDP over GDP per head is a population that the table of population
--- has). second_source: another official publication has the same figure. Against it speaks a sum that fails
--- and
--- that one slip in this cell explains, shares that do not add up, a part that is larger than its whole.
+-- it agree (shares of one city add up to 100; GDP over GDP per head is a population that the table of
+-- population has). second_source: another official publication has the same figure. Against it speaks a sum
+-- that fails and that one slip in this cell explains, shares that do not add up, a part that is larger than
+-- its whole.
 with printed as (
 
     select * from {{ ref('int_observations__reported') }}
@@ -264,7 +263,7 @@ gathered as (
             false
         ) as has_second_source,
         concat_ws(
-            '; ',
+            ', and ',
             case
                 when lone_slip.slip_kind is not null
                     then 'the printed sum at ' || lone_slip.total_locator || ' differs by '

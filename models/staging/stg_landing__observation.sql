@@ -8,46 +8,39 @@ with source as (
 
 ),
 
-publication as (
-
-    select * from {{ ref('publication') }}
-
-),
-
 renamed as (
 
     select
-        source.region_level,
-        source.region_code,
-        source.year,
-        source.indicator_id,
-        source.scope,
-        source.vintage,
-        source.value_printed,
-        source.value_in_printed_unit,
-        source.unit_printed,
-        source.obs_status_all,
-        source.impute_method,
-        source.impute_by,
-        source.anchor_years,
-        source.suspect_codes,
-        source.source_id,
-        source.obs_comment,
-        source.source_file,
-        source.source_file_sha256,
-        source.source_locator,
-        source.is_simulated,
-        source.publication_id,
-        source.edition,
-        -- Editions of a publication that prints one year each are one series; other vintages are their own.
-        case when publication.is_one_series then publication.vintage else source.vintage end as series_id,
-        source.header_zh,
-        source.header_en,
+        region_level,
+        region_code,
+        year,
+        indicator_id,
+        scope,
+        vintage,
+        value_printed,
+        value_in_printed_unit,
+        unit_printed,
+        obs_status_all,
+        impute_method,
+        impute_by,
+        anchor_years,
+        suspect_codes,
+        source_id,
+        obs_comment,
+        source_file,
+        source_file_sha256,
+        source_locator,
+        is_simulated,
+        publication_id,
+        edition,
+        series_id,
+        header_zh,
+        header_en,
     from source
-    left join publication on source.publication_id = publication.publication_id
-    where source.is_simulated = {{ is_simulated() }}
-        and source.record = 'cell'
-        and coalesce(source.edition, 0) <= {{ env_var('CBEC_AS_OF', '9999') | int }}
+    where is_simulated = {{ is_simulated() }}
+        and record = 'cell'
+        -- The warehouse as it stood with an edition (cbec build --as-of).
+        and coalesce(edition, 0) <= {{ env_var('CBEC_AS_OF', '9999') | int }}
 
 )
 

@@ -1,0 +1,36 @@
+"""The warehouse as it stood: no edition after the one that is asked for, and the published file untouched."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+
+from tests.printed.workbooks import make, workbook
+from tests.refresh.conftest import Small
+
+
+def editions(path: Path) -> list[tuple[int, int, str]]:
+    with duckdb.connect(str(path), read_only=True) as db:
+        return db.sql(
+            "select distinct edition, year, series_id from staging.stg_landing__observation order by all"
+        ).fetchall()
+
+
+def test_later_editions_are_left_out_of_a_warehouse_of_its_own(small: Small) -> None:
+    for edition in (2015, 2018):
+        print_ = make(edition, "gdp")
+        path = small.watched / print_.path
+        path.parent.mkdir(parents=True)
+        path.write_bytes(workbook(print_))
+    done = small.cbec("import", str(small.watched))
+    assert done.returncode == 0, done.stderr
+    before = small.database.read_bytes()
+    done = small.cbec("build", "--as-of", "2016")
+    assert done.returncode == 0, done.stderr
+    assert editions(small.warehouse / "as_of_2016/cbec.duckdb") == [(2015, 2014, "ccsy")]
+    assert small.database.read_bytes() == before
+    done = small.cbec("build")
+    assert done.returncode == 0, done.stderr
+    # Editions that print one year each are one series.
+    assert editions(small.database) == [(2015, 2014, "ccsy"), (2018, 2017, "ccsy")]
