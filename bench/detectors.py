@@ -38,7 +38,7 @@ filled as (
 )
 select region_level, region_code, year, indicator_id, vintage,
     cast(round(x, 2) as decimal(38, 10)) as value_reported,
-    2 as decimals, '100m_yuan' as unit_printed, 'A' as obs_status_all
+    2 as decimals, '100m_yuan' as unit_printed, 'A' as obs_status_all, true as is_panel_scope
 from filled
 """
 

@@ -66,7 +66,7 @@ def run_detectors(
     """Create the tables of DETECTOR_MODELS, detector_evidence last, from a relation `observation`.
 
     `observation` has the columns of marts.observation that the models read: region_level, region_code,
-    year, indicator_id, vintage, value_reported, decimals, unit_printed, obs_status_all.
+    year, indicator_id, vintage, value_reported, decimals, unit_printed, obs_status_all, is_panel_scope.
     """
     for name in DETECTOR_MODELS:
         connection.execute(

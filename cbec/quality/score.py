@@ -344,7 +344,8 @@ def observation_from_cells(connection: duckdb.DuckDBPyConnection, cells: pd.Data
         create or replace table observation as
         select region_level, region_code, year, indicator_id, vintage,
             cast(value_printed as decimal(38, 10)) as value_reported, value_printed,
-            length(split_part(value_printed, '.', 2)) as decimals, unit_printed, obs_status_all
+            length(split_part(value_printed, '.', 2)) as decimals, unit_printed, obs_status_all,
+            true as is_panel_scope
         from cells
         """
     )

@@ -59,7 +59,7 @@ def scan(
     load_seeds(connection, ROOT)
     connection.register("cells", cells)
     connection.execute(
-        "create table observation as select *, cast(value_printed as decimal(38, 10)) as value_reported,"
+        "create table observation as select *, true as is_panel_scope, cast(value_printed as decimal(38, 10)) as value_reported,"
         " 'unit' as unit_printed, 'A' as obs_status_all from cells"
     )
     run_detectors(connection, ROOT)
@@ -402,7 +402,7 @@ def releases(
         ),
     )
     connection.execute(
-        "create table observation as select *, cast(v as decimal(38, 10)) as value_reported from cells"
+        "create table observation as select *, true as is_panel_scope, cast(v as decimal(38, 10)) as value_reported from cells"
     )
     return connection.sql(
         f"select region_code, year, vintage, other_value from ({render_model(ROOT, 'detector_release')})"
@@ -440,7 +440,7 @@ def identities(total: float, parts: tuple[float, float, float]) -> list[tuple[bo
             ],
         ),
     )
-    connection.execute("create table observation as from cells")
+    connection.execute("create table observation as select *, true as is_panel_scope from cells")
     return connection.sql(f"select is_broken from ({render_model(ROOT, 'detector_identity')})").fetchall()
 
 
@@ -462,7 +462,7 @@ def test_d12_needs_enough_digits_and_sees_heaping() -> None:
     cells = pd.concat(frames).assign(region_level="prefecture", vintage="v", region_code=CITY)
     connection.register("cells", cells)
     connection.execute(
-        "create table observation as select *, cast(value_printed as decimal(38, 10)) as value_reported from cells"
+        "create table observation as select *, true as is_panel_scope, cast(value_printed as decimal(38, 10)) as value_reported from cells"
     )
     found = dict(
         connection.sql(
@@ -523,7 +523,7 @@ def test_d12_sees_values_that_bunch_at_whole_and_half() -> None:
     cells = pd.concat(frames).assign(region_level="prefecture", vintage="v", region_code=CITY)
     connection.register("cells", cells)
     connection.execute(
-        "create table observation as select *, cast(value_printed as decimal(38, 10)) as value_reported from cells"
+        "create table observation as select *, true as is_panel_scope, cast(value_printed as decimal(38, 10)) as value_reported from cells"
     )
     found = {
         name: (share, z)

@@ -69,7 +69,7 @@ def fill(
         ),
     )
     connection.execute(
-        "create table int_observations__reported as select * exclude (v), cast(v as decimal(38, 10)) as value_reported, obs_status as obs_status_all,"
+        "create table int_observations__witnessed as select * exclude (v), true as is_panel_scope, cast(v as decimal(38, 10)) as value_reported, obs_status as obs_status_all,"
         # 2012 was filled by a vendor who says so.
         " case when year = 2012 and indicator_id = 'x' then 'linear' end as impute_method,"
         " case when year = 2012 and indicator_id = 'x' then 'vendor' end as impute_by,"

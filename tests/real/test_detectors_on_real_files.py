@@ -48,7 +48,7 @@ def population() -> duckdb.DuckDBPyConnection:
     load_seeds(connection, ROOT)
     connection.register("cells", cells)
     connection.execute(
-        "create table observation as select *, cast(v as decimal(38, 10)) as value_reported from cells"
+        "create table observation as select *, true as is_panel_scope, cast(v as decimal(38, 10)) as value_reported from cells"
     )
     run_detectors(connection, ROOT)
     # A gap of k years is decidable when its path is met by chance at most once in 2,000: p^((k + 1) / 2),
@@ -197,7 +197,7 @@ def panel() -> duckdb.DuckDBPyConnection:
         create table observation as
         select 'prefecture' as region_level, city_code as region_code, cast(year as integer) as year, indicator_id,
             'panel' as vintage, cast(value_printed as decimal(38, 10)) as value_reported, decimals, 'as named' as unit_printed,
-            'V' as obs_status_all
+            'V' as obs_status_all, true as is_panel_scope
         from long where isfinite(cast(value_printed as double))
         """
     )
