@@ -151,7 +151,7 @@ def test_types_comments_and_keys_arrive(server: Server, filled: str, warehouse: 
     definitions = {(table, definition) for table, definition, _ in keys}
     assert all(valid for *_, valid in keys)
     assert (
-        "marts.observation", "PRIMARY KEY (region_level, region_code, year, indicator_id, vintage)"
+        "marts.observation", "PRIMARY KEY (region_level, region_code, year, indicator_id, scope, vintage)"
     ) in definitions  # fmt: skip
     assert (
         "marts.observation", "FOREIGN KEY (indicator_id) REFERENCES registry.indicator(indicator_id)"
