@@ -103,7 +103,7 @@ class Recogniser:
         publication = self.registry.publications[CITY_YEARBOOK]
         vocabulary = Vocabulary(self.registry, self.regions, CITY_YEARBOOK)
         stem = book.file.name.rsplit("/", 1)[-1].rsplit(".", 1)[0]
-        tables = printed_pages(book, vocabulary)
+        tables, stray = printed_pages(book, vocabulary)
         is_named = names_publication(publication, book.file)
         if table_number(stem)[0].startswith("1-") and (is_named or DIVISIONS.search(stem)):
             tables = {}
@@ -138,7 +138,7 @@ class Recogniser:
             )
         texts = tuple(plain(c) for sheet in book.sheets for _, row in sheet.rows for c in row if len(c) > 16)
         reader = PrintedReader(book.file.name, self.registry, vocabulary, publication, found, found - offset)
-        out = reader.read(tables, texts, stem)
+        out = reader.read(tables, texts, stem, stray)
         # A hidden sheet without figures is no part of the table.
         read = {page.sheet for pages in tables.values() for page in pages}
         problems = [w for w in book.warnings if w.locator in read]

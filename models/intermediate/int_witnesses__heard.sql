@@ -204,7 +204,7 @@ part as (
         part.year,
         part.scope,
         part.vintage,
-        part.value_reported > 1.001 * whole.value_reported as is_larger,
+        bool_or(part.value_reported > 1.001 * whole.value_reported) as is_larger,
     from printed as part
     inner join printed as whole
         on part.region_level = whole.region_level
@@ -214,6 +214,7 @@ part as (
             and part.vintage = whole.vintage
     where part.indicator_id in ('household_deposits_year_end', 'household_savings_deposits_year_end')
         and whole.indicator_id = 'deposits_year_end'
+    group by part.region_level, part.region_code, part.year, part.scope, part.vintage
 
 ),
 
@@ -278,7 +279,11 @@ gathered as (
             end,
             case
                 when part.is_larger
-                    and cell.indicator_id in ('household_deposits_year_end', 'deposits_year_end')
+                    and cell.indicator_id in (
+                        'household_deposits_year_end',
+                        'household_savings_deposits_year_end',
+                        'deposits_year_end'
+                    )
                     then 'the deposits of households are larger than all deposits'
             end
         ) as against,

@@ -93,7 +93,6 @@ class Page:
     loose: tuple[tuple[int, str], ...] = ()
     # Every text of the head as printed, with row and column.
     printed: tuple[tuple[int, int, str], ...] = ()
-    is_numbered: bool = False
     own_title: str = ""
 
 
@@ -104,7 +103,6 @@ class Head:
     number: str = ""
     title: str = ""
     title_english: str = ""
-    is_continued: bool = False
     unit: str = ""
     unit_english: str = ""
     header: tuple[tuple[int, tuple[str, ...]], ...] = ()
@@ -249,14 +247,12 @@ def _page(
         body=tuple(body),
         loose=head.loose,
         printed=tuple((n, k, c) for n, row in head_rows for k, c in enumerate(row, 1) if c.strip()),
-        is_numbered=bool(head.number),
         own_title=head.title,
     )
 
 
 def _head(rows: list[tuple[int, tuple[str, ...]]]) -> Head:
     number = title = title_english = unit = unit_english = ""
-    is_continued = False
     loose: list[tuple[int, str]] = []
     header: list[tuple[int, tuple[str, ...]]] = []
     for row_number, row in rows:
@@ -273,7 +269,7 @@ def _head(rows: list[tuple[int, tuple[str, ...]]]) -> Head:
                 if unit_line and not unit:
                     rest = rest[: rest.index(unit_line[0])] if unit_line[0] in rest else rest
                     unit = _bare(unit_line[1])
-                number, is_continued = found, bool(CONTINUED.search(rest))
+                number = found
                 lines = [line for line in re.split(r"[\r\n]+", rest) if CHINESE.search(line)]
                 chinese = "".join(m[1] if (m := LATIN_TAIL.match(line)) else line for line in lines)
                 title = chinese if CHINESE.search(CONTINUED.sub("", chinese)) else ""
@@ -299,7 +295,7 @@ def _head(rows: list[tuple[int, tuple[str, ...]]]) -> Head:
                 title += text
             else:
                 loose.append((row_number, text[:60]))
-    return Head(number, title, title_english, is_continued, unit, unit_english, tuple(header), tuple(loose))
+    return Head(number, title, title_english, unit, unit_english, tuple(header), tuple(loose))
 
 
 def _bare(text: str) -> str:
@@ -571,8 +567,6 @@ def _cut_unit(line: str) -> tuple[str, str]:
 
 
 OF_WHICH = re.compile(r"^[#＃]?其\s*[中屮巾]\s*[:：;；.]?")
-
-
 STRATUM = re.compile("^第[一二三]产业$")
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import re
 import statistics
-from collections import Counter
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
@@ -33,6 +32,10 @@ QUANTITY = re.compile(
 # A figure that the scan cut in two.
 CUT = re.compile(r"[0-9]+(?: [0-9]+)+(?:\.[0-9]+)?")
 NOT_IN_YEAR = re.compile("is no prefecture-level unit in [0-9]{4}")
+# Figures in a row that is neither title, header nor note: three digits, or a decimal.
+STRAY_FIGURE = re.compile(
+    r"^(?!\W*(?:注|资料来源|数据来源|说明|备注|[Nn]ote|[Ss]ource|http)).*?(?:[0-9]{3}|[0-9]\.[0-9])"
+)
 # Wide forms of digits, point and minus sign are the same signs; nothing else is narrowed.
 FULL_WIDTH = {0xFF10 + k: str(k) for k in range(10)} | {0xFF0E: ".", 0xFF0D: "-"}
 REDEFINES = re.compile(
@@ -83,7 +86,6 @@ class Printed:
     refused: list[Refusal] = field(default_factory=list)
     indicators: dict[str, tuple[str, str]] = field(default_factory=dict)
     tables: tuple[str, ...] = ()
-    scopes: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass(frozen=True)
@@ -96,19 +98,25 @@ class _Meaning:
     obs_status: str = ""
 
 
-def printed_pages(book: Book, vocabulary: Vocabulary) -> dict[str, list[Page]]:
-    """Pages by table number, when the book is a printed table of a yearbook of cities; {} otherwise.
+def printed_pages(
+    book: Book, vocabulary: Vocabulary
+) -> tuple[dict[str, list[Page]], list[tuple[str, int, str]]]:
+    """Pages by table number, when the book is a printed table of a yearbook of cities; {} otherwise. Beside
+    them the rows with figures that stand on no page (sheet, row, text), which the reader refuses.
 
     It is one when a title has a table number, the header names a column of cities, and below it stand cities
     of several provinces.
     """
     tables: dict[str, list[Page]] = {}
     untitled: list[Page] = []
+    stray: list[tuple[str, int, str]] = []
     number = ""
     for sheet in book.sheets:
         if len(sheet.rows) < 1 or (sheet.is_delimited and not _has_title(sheet)):
             continue
-        found, _ = layout.pages(_wide(sheet), vocabulary.regions.is_name)
+        found, left = layout.pages(_wide(sheet), vocabulary.regions.is_name)
+        if found:
+            stray += [(sheet.name, row, text) for row, text in left if STRAY_FIGURE.search(text)]
         for page in found:
             # 2-13 on a continuation of 2-15 was misread when the header is that of 2-15, and would mean
             # the same wherever it stood.
@@ -129,14 +137,15 @@ def printed_pages(book: Book, vocabulary: Vocabulary) -> dict[str, list[Page]]:
         first = next(iter(tables), "")
         tables.setdefault(first if first and _same_header(tables[first], page) else "", []).insert(0, page)
     if set(tables) == {""}:
-        return {}
+        return {}, []
     known = sum(
         vocabulary.regions.is_name(_at(row, segment.region)) in ("province", "prefecture", "both")
         for pages in tables.values() for page in pages for segment in page.segments for _, row in page.body
     )  # fmt: skip
     if known < 5:
-        return {}
-    return {number: layout.agreed(pages, vocabulary.header_indicators) for number, pages in tables.items()}
+        return {}, []
+    agreed = {n: layout.agreed(pages, vocabulary.header_indicators) for n, pages in tables.items()}
+    return agreed, stray
 
 
 def _same_header(held: list[Page], page: Page) -> bool:
@@ -221,9 +230,20 @@ class PrintedReader:
         # Figures of rows that name a city where it cannot be, by the cell that they would be.
         self._doubts: dict[tuple[str, str, int, str, str], set[tuple[Decimal, str]]] = {}
 
-    def read(self, tables: dict[str, list[Page]], texts: tuple[str, ...], stem: str) -> Printed:
-        """Cells of every table. texts: notes of the file. stem: file name, a witness of scope and number."""
+    def read(
+        self,
+        tables: dict[str, list[Page]],
+        texts: tuple[str, ...],
+        stem: str,
+        stray: list[tuple[str, int, str]],
+    ) -> Printed:
+        """Cells of every table. texts: notes of the file. stem: file name, a witness of scope and number.
+        stray: rows with figures that stand on no page."""
         self.out.tables = tuple(tables)
+        for sheet, row, text in stray:
+            self.out.refused.append(
+                Refusal("", "", text, "stands on no page of a table", locator(sheet, row, 1))
+            )
         self._notes = [
             t for t in texts if REDEFINES.search(t) and re.match(r"^\W*(?:注|note)", t, re.IGNORECASE)
         ]
