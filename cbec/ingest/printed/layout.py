@@ -538,11 +538,15 @@ def _joined_brackets(text: str) -> str:
 # English behind Chinese on one line; a Latin word inside Chinese (GRP) is none.
 LATIN_TAIL = re.compile(r"^(.*?[\u3400-\u9fff)）%‰])\s*([#(]?[A-Za-z][A-Za-z'’. ,()/%0-9<>=&:;+–—-]{2,})$")
 
+# Words that are a unit, whether the registry knows it or not; the registry says which one.
 UNIT_WORDS = re.compile(
     r"[%‰％]|[十百千万亿]{0,2}(?:美元|元|人次|人|户|个|家|所|件|张|册|吨|平方米|立方米|千瓦时|公顷|亩|头|部)"
     r"|处|床|辆|天|项|千册[、,]千?件|册[、,]件|万千瓦小时|公斤|平方公里|公里|米|人/平方公里"
     r"|升/日|微克/立方米|毫克/立方米|元/平方米|标准台|台|座|艘|条|只|吨标准煤|人、次|位|份|册/百人|平方米/人"
 )
+
+# Ten thousands of something: a unit, whatever it is of.
+TEN_THOUSANDS = re.compile(r"[百千]?[万亿][\u3400-\u9fff]{1,3}")
 
 
 def _cut_unit(line: str) -> tuple[str, str]:
@@ -557,7 +561,8 @@ def _cut_unit(line: str) -> tuple[str, str]:
         return "", whole[1]
     tail = re.match(r"^(.*)[(（]([^()（）]+)[)）]?$", bare)
     if tail:
-        if UNIT_WORDS.fullmatch(tail[2]):
+        # A unit that were taken for a word of the header would leave its column to the unit of the page.
+        if UNIT_WORDS.fullmatch(tail[2]) or TEN_THOUSANDS.fullmatch(tail[2]):
             return tail[1], tail[2]
         # (当年价格万元), (当年价、万元): the unit stands behind another remark in the same bracket.
         mixed = re.match(r"^(.*?[\u3400-\u9fff])[、,，\s]?((?:万|亿|千|百万)(?:元|美元|人|吨))$", tail[2])
