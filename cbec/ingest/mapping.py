@@ -27,7 +27,7 @@ KEYS = ("publication", "headers", "regions", "sheets", "defaults")
 class Mapping:
     """headers: compact header to meaning. regions: printed name to code or 'ignore'. sheets: ignored names.
 
-    defaults: indicator, unit, year and region_level where a table does not say them.
+    defaults: indicator, unit, year, region_level and edition where a table does not say them.
     """
 
     publication: str = ""
@@ -130,6 +130,7 @@ def _defaults(
         "unit": registry.units,
         "year": range(1949, THIS_YEAR + 1),
         "region_level": ("province", "prefecture"),
+        "edition": range(1949, THIS_YEAR + 1),
     }
     found = {}
     for key, value in content.items():

@@ -22,7 +22,7 @@ from cbec.ingest.vocabulary import Vocabulary
 
 N_RANGES = 8
 LEFT_OUT = "left out by the mapping file"
-DIVISIONS = re.compile("行政区划|一览表|区域分布")
+DIVISIONS = re.compile("行政区划|城市情况一览表|区域分布|下辖的县级城市")
 
 
 @dataclass(frozen=True)
@@ -91,22 +91,23 @@ class Recogniser:
             return Imported(file, "refused", problems=(problem,))
         wanted = publication or mapping.publication
         if wanted in ("", CITY_YEARBOOK):
-            printed = self._printed(book, edition or mapping.defaults.get("edition", ""))
+            printed = self._printed(book, edition or mapping.defaults.get("edition", ""), mapping)
             if printed is not None:
                 return printed
         chosen, found_edition, notes = recognise_publication(self.registry, book, wanted)
         read = self._recognise(book, chosen, edition or found_edition, mapping)
         return replace(read, problems=(*notes, *read.problems))
 
-    def _printed(self, book: Book, edition: str) -> Imported | None:
+    def _printed(self, book: Book, edition: str, mapping: Mapping) -> Imported | None:
         """A printed table of the yearbook of cities; None when the file has not its structure."""
         publication = self.registry.publications[CITY_YEARBOOK]
         vocabulary = Vocabulary(self.registry, self.regions, CITY_YEARBOOK)
         stem = book.file.name.rsplit("/", 1)[-1].rsplit(".", 1)[0]
         tables, stray = printed_pages(book, vocabulary)
         is_named = names_publication(publication, book.file)
-        if table_number(stem)[0].startswith("1-") and (is_named or DIVISIONS.search(stem)):
-            tables = {}
+        heads = [stem, *(c for sheet in book.sheets[:1] for _, row in sheet.rows[:6] for c in row)]
+        is_first = any(table_number(text)[0].startswith("1-") for text in heads)
+        if is_first and DIVISIONS.search(plain(" ".join(heads))):
             reason = "is a list of administrative divisions, without indicators"
             sheets = tuple(Recognition(sheet.name, None, reason) for sheet in book.sheets[:1])
             return Imported(book.file, "no figures", publication, edition, book.reading, sheets)
@@ -131,6 +132,9 @@ class Recogniser:
             )
             for mark in marks
         )
+        if mapping.headers or mapping.regions or mapping.sheets or set(mapping.defaults) - {"edition"}:
+            message = "is a printed table: of the mapping file only defaults: edition is used"
+            warnings += (Problem(book.file.name, "", "file", "", message, is_warning=True),)
         if wrong:
             problem = Problem(book.file.name, place, "year", "", wrong)
             return Imported(

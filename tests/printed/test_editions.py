@@ -184,3 +184,22 @@ def test_the_command_lands_a_folder_of_editions_once(tmp_path: Path) -> None:
     assert again.returncode == 0, again.stderr
     assert "landed;" not in again.stdout.splitlines()[-3], again.stdout[-2000:]
     assert sorted(p.name for p in (tmp_path / "landing").rglob("*.parquet")) == landed
+
+
+def test_a_mapping_file_says_the_edition_and_is_told_what_else_was_not_used(tmp_path: Path) -> None:
+    (tmp_path / "1.xlsx").write_bytes(workbook(make(2018, "gdp")))
+    mapping = tmp_path / "m.yml"
+
+    def lands(*arguments: str) -> str:
+        done = run_cbec(
+            "import", str(tmp_path / "1.xlsx"), "--dry-run", *arguments, warehouse=tmp_path / "warehouse",
+            env={"CBEC_LANDING": str(tmp_path / "landing"), "COLUMNS": "200"},
+        )  # fmt: skip
+        return f"{done.returncode} {done.stdout}{done.stderr}"
+
+    asked = lands()
+    assert asked.startswith("2 ") and "names no edition; say it with --edition" in asked
+    mapping.write_text("defaults: {edition: 2018}\nheaders: {GDP: ignore}\n", encoding="utf-8")
+    said = lands("--map", str(mapping))
+    assert said.startswith("0 ") and "figures of 2017" in said
+    assert "of the mapping file only defaults: edition is used" in said
