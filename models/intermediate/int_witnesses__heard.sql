@@ -81,6 +81,7 @@ candidate as (
         cell.indicator_id,
         cell.scope,
         cell.vintage,
+        cell.source_file_sha256,
         cell.province_code,
         summed.total_locator,
         summed.difference,
@@ -118,6 +119,23 @@ worded as (
 
 ),
 
+-- Two rows of two provinces that changed places: one sum is too large by what the other is too small.
+exchanged as (
+
+    select
+        one.*,
+        'an exchange with a row of another province' as slip_kind,
+    from worded as one
+    inner join worded as other
+        on one.source_file_sha256 = other.source_file_sha256
+            and one.indicator_id = other.indicator_id
+            and one.scope = other.scope
+            and one.province_code <> other.province_code
+    where abs(one.difference + other.difference) <= one.rounding
+        and abs(other.shown - one.shown - one.difference) <= one.rounding
+
+),
+
 slip as (
 
     select
@@ -135,6 +153,8 @@ slip as (
         end as slip_kind,
     from worded
     where meant > 0
+    union all
+    select * from exchanged
 
 ),
 
