@@ -55,6 +55,17 @@
     concat_ws('', collect_list({{ expression }}) over {{ window }})
 {%- endmacro %}
 
+{# Landed rows of one record (cell, total or refused) that belong to this warehouse: simulated or real, and
+   as it stood with an edition (cbec build --as-of). #}
+{% macro landed_rows(record) -%}
+    (
+        select * from {{ landed_files() }}
+        where record = '{{ record }}'
+            and is_simulated = {{ is_simulated() }}
+            and coalesce(edition, 0) <= {{ env_var('CBEC_AS_OF', '9999') | int }}
+    )
+{%- endmacro %}
+
 {# The landed files as a relation, or the same columns without a row when nothing was imported:
    no engine reads an empty set of files. #}
 {% macro landed_files() -%}

@@ -1,10 +1,10 @@
 -- For each cell of a printed table: what else speaks for it, and what speaks against it.
 --
 -- published_total: its province's printed sum, or that of all cities, adds up. identity: the figures beside
--- it agree (shares of one city add up to 100; GDP over GDP per head is a population that the table of
--- population has). second_source: another official publication has the same figure. Against it speaks a sum
--- that fails and that one slip in this cell explains, shares that do not add up, a part that is larger than
--- its whole.
+-- it agree (shares of one city add up to 100; GDP over GDP per head is, to one per cent, the registered or
+-- the resident population that the edition prints). second_source: another official publication has the
+-- same figure. Against it speaks a sum that fails and that one slip in this cell explains, shares that do
+-- not add up, a part that is larger than its whole.
 with printed as (
 
     select * from {{ ref('int_observations__reported') }}
@@ -202,11 +202,8 @@ gdp as (
         vintage,
         max(case when indicator_id = 'gdp' then value_reported end) as gdp,
         max(case when indicator_id = 'gdp_per_capita_printed' then value_reported end) as per_head,
-        max(
-            case when indicator_id in ('registered_population_year_end', 'resident_population_year_end')
-                    then value_reported
-            end
-        ) as population,
+        max(case when indicator_id = 'registered_population_year_end' then value_reported end) as registered,
+        max(case when indicator_id = 'resident_population_year_end' then value_reported end) as resident,
     from printed
     where indicator_id in (
             'gdp', 'gdp_per_capita_printed', 'registered_population_year_end', 'resident_population_year_end'
@@ -274,7 +271,10 @@ gathered as (
             )
             or (
                 cell.indicator_id in ('gdp', 'gdp_per_capita_printed')
-                and gdp.gdp * 10000 / nullif(gdp.per_head * gdp.population, 0) between 0.8 and 1.25
+                and (
+                    abs(gdp.gdp * 10000 / nullif(gdp.per_head * gdp.registered, 0) - 1) <= 0.01
+                    or abs(gdp.gdp * 10000 / nullif(gdp.per_head * gdp.resident, 0) - 1) <= 0.01
+                )
             ),
             false
         ) as has_identity,

@@ -4,7 +4,7 @@
 -- Imported cells. Without a landed file the same columns with no row, so that a build needs no import.
 with source as (
 
-    select * from {{ landed_files() }}
+    select * from {{ landed_rows('cell') }}
 
 ),
 
@@ -37,10 +37,6 @@ renamed as (
         header_zh,
         header_en,
     from source
-    where is_simulated = {{ is_simulated() }}
-        and record = 'cell'
-        -- The warehouse as it stood with an edition (cbec build --as-of).
-        and coalesce(edition, 0) <= {{ env_var('CBEC_AS_OF', '9999') | int }}
 
 )
 

@@ -3,7 +3,7 @@
 -- Printed cells that could not be read as figures, or whose row or column could not.
 with source as (
 
-    select * from {{ landed_files() }}
+    select * from {{ landed_rows('refused') }}
 
 ),
 
@@ -23,8 +23,6 @@ renamed as (
         value_printed,
         refusal,
     from source
-    where is_simulated = {{ is_simulated() }}
-        and record = 'refused'
 
 )
 

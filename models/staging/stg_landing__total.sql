@@ -3,7 +3,7 @@
 -- Sums that a printed table gives for a province or for all cities.
 with source as (
 
-    select * from {{ landed_files() }}
+    select * from {{ landed_rows('total') }}
 
 ),
 
@@ -24,8 +24,6 @@ renamed as (
         source_file_sha256,
         source_locator,
     from source
-    where is_simulated = {{ is_simulated() }}
-        and record = 'total'
 
 )
 

@@ -78,7 +78,8 @@ def make_small_project(folder: Path) -> Small:
     root = folder / "project"
     for part in ("macros", "seeds", "tests/generic"):
         shutil.copytree(ROOT / part, root / part)
-    for name in ("dbt_project.yml", "profiles.yml", "models/staging/stg_landing__observation.sql"):
+    landed = [f"models/staging/stg_landing__{record}.sql" for record in ("observation", "total")]
+    for name in ("dbt_project.yml", "profiles.yml", *landed):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, root / name)
     settings = yaml.safe_load((root / "dbt_project.yml").read_text())
