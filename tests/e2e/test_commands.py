@@ -93,6 +93,8 @@ def test_docs_are_one_page_with_every_public_table(warehouse: Path, db: duckdb.D
 
 
 ANALYSES = sorted(path.name for path in (ROOT / "analyses").glob("*.sql"))
+# No inputs of green productivity ship, and no printed table: answered on the demo, and after an import.
+UNANSWERED = {"which_cities_lead_green_productivity.sql", "which_printed_figures_have_a_witness.sql"}
 
 
 def test_there_are_at_least_eight_questions() -> None:
@@ -118,8 +120,7 @@ def test_every_question_has_an_answer(compiled: Path, db: duckdb.DuckDBPyConnect
     query = (compiled / name).read_text(encoding="utf-8").replace('"cbec".', "")
     answer = db.sql(query)
     assert answer.columns
-    # No inputs of green productivity ship; on the demo the question is answered.
-    if name != "which_cities_lead_green_productivity.sql":
+    if name not in UNANSWERED:
         assert answer.fetchall(), f"{name} answers nothing"
 
 
