@@ -3,6 +3,7 @@ select
     observation.region_code,
     observation.year,
     observation.indicator_id,
+    observation.scope,
     observation.vintage,
     observation.value_printed,
     observation.unit_printed,

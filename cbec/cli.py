@@ -60,7 +60,8 @@ def build(
         int,
         typer.Option(
             "--as-of",
-            help="Read no edition of a yearbook after this one; published in as_of_EDITION/.",
+            help="Read no imported edition of a yearbook after this one; series without editions stay whole."
+            " Published in as_of_EDITION/.",
             min=1949,
         ),
     ] = 9999,
@@ -170,11 +171,12 @@ def import_files(
         for entry in landing.remove(folder, remove) if remove else ():
             out.print(f"removed {entry.source_file} ({entry.sha256[:12]})", markup=False, highlight=False)
         if listing:
-            table = Table("file", "sha256", "source", "vintage", "cells", box=None)
+            table = Table("file", "edition", "sha256", "source", "vintage", "cells", box=None)
             for entry in landing.listed(folder):
                 table.add_row(
-                    entry.source_file, entry.sha256[:12], entry.source_id, entry.vintage, str(entry.n_cells)
-                )
+                    entry.source_file, entry.edition, entry.sha256[:12], entry.source_id, entry.vintage,
+                    str(entry.n_cells),
+                )  # fmt: skip
             out.print(table)
         return
     if not paths:
@@ -198,6 +200,8 @@ def _import(
     options = Options(publication, edition, map_file, encoding, lands)
     with _progress() as progress:
         run = import_paths(Project.here(), paths, options, progress)
+    if not run.outcomes:
+        raise CbecError(f"{', '.join(map(str, paths))}: holds no file that can be read", exit_code=2)
     print_run(run, out, err, shows_columns=not lands or explain, explains=explain)
     if run.has_errors:
         raise typer.Exit(2)

@@ -225,7 +225,7 @@ def cell_sources(snapshot: Snapshot, level: str, region: str, year: int, indicat
         left join intermediate.int_observations__selected as chosen
             on chosen.region_level = seen.region_level and chosen.region_code = seen.region_code
             and chosen.year = seen.year and chosen.indicator_id = seen.indicator_id
-            and chosen.vintage = seen.vintage
+            and chosen.vintage = seen.vintage and seen.is_panel_scope
         left join registry.source as source using (source_id)
         where seen.region_level = $level and seen.region_code = $region and seen.year = $year
         order by is_in_panel desc, seen.indicator_id, seen.vintage

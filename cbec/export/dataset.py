@@ -278,7 +278,7 @@ def _panel_sources(connection: duckdb.DuckDBPyConnection, level: str, lang: Lang
         inner join marts.observation as observation
             on selected.region_code = observation.region_code and selected.year = observation.year
             and selected.indicator_id = observation.indicator_id and selected.vintage = observation.vintage
-            and selected.region_level = observation.region_level
+            and selected.region_level = observation.region_level and observation.is_panel_scope
         """,
         {"level": level},
         lang,

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from cbec.ingest.problems import Problem
 
+ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
 MAX_BYTES = 200 * 2**20
 MAX_CELLS = 8_000_000
 MAX_MEMBERS = 2_000
 # Texts that arrive in the place of a figure that is none; no cell takes them for one.
 UNCOMPUTED = "=formula without a stored value"
+# Behind a figure whose font is struck through: somebody took it back.
+STRUCK = "(struck through)"
 # A raised or lowered run is a mark, also once its font is gone.
 RAISED = str.maketrans(
     "0123456789０１２３４５６７８９()（）abcdefghijklmnoprstuvwxyz",
@@ -53,13 +57,15 @@ class File:
 class Sheet:
     """One sheet: rows that are not blank, as (row number from 1, cells as text); '' is an empty cell.
 
-    merges: (first row, first column, last row, last column) from 1.
+    merges: (first row, first column, last row, last column) from 1. comments: what somebody noted at a cell,
+    by row and column from 1.
     """
 
     name: str
     rows: tuple[tuple[int, tuple[str, ...]], ...]
     merges: tuple[tuple[int, int, int, int], ...] = ()
     is_delimited: bool = False
+    comments: dict[tuple[int, int], str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -87,6 +93,11 @@ def open_zip(name: str, data: bytes) -> zipfile.ZipFile:
             f"unpacks to {total / 2**20:.0f} MB in {len(members)} files; that is refused as a zip bomb",
         )
     return archive
+
+
+def unescaped(text: str) -> str:
+    """Characters that a workbook writes by their number, also where its XML was saved as text: _x000D_."""
+    return ESCAPED.sub(lambda found: chr(int(found[1], 16)), text) if "_x" in text else text
 
 
 def hidden(file: str, sheet: str) -> Problem:

@@ -11,7 +11,7 @@ from cbec.ingest.mapping import Mapping
 from cbec.ingest.problems import Causes, Problem
 from cbec.ingest.regions import TOTAL_OF_A_PROVINCE, Match
 from cbec.ingest.registry import Publication, Registry
-from cbec.ingest.remarks import Claim, claims_in
+from cbec.ingest.remarks import Claim, claims_in, no_years_figures
 from cbec.ingest.tables import NOTE_START, Column, Table, locator
 from cbec.ingest.text import compact, decimals_of, is_past, number_of, plain, year_of
 from cbec.ingest.vocabulary import Meaning, Vocabulary
@@ -176,6 +176,13 @@ class Reader:
             self._list_unused(table, [], {})
             return
         flags = self._flags(table, slots)
+        # A comment above the rows, or beside the table, speaks of all of it.
+        body = {n for n, _ in table.body}
+        used = {s.column.place for s in slots} | {c.place for c in region_columns}
+        self.texts += tuple(
+            text for (row, column), text in table.sheet.comments.items()
+            if row not in body or column not in used
+        )  # fmt: skip
         last = max((c.place for c in table.columns), default=0)
         years_of = self._years_by_name(table, region_columns, role["year"])
         province_context = ""
@@ -282,6 +289,11 @@ class Reader:
             remark = "; ".join(dict.fromkeys(plain(at(c)) for c in notes if at(c).strip()))
             aside = [c for k, c in enumerate(row, 1) if k not in shown and c.strip() and claims_in(c)]
             remark = "; ".join(filter(None, [remark, *map(plain, aside)]))
+            remark = "; ".join(filter(None, [remark, *self._noted(table, number, region_columns)]))
+            why = no_years_figures(remark)
+            if why and self._has_number(row, value_columns):
+                self._row_problem(table, number, (*notes, *value_columns)[0], "value", remark, why)
+                continue
             if across:
                 self._across(table, number, row, chosen, year, remark, settled)
                 continue
@@ -347,6 +359,11 @@ class Reader:
                 )  # fmt: skip
                 was_kept = True
             self.extract.n_rows += was_kept
+
+    def _noted(self, table: Table, number: int, regions: tuple[Column, ...]) -> list[str]:
+        """Comments at the name of a row's region."""
+        places = [(number, c.place) for c in regions]
+        return [table.sheet.comments[p] for p in places if p in table.sheet.comments]
 
     def _drop(self, table: Table, reason: str) -> None:
         self.extract.dropped[f"{table.sheet.name}: {reason}"] += 1
@@ -730,6 +747,9 @@ class Reader:
             unit = "pct"
         method: str | None = None
         by: str | None = None
+        noted = table.sheet.comments.get((number, slot.column.place), "")
+        if noted:
+            remark = _joined(remark, noted)
         if value is not None:
             if self.publication.impute_method:
                 method, by = self.publication.impute_method, self.publication.impute_by
@@ -741,8 +761,9 @@ class Reader:
             claim = self._claim(remark, slot, chosen, year) if remark else None
             if claim:
                 status = self.registry.status_list(claim.letter + status.replace("A", ""))
-                method = claim.method
-                by = "vendor" if claim.letter == "I" else "unknown"
+                if claim.letter in "IFE":
+                    method = claim.method
+                    by = "vendor" if claim.letter == "I" else "unknown"
         if remark:
             self._claimed.add(remark)
         comment = _joined(comment, slot.note, match.comment, remark[:REMARK_LENGTH])
@@ -760,6 +781,7 @@ class Reader:
             suspect_codes=None,
             obs_comment=comment or None,
             source_locator=locator(table.sheet.name, number, slot.column.place),
+            scope=table.scope,
         )
         if unit == UNSAID:
             column = slot.column.place if table.axis == "measure" else 0

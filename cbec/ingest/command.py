@@ -50,7 +50,9 @@ class Run:
 
     @property
     def has_errors(self) -> bool:
-        return any(outcome.action == "refused" for outcome in self.outcomes)
+        """A file was refused, or all that was found is of kinds that are not read."""
+        actions = {outcome.action for outcome in self.outcomes}
+        return "refused" in actions or actions == {"left out"}
 
 
 @dataclass(frozen=True)
@@ -295,6 +297,13 @@ def _landed(
     if imported.errors or not imported.cells or imported.publication is None:
         return Outcome(imported, "refused")
     sha256, base = imported.file.sha256, imported.vintage_base
+    if imported.publication.is_one_series == "true" and imported.edition:
+        series, name = imported.publication.vintage, imported.file.landed_name
+        wrong = held.contradicts(series, imported.edition, imported.cells, sha256, name)
+        if wrong:
+            problem = Problem(imported.file.name, "", "year", f"edition {imported.edition}", wrong)
+            refused = replace(imported, status="refused", problems=(*imported.problems, problem))
+            return Outcome(refused, "refused")
     vintage, is_new = held.vintage_for(base, imported.cells, sha256)
     if not is_new:
         return Outcome(imported, "nothing new", base)

@@ -6,7 +6,7 @@ import csv
 import io
 from pathlib import PurePosixPath
 
-from cbec.ingest.book import MAX_CELLS, Book, File, Refused, Sheet
+from cbec.ingest.book import MAX_CELLS, Book, File, Refused, Sheet, unescaped
 
 MAX_LINES_IN_A_CELL = 20
 
@@ -37,7 +37,7 @@ def read_delimited(file: File, familiar: frozenset[str], encoding: str | None) -
                 )
             line_before = reader.line_num
             if any(fields):
-                rows.append((number, tuple(fields)))
+                rows.append((number, tuple(map(unescaped, fields))))
     except csv.Error as error:
         raise Refused(file.name, f"line {reader.line_num}", f"is not a table here: {error}") from None
     if not rows:

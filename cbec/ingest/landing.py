@@ -7,6 +7,7 @@ import re
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 
 import pyarrow as pa
@@ -73,6 +74,7 @@ class Landed:
     source_id: str
     vintage: str
     n_cells: int
+    edition: str = ""
 
 
 def to_table(
@@ -164,21 +166,17 @@ def holds(path: Path, table: pa.Table) -> bool:
 def listed(folder: Path) -> list[Landed]:
     """Every landed file, by name of the imported file."""
     found = []
+    wanted = ["source_file", "source_file_sha256", "source_id", "vintage", "record", "edition"]
     for path in sorted(folder.glob("*.parquet")):
-        table = pq.read_table(
-            path, columns=["source_file", "source_file_sha256", "source_id", "vintage", "record"]
-        )
+        held = set(pq.ParquetFile(path).schema_arrow.names)
+        table = pq.read_table(path, columns=[name for name in wanted if name in held])
         first = table.slice(0, 1).to_pylist()[0] if table.num_rows else None
         if first:
-            n_cells = table["record"].to_pylist().count("cell")
+            n_cells = table["record"].to_pylist().count("cell") if "record" in held else table.num_rows
             found.append(
                 Landed(
-                    path,
-                    first["source_file"],
-                    first["source_file_sha256"],
-                    first["source_id"],
-                    first["vintage"],
-                    n_cells,
+                    path, first["source_file"], first["source_file_sha256"], first["source_id"],
+                    first["vintage"], n_cells, str(first.get("edition") or ""),
                 )
             )  # fmt: skip
     return sorted(found, key=lambda landed: (landed.source_file, landed.sha256))
@@ -205,6 +203,12 @@ def remove(folder: Path, which: str) -> list[Landed]:
     return chosen
 
 
+# So many figures of a column, and so large a share of them, are not the same in two years by chance; areas of
+# land may be, so that every column of a table has to repeat.
+MIN_REPEATED = 30
+REPEATED_SHARE = 0.95
+
+
 class Held:
     """What the landing folder holds, read once for a run and kept as files land.
 
@@ -215,6 +219,9 @@ class Held:
         self._folder = folder
         self._vintages: dict[str, str] | None = None
         self._values: dict[str, dict[tuple[object, ...], object]] = {}
+        # Printed columns by what they are of: file to figures by region. Filled when first asked.
+        self._columns: dict[tuple[str, str, str], dict[str, dict[str, Decimal]]] | None = None
+        self._editions: dict[str, tuple[int, str]] = {}
 
     def _files(self) -> dict[str, str]:
         if self._vintages is None:
@@ -276,3 +283,56 @@ class Held:
         """Remember a file that has just landed."""
         self._files()[sha256] = vintage
         self._values.pop(sha256, None)
+
+    def contradicts(self, series: str, edition: str, cells: Iterable[Cell], sha256: str, name: str) -> str:
+        """What speaks against the edition of a printed table, '' when nothing does: the same file was taken
+        for another edition, or another edition prints the same figures throughout. Remembers the table."""
+        if self._columns is None:
+            self._columns = {}
+            for path in sorted(self._folder.glob("*.parquet")):
+                self._remember_landed(path)
+        columns: dict[tuple[str, str, str], dict[str, Decimal]] = {}
+        for c in cells:
+            if c.value is not None:
+                columns.setdefault((series, c.indicator_id, c.scope), {})[c.region_code] = c.value
+        repeated: dict[str, int] = {}
+        n_columns = 0
+        for key, figures in columns.items():
+            if len(figures) < MIN_REPEATED:
+                continue
+            n_columns += 1
+            for other, held in self._columns.get(key, {}).items():
+                if self._editions[other][0] != int(edition):
+                    common = figures.keys() & held.keys()
+                    equal = sum(figures[region] == held[region] for region in common)
+                    if len(common) >= MIN_REPEATED and equal >= REPEATED_SHARE * len(common):
+                        repeated[other] = repeated.get(other, 0) + 1
+        twin = next((other for other, n in repeated.items() if n == n_columns), "")
+        if self._editions.get(sha256, (int(edition), ""))[0] != int(edition):
+            twin = sha256
+        if twin:
+            taken_for, file = self._editions[twin]
+            what = "this very file" if twin == sha256 else f"{file}, with the same figures,"
+            return (
+                f"{what} was taken for the edition {taken_for}, and one table is not of two editions;"
+                f" `cbec import --remove {twin[:12]}` takes it out"
+            )
+        self._editions[sha256] = (int(edition), name)
+        for key, figures in columns.items():
+            self._columns.setdefault(key, {})[sha256] = figures
+        return ""
+
+    def _remember_landed(self, path: Path) -> None:
+        assert self._columns is not None
+        names = pq.ParquetFile(path).schema_arrow.names
+        if not {"edition", "series_id", "record", "scope"} <= set(names):
+            return
+        wanted = ["edition", "series_id", "record", "scope", "indicator_id", "region_code", "source_file"]
+        rows = pq.read_table(path, columns=[*wanted, "value_in_printed_unit"]).to_pydict()
+        for edition, series, record, scope, indicator, region, file, value in zip(
+            *rows.values(), strict=True
+        ):
+            if record == "cell" and edition is not None and value is not None:
+                self._editions[path.stem] = (edition, file)
+                held = self._columns.setdefault((series, indicator, scope), {})
+                held.setdefault(path.stem, {})[region] = value

@@ -323,6 +323,12 @@ class Regions:
             return Match("", f"stands beside the code {code}, which is {other}", True)
         return self._in_year(rows, year, is_later_name or bool(code) or not name.endswith("市"), "")
 
+    def years_of_name(self, name: str) -> tuple[int, int]:
+        """First and last year in which a prefecture-level unit has this very name; (0, 9999) for others."""
+        rows = [r for rows in self._by_code.values() for r in rows if r["name_zh"] == name]
+        first = min((int(r["valid_from_year"] or 0) for r in rows), default=0)
+        return first, max((int(r["valid_to_year"] or 9999) for r in rows), default=9999)
+
     def _in_year(self, rows: list[Row], year: int, may_be_later_name: bool, comment: str) -> Match:
         codes = {row["region_code"] for row in rows}
         codes |= {other for code in codes for other in self._same_unit.get(code, ())}

@@ -26,11 +26,10 @@ def print_run(run: Run, out: Console, err: Console, *, shows_columns: bool, expl
     """Print every outcome, then problems to err, then where the data docs and the mapping file are."""
     shared = _shared_warnings(run)
     for outcome in run.outcomes:
-        if shows_columns or outcome.imported.printed:
-            _print_printed(outcome.imported, out, explains)
         if shows_columns:
             _print_file(outcome, out, explains)
         _print_summary(outcome, out)
+        _print_printed(outcome.imported, out, explains)
         _print_problems(outcome.imported, err, shared)
     for (text, message), n in shared.items():
         said = f" {text!r}" if text else ""
@@ -46,10 +45,11 @@ def print_run(run: Run, out: Console, err: Console, *, shows_columns: bool, expl
         n_values = sum(
             c.value is not None for o in run.outcomes if o.imported.printed for c in o.imported.cells
         )
+        n_blank = sum(c.value is None for o in run.outcomes if o.imported.printed for c in o.imported.cells)
         n_refused, n_totals = sum(len(t.refused) for t in tables), sum(len(t.totals) for t in tables)
         out.print(
-            f"printed tables: {n_values} figures of regions, {n_totals} printed totals,"
-            f" {n_refused} printed cells left out",
+            f"printed tables: {n_values} figures of regions and {n_blank} cells printed blank,"
+            f" {n_totals} printed totals, {n_refused} printed cells left out",
             highlight=False,
         )
     if run.docs:
@@ -105,8 +105,17 @@ def _print_printed(imported: Imported, out: Console, explains: bool) -> None:
         markup=False, highlight=False, soft_wrap=True,
     )  # fmt: skip
     if explains:
-        for indicator, (words, _) in sorted(printed.indicators.items()):
-            out.print(f"    {indicator}: {words}", markup=False, highlight=False, soft_wrap=True)
+        columns = Counter(
+            (c.source_locator.rpartition("C")[2], c.indicator_id, c.scope, c.unit_printed)
+            for c in imported.cells
+        )
+        grid = Grid(
+            "column", "indicator", "scope", "unit", "cells", "words, where the registry has no name", box=None
+        )
+        for (place, indicator, scope, unit), n in sorted(columns.items(), key=lambda item: int(item[0][0])):
+            words = printed.indicators.get(indicator, ("", ""))[0].replace("[", r"\[")
+            grid.add_row(place, indicator, scope, unit, str(n), words)
+        out.print(grid)
 
 
 def _print_file(outcome: Outcome, out: Console, explains: bool) -> None:

@@ -10,7 +10,7 @@ from cbec.ingest.cells import Cell, Reader
 from cbec.ingest.files import Book, File, Refused, read_book
 from cbec.ingest.mapping import Mapping
 from cbec.ingest.printed import edition as editions
-from cbec.ingest.printed.layout import Page, table_number
+from cbec.ingest.printed.layout import NOTE, Page, table_number
 from cbec.ingest.printed.reader import Printed, PrintedReader, printed_pages
 from cbec.ingest.problems import Causes, Problem
 from cbec.ingest.publication import CITY_YEARBOOK, names_publication, recognise_publication, reseller
@@ -140,9 +140,14 @@ class Recogniser:
             return Imported(
                 book.file, "refused", publication, "", book.reading, problems=(*warnings, problem)
             )
-        texts = tuple(plain(c) for sheet in book.sheets for _, row in sheet.rows for c in row if len(c) > 16)
+        texts = {
+            (sheet.name, number, place): plain(c)
+            for sheet in book.sheets for number, row in sheet.rows for place, c in enumerate(row, 1)
+            if len(c) > 16 or (c and not c[-1].isdigit() and NOTE.match(plain(c)))
+        }  # fmt: skip
+        comments = {(sheet.name, *at): text for sheet in book.sheets for at, text in sheet.comments.items()}
         reader = PrintedReader(book.file.name, self.registry, vocabulary, publication, found, found - offset)
-        out = reader.read(tables, texts, stem, stray)
+        out = reader.read(tables, texts, stem, stray, comments)
         # A hidden sheet without figures is no part of the table.
         read = {page.sheet for pages in tables.values() for page in pages}
         problems = [w for w in book.warnings if w.locator in read]

@@ -68,6 +68,16 @@ class Shares:
                 cell.unit_printed = units[group]
                 keep(cell, is_filled)
 
+        for cell in self.extract.cells.values():
+            if cell.indicator_id in NEVER_BELOW_ONE and cell.value is not None:
+                own = self.registry.units[self.registry.indicators[cell.indicator_id].unit].scale
+                if 0 < cell.value.scaleb(self.registry.units[cell.unit_printed].scale - own) < 1:
+                    cell.obs_status_all = self.registry.status_list(
+                        "V" + cell.obs_status_all.replace("A", "")
+                    )
+                    said = f"is below one per cent, which no {cell.indicator_id} is: perhaps a fraction"
+                    cell.obs_comment = "; ".join(filter(None, (cell.obs_comment, said)))
+
     def _by_identity(self, cell: Cell, loose: dict[str, Cell]) -> str:
         """pct or ratio when the shares of the region and year add up, or the levels of the share say so."""
         place, indicator, value = cell.key[:3], cell.indicator_id, cell.value

@@ -15,6 +15,7 @@ from cbec.ingest.files import Sheet
 from cbec.ingest.mapping import Mapping
 from cbec.ingest.printed.edition import data_years
 from cbec.ingest.problems import Problem
+from cbec.ingest.remarks import no_years_figures
 from cbec.ingest.text import PLAIN_NUMBER, compact, number_of, plain, year_of, years_in
 from cbec.ingest.vocabulary import Meaning, Vocabulary
 
@@ -24,6 +25,9 @@ NOTE_START = re.compile(
 UNIT_LINE = re.compile(r"(?:单位|unit)s?[:：为]\s*([^\s()（）;；]+)", re.IGNORECASE)
 # The year in the name of a book is that of its edition.
 BOOK = re.compile("年鉴|来源|来自|yearbook|source", re.IGNORECASE)
+# 各省市区 are provinces, municipalities and autonomous regions; 城市区域 is no district.
+DISTRICTS = re.compile(r"市辖区|(?<![省城各])市区(?!域)|districts under|urban districts", re.IGNORECASE)
+WHOLE = re.compile(r"全市|全地区|total city|whole city", re.IGNORECASE)
 KEY_ROLES = {"region", "province", "region_code", "province_code", "year", "indicator"}
 N_SCANNED = 40
 MAX_UNKNOWN = 100
@@ -50,7 +54,8 @@ class Table:
     axis: what the value columns are: measure, year_value, region_value or value. level: province or
     prefecture. body: (row number, cells) behind the header. defaults: year, indicator, unit of the table.
     region: that of the sheet's name, for a sheet without a column of regions; siblings: names of all sheets.
-    said_years: years of the line above the rows, which a column of years must agree with.
+    said_years: years of the line above the rows, which a column of years must agree with. scope: districts
+    where title, sheet or file say that nothing else is meant, else ''.
     """
 
     sheet: Sheet
@@ -68,6 +73,7 @@ class Table:
     texts: tuple[str, ...] = ()
     dropped: tuple[tuple[str, str], ...] = ()
     said_years: frozenset[int] = frozenset()
+    scope: str = ""
 
     def with_role(self, *roles: str) -> tuple[Column, ...]:
         return tuple(column for column in self.columns if column.role in roles)
@@ -645,6 +651,16 @@ def _defaults(
         )
         problems.append(Problem(file, place, "table", text, message))
 
+    said = (*titles, *above, name, stem)
+    for text in said:
+        why = no_years_figures(text)
+        if why:
+            problem(text, f"{why}; only figures of whole years are loaded")
+            break
+    is_districts = any(DISTRICTS.search(plain(t)) for t in said) and not any(
+        WHOLE.search(plain(t)) for t in said
+    )
+    scope = "districts" if is_districts and table.level == "prefecture" else ""
     year = int(mapping.defaults.get("year") or 0)
     own_years = years_in(" ".join(titles))
     printed = years_in(" ".join(t for t in titles if not BOOK.search(t)))
@@ -679,20 +695,15 @@ def _defaults(
     )
     if not units:
         unit_text, units = _unit_of(titles, vocabulary) or _unit_of(above, vocabulary) or ("", ())
-        if not part.is_first:
-            for title in titles:
-                for column in table.columns if _unit_of([title], vocabulary) else ():
-                    own = (
-                        vocabulary.unit_for(column.meaning.indicator, units)
-                        if column.meaning.indicator
-                        else ""
-                    )
-                    stated = column.meaning.units and vocabulary.unit_for(
-                        column.meaning.indicator or "gdp", column.meaning.units
-                    )
-                    if own and stated and own != stated:
-                        problem(title, f"names another unit than the header {column.header!r}")
-                        break
+        for title in titles:
+            for column in table.columns if _unit_of([title], vocabulary) else ():
+                own = vocabulary.unit_for(column.meaning.indicator, units) if column.meaning.indicator else ""
+                stated = column.meaning.units and vocabulary.unit_for(
+                    column.meaning.indicator or "gdp", column.meaning.units
+                )
+                if own and stated and own != stated:
+                    problem(title, f"names another unit than the header {column.header!r}")
+                    break
     indicator = Meaning()
     of_columns = {c.meaning.indicator for c in table.columns if c.meaning.indicator}
     needs_indicator = table.axis != "measure" and not table.with_role("indicator") and not of_columns
@@ -717,8 +728,9 @@ def _defaults(
                 message = f"names {', '.join(sorted(named))}, which the header below it does not"
                 problem(title, message)
     found_table = replace(
-        table, year=year, indicator=indicator, unit_text=unit_text, units=units, said_years=said_years
-    )
+        table, year=year, indicator=indicator, unit_text=unit_text, units=units, said_years=said_years,
+        scope=scope,
+    )  # fmt: skip
     return found_table, problems
 
 

@@ -141,6 +141,9 @@ class Vocabulary:
                     found = replace(found, unit_text=unit_text, units=units)
                 elif found.role == "measure":
                     return replace(self._unknown_unit(unit_text), indicator=found.indicator)
+                else:
+                    # obs_status is no serial number called obs.
+                    continue
             return found
         if units:
             return Meaning(role="unit_value", unit_text=plain(text), units=units)

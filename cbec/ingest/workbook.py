@@ -12,12 +12,23 @@ import zipfile
 from collections.abc import Callable
 from xml.parsers import expat
 
-from cbec.ingest.book import MAX_CELLS, RAISED, UNCOMPUTED, Book, File, Refused, Sheet, hidden, open_zip
+from cbec.ingest.book import (
+    MAX_CELLS,
+    RAISED,
+    STRUCK,
+    UNCOMPUTED,
+    Book,
+    File,
+    Refused,
+    Sheet,
+    hidden,
+    open_zip,
+    unescaped,
+)  # fmt: skip
 from cbec.ingest.formats import GENERAL, code_of, shown
 
 MAX_ROW, MAX_COLUMN, MAX_NAMES = 2**20, 2**14, 10_000
 NUMBER = re.compile(r"\s*[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?\s*")
-ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
 RANGE = re.compile(r"([A-Z]{1,3})([0-9]{1,7})(?::([A-Z]{1,3})([0-9]{1,7}))?")
 TRUE = ("1", "true")
 RAISING = ("superscript", "subscript")
@@ -122,6 +133,9 @@ class _Package:
         """Kind and part that a part is related to, by the name of the relation."""
         folder, name = posixpath.split(part)
         found: dict[str, tuple[str, str]] = {}
+        links = posixpath.join(folder, "_rels", f"{name}.rels")
+        if part and links.lower() not in self._members:
+            return found
 
         def start(tag: str, attributes: Attributes) -> None:
             if LOCAL[tag] == "Relationship" and attributes.get("TargetMode") != "External":
@@ -130,7 +144,7 @@ class _Package:
                 if path.lower() in self._members:
                     found[attributes.get("Id", "")] = (attributes.get("Type", "").rpartition("/")[2], path)
 
-        self.parse(posixpath.join(folder, "_rels", f"{name}.rels"), start)
+        self.parse(links, start)
         return found
 
     def parse(self, part: str, start: Start, end: End | None = None, text: End | None = None) -> None:
@@ -190,7 +204,7 @@ class _Runs:
     def take(self) -> str:
         text = "".join(self.pieces)
         self.pieces.clear()
-        return ESCAPED.sub(lambda found: chr(int(found[1], 16)), text) if "_x" in text else text
+        return unescaped(text)
 
 
 def _strings(package: _Package, part: str) -> list[str]:
@@ -217,10 +231,12 @@ def _strings(package: _Package, part: str) -> list[str]:
     return found
 
 
-def _styles(package: _Package, part: str) -> list[tuple[str, bool]]:
-    """Number format of each style of cells ('' prints the number) and whether its font is raised."""
+def _styles(package: _Package, part: str) -> list[tuple[str, bool, bool]]:
+    """Number format of each style of cells ('' prints the number), and whether its font is raised or struck
+    through."""
     codes: dict[int, str] = {}
     raised: list[bool] = []
+    struck: list[bool] = []
     styles: list[tuple[int, int]] = []
     within: list[str] = []
 
@@ -232,8 +248,11 @@ def _styles(package: _Package, part: str) -> list[tuple[str, bool]]:
             codes[_whole(attributes.get("numFmtId"))] = attributes.get("formatCode", GENERAL)
         elif tag == "font" and parent == "fonts":
             raised.append(False)
+            struck.append(False)
         elif tag == "vertAlign" and parent == "font" and "fonts" in within:
             raised[-1] = attributes.get("val") in RAISING
+        elif tag == "strike" and parent == "font" and "fonts" in within:
+            struck[-1] = attributes.get("val", "1") in TRUE
         elif tag == "xf" and parent == "cellXfs":
             styles.append((_whole(attributes.get("numFmtId")), _whole(attributes.get("fontId"))))
 
@@ -241,7 +260,35 @@ def _styles(package: _Package, part: str) -> list[tuple[str, bool]]:
         within.pop()
 
     package.parse(part, start, end)
-    return [(code_of(number, codes), font < len(raised) and raised[font]) for number, font in styles]
+    marks = [*zip(raised, struck, strict=True)]
+    return [
+        (code_of(number, codes), *(marks[font] if font < len(marks) else (False, False)))
+        for number, font in styles
+    ]
+
+
+def _comments(package: _Package, part: str, *, is_thread: bool) -> list[tuple[tuple[int, int], str]]:
+    """Row and column of each comment of a part, and its text: in runs, or of a thread in <text> itself."""
+    found: list[tuple[tuple[int, int], str]] = []
+    places: list[tuple[int, int]] = []
+    runs = _Runs()
+
+    def start(name: str, attributes: Attributes) -> None:
+        tag = LOCAL[name]
+        at = RANGE.fullmatch(attributes.get("ref", "")) if tag in ("comment", "threadedComment") else None
+        if at:
+            places.append((int(at[2]), COLUMN[at[1]]))
+            runs.pieces.clear()
+        runs.start("t" if is_thread and tag == "text" else tag, attributes)
+
+    def end(name: str) -> None:
+        tag = LOCAL[name]
+        runs.end("t" if is_thread and tag == "text" else tag)
+        if tag in ("comment", "threadedComment") and places:
+            found.append((places.pop(), runs.take().strip()))
+
+    package.parse(part, start, end, runs.chars.append)
+    return found
 
 
 def _whole(text: str | None) -> int:
@@ -257,7 +304,7 @@ class _Reader:
         # The workbook is to be computed when it is opened: some programs store a nought for every formula.
         self.is_uncomputed = is_uncomputed
         self.strings: list[str] = []
-        self.styles: list[tuple[str, bool]] = []
+        self.styles: list[tuple[str, bool, bool]] = []
         self._numbers: dict[tuple[str | None, str], str] = {}
 
     def sheet(self, title: str, part: str) -> Sheet:
@@ -266,25 +313,36 @@ class _Reader:
         rows = cells.rows
         width = max((len(row) for row in rows.values()), default=0)
         padded = tuple((n, (*rows[n], *[""] * (width - len(rows[n])))) for n in sorted(rows))
-        return Sheet(title, padded, tuple(cells.merges))
+        return Sheet(title, padded, tuple(cells.merges), comments=self._comments(part))
+
+    def _comments(self, part: str) -> dict[tuple[int, int], str]:
+        """Notes and threads of comments, by the cell at which they stand."""
+        found: dict[tuple[int, int], str] = {}
+        for kind, notes in self._package.relations(part).values():
+            if kind in ("comments", "threadedComment"):
+                for place, text in _comments(self._package, notes, is_thread=kind != "comments"):
+                    found[place] = "; ".join(filter(None, (found.get(place, ""), text)))
+        return found
 
     def number(self, text: str, style: str | None) -> str:
         """A number as its style shows it; what is no number stays as it stands."""
         known = self._numbers.get((style, text))
         if known is None:
             known = text
-            code, is_raised = self._style(style)
+            code, is_raised, is_struck = self._style(style)
             if NUMBER.fullmatch(text) and abs(value := float(text)) < float("inf"):
                 known = shown(code or GENERAL, value, is_1904=self._is_1904)
+            if is_struck:
+                known = f"{known} {STRUCK}"
             self._numbers[style, text] = known = known.translate(RAISED) if is_raised else known
         return known
 
     def text(self, text: str, style: str | None) -> str:
         return text.translate(RAISED) if style and self._style(style)[1] else text
 
-    def _style(self, style: str | None) -> tuple[str, bool]:
+    def _style(self, style: str | None) -> tuple[str, bool, bool]:
         place = _whole(style)
-        return self.styles[place] if place < len(self.styles) else ("", False)
+        return self.styles[place] if place < len(self.styles) else ("", False, False)
 
 
 class _Cells:
@@ -393,9 +451,7 @@ class _Cells:
         if kind == "b":
             return {"1": "True", "0": "False"}.get((value or "").strip(), value or "")
         text = value if value is not None and kind != "inlineStr" else self.runs.take() or value or ""
-        if "_x" in text:
-            text = ESCAPED.sub(lambda found: chr(int(found[1], 16)), text)
-        return self._reader.text(text, style)
+        return self._reader.text(unescaped(text), style)
 
     def _merge(self, text: str) -> None:
         found = RANGE.fullmatch(text)

@@ -11,7 +11,7 @@ import struct
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from cbec.ingest.book import MAX_CELLS, RAISED, UNCOMPUTED, Book, File, Refused, Sheet, hidden
+from cbec.ingest.book import MAX_CELLS, RAISED, STRUCK, UNCOMPUTED, Book, File, Refused, Sheet, hidden
 from cbec.ingest.formats import GENERAL, code_of, printed, shown
 
 ERRORS = {0: "#NULL!", 7: "#DIV/0!", 15: "#VALUE!", 23: "#REF!", 29: "#NAME?", 36: "#NUM!", 42: "#N/A"}
@@ -154,10 +154,10 @@ class _Records:
         self._is_wide = struct.unpack_from("<H", data, 4)[0] >= 0x600
         self._is_1904 = False
         self._codes: dict[int, str] = {}
-        self._fonts: list[bool] = []
+        self._fonts: list[tuple[bool, bool]] = []
         self._styles: list[tuple[int, int]] = []
         self._marked: dict[int, str] = {}
-        self._shown: dict[int, tuple[str, bool]] = {}
+        self._shown: dict[int, tuple[str, bool, bool]] = {}
 
     def texts(self) -> list[Texts]:
         """For each sheet: cells, by row and column from 1, that are not what the library says."""
@@ -170,8 +170,9 @@ class _Records:
             if kind == BOUND_SHEET:
                 offsets.append(struct.unpack_from("<I", body)[0])
             elif kind == FONT:
-                # Raised or lowered.
-                self._fonts.append(struct.unpack_from("<H", body, 8)[0] in (1, 2))
+                # Raised or lowered; struck through.
+                options, raising = struct.unpack_from("<H", body, 2)[0], struct.unpack_from("<H", body, 8)[0]
+                self._fonts.append((raising in (1, 2), bool(options & 8)))
             elif kind == FORMAT:
                 self._codes[struct.unpack_from("<H", body)[0]] = self._code(body)
             elif kind == XF:
@@ -210,26 +211,30 @@ class _Records:
         text = body[5:]
         return text.decode("utf-16-le") if body[4] & 1 else text.decode("latin-1")
 
-    def _is_raised(self, font: int) -> bool:
+    def _font(self, font: int) -> tuple[bool, bool]:
         # Font 4 is left out of the list.
         place = font - (font > 4)
-        return place < len(self._fonts) and self._fonts[place]
+        return self._fonts[place] if place < len(self._fonts) else (False, False)
 
-    def _style(self, number: int) -> tuple[str, bool]:
-        """Number format of a style ('' prints the number) and whether its font is raised."""
+    def _is_raised(self, font: int) -> bool:
+        return self._font(font)[0]
+
+    def _style(self, number: int) -> tuple[str, bool, bool]:
+        """Number format of a style ('' prints the number); whether its font is raised, or struck through."""
         known = self._shown.get(number)
         if known is None:
             font, code_number = self._styles[number]
-            known = self._shown[number] = (code_of(code_number, self._codes), self._is_raised(font))
+            known = self._shown[number] = (code_of(code_number, self._codes), *self._font(font))
         return known
 
     def _sheet(self, offset: int) -> Texts:
         found: Texts = {}
 
         def number(row: int, column: int, style: int, value: float) -> None:
-            code, is_raised = self._style(style)
-            if code or is_raised:
+            code, is_raised, is_struck = self._style(style)
+            if code or is_raised or is_struck:
                 text = shown(code or GENERAL, value, is_1904=self._is_1904)
+                text = f"{text} {STRUCK}" if is_struck else text
                 found[row + 1, column + 1] = text.translate(RAISED) if is_raised else text
 
         low, high, width = 1 << 16, 0, 0

@@ -91,11 +91,11 @@ def _name(code: str, zh: str | None, en: str | None) -> str:
 
 def _sources(page: _Page, cells: tuple[SourceCell, ...]) -> None:
     page.table(
-        ["region", "year", "indicator", "vintage", "printed", "value", "status", "file", "sheet", "cell",
-         "sha256", "source"],
+        ["region", "year", "indicator", "scope", "vintage", "printed", "value", "status", "file", "sheet",
+         "cell", "sha256", "source"],
         [
             [
-                _name(c.region_code, c.name_zh, None), c.year, c.indicator_id, c.vintage,
+                _name(c.region_code, c.name_zh, None), c.year, c.indicator_id, c.scope, c.vintage,
                 " ".join(filter(None, [c.value_printed, c.unit_printed])) or "blank",
                 None if c.value is None else f"{_text(c.value)} {c.unit}", c.obs_status_all,
                 c.file or "unknown", c.sheet, c.cell, (c.sha256 or "")[:12],

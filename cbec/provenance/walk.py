@@ -30,6 +30,7 @@ class SourceCell:
     name_en: str | None
     year: int
     indicator_id: str
+    scope: str
     vintage: str
     value: Decimal | None
     value_reported: Decimal | None
@@ -196,8 +197,8 @@ _REGION = """(
 )"""
 
 _SOURCE_COLUMNS = f"""
-    o.region_level, o.region_code, region.name_zh, region.name_en, o.year, o.indicator_id, o.vintage, o.value,
-    o.value_reported, o.unit, o.value_printed, o.unit_printed, o.obs_status, o.obs_status_all,
+    o.region_level, o.region_code, region.name_zh, region.name_en, o.year, o.indicator_id, o.scope, o.vintage,
+    o.value, o.value_reported, o.unit, o.value_printed, o.unit_printed, o.obs_status, o.obs_status_all,
     o.impute_method, o.impute_by, o.anchor_years, o.suspect_codes, o.obs_comment, file.location as file,
     regexp_extract(o.source_locator, '^(.*)!', 1) as sheet,
     regexp_extract(o.source_locator, '([^!]*)$', 1) as cell,
@@ -271,7 +272,7 @@ def source_cells(
             inner join figure
                 on o.indicator_id = figure.indicator_id and o.region_level = figure.region_level
                     and o.vintage = figure.vintage and o.region_code = figure.region_code
-                    and o.year = figure.year
+                    and o.year = figure.year and o.is_panel_scope
             order by o.indicator_id, o.region_code, o.year, o.vintage
             {"limit " + str(int(limit)) if limit is not None else ""}""",
         ),
@@ -286,16 +287,17 @@ def observed(
     indicator_id: str,
     vintage: str | None = None,
 ) -> tuple[SourceCell, ...]:
-    """The figures of one indicator in one region and year, in every vintage or in one."""
+    """The figures of one indicator in one region and year: in every vintage and scope, or in one vintage what
+    panels read of it."""
     return _as(
         SourceCell,
         records(
             connection,
             f"""select {_SOURCE_COLUMNS}
             where o.region_level = ? and o.region_code = ? and o.year = ? and o.indicator_id = ?
-                and o.vintage = coalesce(?, o.vintage)
-            order by o.vintage""",
-            [region_level, region_code, year, indicator_id, vintage],
+                and o.vintage = coalesce(?, o.vintage) and (o.is_panel_scope or ? is null)
+            order by o.vintage, o.scope desc""",
+            [region_level, region_code, year, indicator_id, vintage, vintage],
         ),
     )
 

@@ -117,7 +117,7 @@ WORDS: dict[str, tuple[str, str]] = {
 }
 
 # Key of a row, and the number that may move, of the tables whose figures people quote.
-CELLS = "select region_code, year, indicator_id, vintage, value from {db}.marts.observation"
+CELLS = "select region_code, year, indicator_id, scope, vintage, value from {db}.marts.observation"
 ESTIMATES = (
     "select study_id, table_no || ' (' || column_no || ')' as place, term, is_observed_only,"
     " estimate as value from {db}.estimates.regression"
@@ -238,7 +238,9 @@ def _facts(connection: duckdb.DuckDBPyConnection, has_old: bool) -> dict[str, An
         "bad_tests": _dicts(connection, "from new.meta.test_result where status <> 'pass' order by test"),
         "inputs": _inputs(connection) if has_old else None,
         "rows": _row_changes(connection) if has_old else None,
-        "cells": _moved(connection, CELLS, ["region_code", "year", "indicator_id", "vintage"], has_old),
+        "cells": _moved(
+            connection, CELLS, ["region_code", "year", "indicator_id", "scope", "vintage"], has_old
+        ),
         "estimates": _moved(
             connection, ESTIMATES, ["study_id", "place", "term", "is_observed_only"], has_old
         ),

@@ -285,7 +285,7 @@ def figures_of_two_columns_exchanged(print_: Print, rng: random.Random) -> Mutan
         return None
     page = rng.choice(print_.pages)
     _exchange(page, *rng.sample(range(len(page.columns)), 2))
-    return Mutant(print_, "all")
+    return Mutant(print_, "none")
 
 
 @harmful
@@ -295,7 +295,7 @@ def scope_words_exchanged_on_a_page(print_: Print, rng: random.Random) -> Mutant
         return None
     pair = 2 * rng.randrange(len(page.columns) // 2)
     page.columns[pair].scope, page.columns[pair + 1].scope = "districts", "whole"
-    return Mutant(print_, "all")
+    return Mutant(print_, "none")
 
 
 @harmful
@@ -305,7 +305,7 @@ def scope_words_exchanged_everywhere(print_: Print, rng: random.Random) -> Mutan
     for page in print_.pages:
         for column in page.columns:
             column.scope = {"whole": "districts", "districts": "whole"}[column.scope]
-    return Mutant(print_, "all")
+    return Mutant(print_, "none")
 
 
 @harmful

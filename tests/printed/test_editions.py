@@ -4,17 +4,26 @@ unit, value and status, and what is no figure is refused with its place."""
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 
 import openpyxl
 import pytest
+from openpyxl.comments import Comment
+from openpyxl.worksheet.worksheet import Worksheet
 
+from cbec.ingest.files import File
+from cbec.ingest.printed.regions import Column as RegionColumn
+from cbec.ingest.printed.regions import Named
+from cbec.ingest.run import Imported
 from tests.conftest import run_cbec
-from tests.printed.reading import figures, in_ones, printed_at, read
+from tests.printed.reading import figures, in_ones, printed_at, read, recogniser
 from tests.printed.workbooks import (
     COUNTY,
     Column,
+    Print,
+    Row,
     figure_of,
     latin,
     make,
@@ -157,6 +166,141 @@ def test_the_generator_draws_what_it_says(tmp_path: Path) -> None:
     book = openpyxl.load_workbook(io.BytesIO(workbook(make(2010, "county"))))
     assert [c.value for c in book["1-3"][6]][2] == "    城市"
     assert latin("Suzhou (Jiangsu)") == "Suzhou"
+
+
+# What speaks against a figure ------------------------------------------------------------------------------
+
+
+def rows_of(print_: Print) -> list[Row]:
+    return [row for page in print_.pages for row in page.rows if row.is_region]
+
+
+def altered(print_: Print, change: Callable[[Worksheet], None]) -> Imported:
+    """The workbook after a change of its first sheet."""
+    book = openpyxl.load_workbook(io.BytesIO(workbook(print_)))
+    change(book.worksheets[0])
+    out = io.BytesIO()
+    book.save(out)
+    return recogniser().read(File(print_.path, out.getvalue(), Path("/printed") / print_.path))
+
+
+@pytest.mark.parametrize("text", ["未公布", "3052约4835元", "约52128625"])
+def test_words_among_figures_cost_their_own_cell_only(text: str) -> None:
+    print_ = make(2018, "gdp")
+    rows_of(print_)[3].cells[0] = text
+    imported = read(print_)
+    assert imported.printed is not None
+    assert [r.value_printed for r in imported.printed.refused] == [text]
+    assert figures(imported) == {figure.key: figure.value for figure in shown(print_)}
+
+
+def city_cell(sheet: Worksheet, name: str) -> tuple[int, int]:
+    """Row of a city, and the first column behind the table."""
+    (row,) = [
+        cell.row
+        for cells in sheet.iter_rows(max_col=2)
+        for cell in cells
+        if str(cell.value or "").strip() == name
+    ]
+    return row, sheet.max_column + 1
+
+
+@pytest.mark.parametrize(("words", "letter"), [("线性插值", "I"), ("估计值", "E"), ("快报数", "P")])
+@pytest.mark.parametrize("as_comment", [False, True])
+def test_a_remark_beside_a_printed_row_is_heard(words: str, letter: str, as_comment: bool) -> None:
+    print_ = make(2018, "gdp")
+    city = rows_of(print_)[3]
+
+    def note(sheet: Worksheet) -> None:
+        row, column = city_cell(sheet, city.name)
+        if as_comment:
+            sheet.cell(row, 1).comment = Comment(words, "somebody")
+        else:
+            sheet.cell(row, column).value = words
+
+    imported = altered(print_, note)
+    found = {c.region_code: c.obs_status_all[0] for c in imported.cells if c.value is not None}
+    assert found.pop(city.code) == letter
+    assert set(found.values()) == {"A"}
+    assert len(figures(imported)) == len(shown(print_))
+
+
+def test_a_note_of_estimates_below_the_table_is_heard() -> None:
+    print_ = make(2018, "gdp")
+    city = rows_of(print_)[3]
+    for words, named in ((f"注：{city.name}数据为线性插值。", "I"), ("注：部分城市为估算数。", "V")):
+
+        def note(sheet: Worksheet, words: str = words) -> None:
+            sheet.cell(sheet.max_row + 1, 1).value = words
+
+        letters = {
+            c.region_code: c.obs_status_all[0] for c in altered(print_, note).cells if c.value is not None
+        }
+        assert letters.pop(city.code) == named
+        assert set(letters.values()) == ({"A"} if named == "I" else {"V"})
+
+
+@pytest.mark.parametrize("edition", [2012, 2018, 2019])
+def test_headings_that_the_figures_contradict_let_nothing_in(edition: int) -> None:
+    print_ = make(edition, "teachers", per_province=12)
+    for page in print_.pages[1:2]:
+        for column in page.columns:
+            column.scope = {"whole": "districts", "districts": "whole"}[column.scope]
+    page_keys = {s.key[0] for s in shown(print_)} & {r.code for r in print_.pages[1].rows}
+    imported = read(print_)
+    assert not {c.region_code for c in imported.cells if c.value is not None} & page_keys
+    assert any("headings" in p.message or "heading" in p.message for p in imported.problems)
+
+
+def test_districts_above_the_whole_city_are_doubted() -> None:
+    print_ = make(2018, "teachers")
+    row = rows_of(print_)[4]
+    row.cells[0], row.cells[1] = row.cells[1], row.cells[0]
+    doubted = [c for c in read(print_).cells if c.obs_status_all == "V"]
+    assert {c.region_code for c in doubted} == {row.code}
+    assert {c.scope for c in doubted} == {"whole_prefecture", "districts"}
+    assert all("exceed the whole city" in (c.obs_comment or "") for c in doubted)
+
+
+def test_one_table_is_not_of_two_editions(tmp_path: Path) -> None:
+    print_, landing = make(2018, "gdp"), str(tmp_path / "landing")
+
+    def cbec(folder: str, data: bytes, *more: str):  # type: ignore[no-untyped-def]
+        path = tmp_path / folder / print_.name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+        return run_cbec(
+            "import", str(path.parent), *more, warehouse=tmp_path / "warehouse",
+            env={"CBEC_LANDING": landing, "COLUMNS": "200"},
+        )  # fmt: skip
+
+    first = workbook(print_)
+    book = openpyxl.load_workbook(io.BytesIO(first))
+    book.properties.title = "saved again"
+    out = io.BytesIO()
+    book.save(out)
+    assert cbec("中国城市统计年鉴2018（excel）", first).returncode == 0
+    kept = {p.name: p.read_bytes() for p in (tmp_path / "landing").iterdir()}
+    for data in (first, out.getvalue()):
+        for folder in ("中国城市统计年鉴2017（excel）", "中国城市统计年鉴2020（excel）"):
+            done = cbec(folder, data)
+            assert done.returncode == 2
+            assert "taken for the edition 2018" in done.stderr
+            assert {p.name: p.read_bytes() for p in (tmp_path / "landing").iterdir()} == kept
+    assert cbec("中国城市统计年鉴2018（excel）", first).returncode == 0
+
+
+@pytest.mark.parametrize(("name", "year", "is_known"), [
+    ("那曲市", 2014, False), ("那曲市", 2015, False), ("那曲市", 2016, True), ("那曲市", 2017, True),
+    ("襄樊市", 2009, True), ("襄樊市", 2011, True), ("襄樊市", 2015, False), ("襄阳市", 2008, False),
+])  # fmt: skip
+def test_a_name_of_other_years_speaks_against_the_edition(name: str, year: int, is_known: bool) -> None:
+    regions = recogniser().regions
+    block = "西藏自治区" if name == "那曲市" else "湖北省"
+    named = [Named((0, 0, k), text, "") for k, text in enumerate((block, name))]
+    place = RegionColumn(regions, year, county=False).resolve(named)[0, 0, 1]
+    assert bool(place.level) is is_known, place
+    assert is_known or f"is no prefecture-level unit in {year}" in place.reason
 
 
 # The command -------------------------------------------------------------------------------------------------

@@ -353,6 +353,8 @@ def make(edition: int, table: str, *, n_pages: int = 3, per_province: int = 7, n
     def figures(code: str) -> list[str]:
         cells = []
         base = rng.uniform(200, 900)
+        # A part of what the whole city has.
+        wholes: dict[tuple[str, ...], Decimal] = {}
         for k, column in enumerate(columns):
             scope = column.scope or title_scope
             indicator = meaning_of(column.words, spec.title)
@@ -366,6 +368,11 @@ def make(edition: int, table: str, *, n_pages: int = 3, per_province: int = 7, n
                 value = Decimal(round(base * rng.uniform(0.2, 1)))
             else:
                 value = Decimal(round(base * rng.uniform(40, 90) * (1 + k)))
+            if unit not in ("%", "‰"):
+                if scope == "whole":
+                    wholes[column.words] = value
+                elif column.words in wholes:
+                    value = wholes[column.words] * Decimal(rng.randint(30, 95)) / 100
             cells.append(f"{value:.{column.digits}f}")
         return cells
 

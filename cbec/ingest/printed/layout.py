@@ -202,7 +202,9 @@ def _kind(row: tuple[str, ...], is_region: Callable[[str], str], *, in_body: boo
         # names of other regions (two columns of regions side by side).
         if all(not CHINESE.search(c) or is_region(c) or _is_name(c) for c in others):
             return "body"
-        return "head"
+        # Words among figures are those of one cell, or a remark beside the row.
+        n_words = sum(bool(CHINESE.search(c)) for c in others)
+        return "body" if sum(bool(NUMBER_LIKE.match(c)) for c in others) > n_words else "head"
     if _is_city_head(first) or table_number(first)[0] or UNIT_LINE.search(first):
         return "head"
     figures = [c for c in others if NUMBER_LIKE.match(c)]

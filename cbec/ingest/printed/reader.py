@@ -16,6 +16,7 @@ from cbec.ingest.printed.regions import Column as RegionColumn
 from cbec.ingest.printed.regions import Named, Place, clean
 from cbec.ingest.problems import Problem
 from cbec.ingest.registry import Publication, Registry
+from cbec.ingest.remarks import Claim, claims_in, no_years_figures
 from cbec.ingest.tables import locator
 from cbec.ingest.text import compact, number_of, plain
 from cbec.ingest.vocabulary import Vocabulary
@@ -42,6 +43,14 @@ REDEFINES = re.compile(
     "口径|代替|替代|不含|不包括|均为|系|为.{0,6}数据|employed|instead of|excluding", re.IGNORECASE
 )
 MAX_LISTED = 5
+# A heading of another year's figures, unless it is a rate of growth or an index on that year.
+OTHER_YEAR = re.compile(
+    r"(?<![比较])(?:上年|去年|前年)(?!=)(?!.*(?:增|减|=\s*100|指数|±))|last year", re.IGNORECASE
+)
+# Of a page's rows that differ between the whole city and its districts, so large a share may show the
+# districts above the whole before the headings themselves are in doubt.
+MAX_EXCEEDED, MIN_COMPARED = 0.5, 5
+Spot = tuple[str, int, int]
 
 
 @dataclass(frozen=True)
@@ -226,6 +235,9 @@ class PrintedReader:
         self.out = Printed()
         self._numbers: dict[str, tuple[Decimal | None, str, str]] = {}
         self._notes: list[str] = []
+        self._comments: dict[Spot, str] = {}
+        # Remarks that were heard where they stand: of a row or of a cell.
+        self._heard: set[Spot] = set()
         self._twice: set[tuple[str, str, int, str, str]] = set()
         # Figures of rows that name a city where it cannot be, by the cell that they would be.
         self._doubts: dict[tuple[str, str, int, str, str], set[tuple[Decimal, str]]] = {}
@@ -233,25 +245,31 @@ class PrintedReader:
     def read(
         self,
         tables: dict[str, list[Page]],
-        texts: tuple[str, ...],
+        texts: dict[Spot, str],
         stem: str,
         stray: list[tuple[str, int, str]],
+        comments: dict[Spot, str] | None = None,
     ) -> Printed:
-        """Cells of every table. texts: notes of the file. stem: file name, a witness of scope and number.
-        stray: rows with figures that stand on no page."""
+        """Cells of every table. texts: words of the file, notes among them, by sheet, row and column. stem:
+        file name, a witness of scope and number. stray: rows with figures that stand on no page. comments:
+        what somebody noted at a cell."""
         self.out.tables = tuple(tables)
+        self._comments = comments or {}
         for sheet, row, text in stray:
             self.out.refused.append(
                 Refusal("", "", text, "stands on no page of a table", locator(sheet, row, 1))
             )
         self._notes = [
-            t for t in texts if REDEFINES.search(t) and re.match(r"^\W*(?:注|note)", t, re.IGNORECASE)
+            t
+            for t in texts.values()
+            if REDEFINES.search(t) and re.match(r"^\W*(?:注|note)", t, re.IGNORECASE)
         ]
         for number, pages in tables.items():
             self._table(number, pages, stem)
         self._close_blanks()
         self._drop_doubted()
         self._redefined()
+        self._estimated(texts | self._comments)
         self._summary()
         return self.out
 
@@ -318,6 +336,7 @@ class PrintedReader:
                     continue
                 for line, cells in page.body:
                     self._row(page, segment.region, line, cells, regions.get((p, s, line)), columns)
+            self._compare_scopes(page)
 
     def _is_county(self, number: str, pages: list[Page]) -> bool:
         names = [clean(_at(row, s.region)) for p in pages for s in p.segments for _, row in p.body]
@@ -349,6 +368,9 @@ class PrintedReader:
             self._column_problem(
                 page, column, "says the whole city in one language and the districts in the other"
             )
+            return None
+        if OTHER_YEAR.search(header):
+            self._column_problem(page, column, "is of another year than the table")
             return None
         scope = column.scope or title_scope
         if column.scope and title_scope and column.scope != title_scope:
@@ -400,6 +422,8 @@ class PrintedReader:
                 page, column, f"has the unit {printed!r}, which nobody knows" if printed else "prints no unit"
             )
             return None
+        if self._contradicted(page, column, units):
+            return None
         elsewhere = self.vocabulary.units_of(column.unit_elsewhere) if column.unit_elsewhere else ()
         if elsewhere and column.unit_elsewhere != printed and set(elsewhere) != set(units):
             shift = self.registry.units[elsewhere[0]].scale - self.registry.units[units[0]].scale
@@ -438,6 +462,29 @@ class PrintedReader:
         self.out.indicators.setdefault(indicator, (words, " / ".join(column.english)))
         return _Meaning(indicator, unit, kept, header, note)
 
+    def _contradicted(self, page: Page, column: Column, units: tuple[str, ...]) -> bool:
+        """True, with a problem, when the line of the page's unit says another than the header of a column;
+        a warning when the English words do, of which the Chinese ones are the text."""
+
+        def is_other(text: str) -> bool:
+            others = [self.registry.units[u] for u in self.vocabulary.units_of(text)] if text else []
+            own = [self.registry.units[u] for u in units]
+            kinds = {u.dimension for u in own} & {u.dimension for u in others}
+            return bool(kinds) and not {(u.dimension, u.scale) for u in own} & {
+                (u.dimension, u.scale) for u in others
+            }
+
+        if column.unit and is_other(page.unit):
+            message = f"has the unit {column.unit!r}, but the line above the table says {page.unit!r}"
+            self._column_problem(page, column, message)
+            return True
+        english = column.unit_english if column.unit else page.unit_english
+        if is_other(english):
+            chinese = column.unit or page.unit
+            message = f"has the unit {chinese!r} in Chinese, which is read, and {english!r} in English"
+            self._column_problem(page, column, message)
+        return False
+
     def _units(self, page: Page, column: Column) -> tuple[str, ...]:
         """Units of a column: its own, else the page's; the English one where no Chinese one is known."""
         for printed in (
@@ -475,10 +522,18 @@ class PrintedReader:
                 self._doubt(place.code, row, columns)
             return
         kept = False
+        said = [self._comments.get((page.sheet, number, region), "")]
+        for column, meaning in columns:
+            text = plain(_at(row, column.place))
+            if meaning is None and CHINESE.search(text) and (claims_in(text) or no_years_figures(text)):
+                said.append(text)
+                self._heard.add((page.sheet, number, column.place))
+        self._heard.add((page.sheet, number, region))
+        remark = "; ".join(filter(None, said))
         for column, meaning in columns:
             text = _at(row, column.place)
             if meaning is None:
-                if text.strip():
+                if text.strip() and (page.sheet, number, column.place) not in self._heard:
                     self._refuse(
                         page, number, column, name, text, "stands in a column that is not understood"
                     )
@@ -504,7 +559,15 @@ class PrintedReader:
                         )
                     )
                 continue
-            comment = "; ".join(filter(None, (place.comment, meaning.note)))
+            self._heard.add((page.sheet, number, column.place))
+            noted = "; ".join(
+                filter(None, (remark, self._comments.get((page.sheet, number, column.place), "")))
+            )
+            if value is not None and noted and (why := no_years_figures(noted)):
+                problem = f"has a remark that {why}: {noted}"
+                self._refuse(page, number, column, name, text, problem, place=place, meaning=meaning)
+                continue
+            comment = "; ".join(filter(None, (place.comment, meaning.note, noted)))
             cell = Cell(
                 region_level=place.level,
                 region_code=place.code,
@@ -521,6 +584,8 @@ class PrintedReader:
                 source_locator=at,
                 scope=meaning.scope,
             )
+            if value is not None and (claims := claims_in(noted)):
+                self._claim(cell, claims[0])
             kept = self._keep(cell, page, number, column, name) or kept
         self.out.extract.n_rows += kept
 
@@ -725,6 +790,91 @@ class PrintedReader:
                 if cell.key not in self.out.extract.cells:
                     self.out.extract.cells[cell.key] = cell
                     self.out.refused.remove(refusal)
+
+    def _claim(self, cell: Cell, claim: Claim) -> None:
+        """What a remark says of a figure becomes its status."""
+        cell.obs_status_all = self.registry.status_list(claim.letter + cell.obs_status_all.replace("A", ""))
+        if claim.letter in "IFE":
+            cell.impute_method = claim.method
+            cell.impute_by = "vendor" if claim.letter == "I" else "unknown"
+
+    def _estimated(self, texts: dict[Spot, str]) -> None:
+        """A note that figures were filled or estimated: those of the regions it names, else all in doubt."""
+        regions = self.vocabulary.regions
+        for text in dict.fromkeys(t for spot, t in texts.items() if spot not in self._heard):
+            claims = [c for c in claims_in(text) if c.letter in "IFEP"]
+            if not claims:
+                continue
+            cities = {
+                code: name for code, name, _, _ in regions.prefectures(self.year) if name.rstrip("市") in text
+            }
+            provinces = {
+                regions.province_code(text[k : k + n])
+                for n in (2, 3) for k in range(len(text) - n + 1) if CHINESE.match(text[k])
+            } - {""}  # fmt: skip
+            for cell in self.out.extract.cells.values():
+                if cell.value is None:
+                    continue
+                province = regions.province_of(cell.region_code) or cell.region_code[:6]
+                is_named = cell.region_code in cities or (not cities and province in provinces)
+                if cities or provinces:
+                    if not is_named:
+                        continue
+                    self._claim(cell, claims[0])
+                else:
+                    self._doubt_cell(cell)
+                cell.obs_comment = "; ".join(filter(None, (cell.obs_comment, f"note of the table: {text}")))
+
+    def _doubt_cell(self, cell: Cell) -> None:
+        cell.obs_status_all = self.registry.status_list("V" + cell.obs_status_all.replace("A", ""))
+
+    def _compare_scopes(self, page: Page) -> None:
+        """The districts of a city are a part of it: a larger figure doubts both, and where most rows of a
+        page have it the headings are exchanged."""
+        rows = {line for line, _ in page.body}
+        cells = self.out.extract.cells
+        here: dict[str, list[Cell]] = {}
+        for cell in cells.values():
+            sheet, _, at = cell.source_locator.rpartition("!")
+            is_here = sheet == page.sheet and int(at[1:].split("C")[0]) in rows
+            if is_here and cell.value is not None and self._is_additive(cell.indicator_id, cell.region_level):
+                here.setdefault(cell.indicator_id, []).append(cell)
+        for indicator, found in here.items():
+            parts = {c.region_code: c for c in found if c.scope == "districts"}
+            pairs = [
+                (c, parts[c.region_code])
+                for c in found
+                if c.scope == "whole_prefecture" and c.region_code in parts
+                and c.unit_printed == parts[c.region_code].unit_printed
+            ]  # fmt: skip
+            differing = [(w, p) for w, p in pairs if w.value != p.value]
+            exceeding = [(w, p) for w, p in differing if (p.value or 0) > (w.value or 0)]
+            if len(exceeding) >= MIN_COMPARED and len(exceeding) > MAX_EXCEEDED * len(differing):
+                for cell in found:
+                    del cells[cell.key]
+                    name = self.vocabulary.regions.name_of(cell.region_code)
+                    reason = "stands under a heading (全市, 市辖区) that the figures of its page contradict"
+                    self.out.refused.append(
+                        Refusal(
+                            name, indicator, cell.value_printed, reason, cell.source_locator,
+                            cell.region_level, cell.region_code, indicator, cell.scope,
+                        )
+                    )  # fmt: skip
+                continue
+            for whole, part in exceeding:
+                for cell in (whole, part):
+                    self._doubt_cell(cell)
+                    said = (
+                        f"the districts ({part.value_printed}) exceed the whole city ({whole.value_printed})"
+                    )
+                    cell.obs_comment = "; ".join(filter(None, (cell.obs_comment, said)))
+
+    def _is_additive(self, indicator: str, level: str) -> bool:
+        """A registered flow or stock that is never negative, of which a part is not larger than the whole."""
+        known = self.registry.indicators.get(indicator)
+        if known is None or known.kind not in ("flow", "stock"):
+            return False
+        return self.registry.bounds.get((indicator, level), (0.0, 0.0))[0] >= 0
 
     def _redefined(self) -> None:
         """A note says that the figures of a province mean something else: D on its cells."""

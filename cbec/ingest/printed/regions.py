@@ -20,6 +20,10 @@ TOTAL = re.compile(
 NATION = "100000"
 
 
+# An edition goes to press a year after its figures, and may keep an old name for a year or two.
+LATE_NAME, OLD_NAME = 1, 2
+
+
 @dataclass(frozen=True)
 class Place:
     """What a row is. level: prefecture, county, province, nation, or '' with the reason.
@@ -141,6 +145,10 @@ class Column:
         wrong = self._contradicted(english, match.region_code, own, province)
         if wrong:
             return wrong, province
+        first, last = self._regions.years_of_name(name)
+        if not first - LATE_NAME <= self._year <= last + OLD_NAME:
+            years = f"only since {first}" if self._year < first else f"only until {last}"
+            return Place("", reason=f"is no prefecture-level unit in {self._year}: a name {years}"), province
         block = self._regions.province_of(match.region_code)
         return Place("prefecture", match.region_code, comment=match.comment), block or province
 
