@@ -13,6 +13,7 @@ import pytest
 from cbec.estimators.diagnostic_tables import (
     balance_table,
     falsification_table,
+    inference_table,
     policy_table,
     selection_table,
     spillover_table,
@@ -95,6 +96,21 @@ def test_a_method_that_refuses_does_not_stop_the_others(data: StudyData) -> None
     assert found["entropy_twfe"]["estimate"] is None
     assert found["entropy_twfe"]["note"].startswith("refused: no weights")
     assert "no weights" in found["entropy_did"]["note"]
+
+
+def test_a_family_of_one_year_is_refused_and_stops_nothing(data: StudyData) -> None:
+    """One imported edition of a yearbook has one year: every row is alone in its unit."""
+    family = pd.concat([asked("family"), asked("family").assign(column_no=2)])
+    second = ROW | {"column_no": 2, "outcome": "z"}
+    panel = data.panel_city_year.assign(z=lambda frame: frame["y"] ** 2)
+    both = replace(data, specification=pd.DataFrame([ROW, second]), panel_city_year=panel)
+    estimated = inference_table(both, family).to_pylist()
+    assert {row["method"] for row in estimated} == {"holm", "romano_wolf"}
+    assert all(row["p_value"] is not None for row in estimated)
+    one_year = replace(both, sample_member=data.sample_member[data.sample_member["year"] == 2012])
+    refused = inference_table(one_year, family).to_pylist()
+    assert [row["column_no"] for row in refused] == [1, 2]
+    assert all(row["note"].startswith("refused: every row is alone") for row in refused)
 
 
 def test_spillover_and_policy_start_from_the_specification(data: StudyData) -> None:

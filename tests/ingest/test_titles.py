@@ -93,7 +93,8 @@ def test_a_column_of_statuses_is_no_serial_number(column: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("comment", "letter"), [("线性插值", "I"), ("估算数", "E"), ("快报数", "P"), ("不含市辖县", "D"), ("见年鉴", "A")]
+    ("comment", "letter"),
+    [("线性插值", "I"), ("估算数", "E"), ("快报数", "P"), ("不含市辖县", "D"), ("见年鉴", "A")],
 )
 def test_a_comment_at_a_figure_is_heard(comment: str, letter: str) -> None:
     for at in ("B3", "A3"):
@@ -118,7 +119,9 @@ def test_a_figure_that_was_struck_out_is_none() -> None:
      ("上半年数", ""), ("1-9月", ""), ("不含市辖县", "D"), ("市辖区数据", "D"), ("新口径", "D")],
 )  # fmt: skip
 def test_a_remark_that_says_otherwise_is_heard(remark: str, letter: str) -> None:
-    done = read([[*HEADER, "备注"], ["杭州市", 6500.1, remark], ["宁波市", 5000.2, ""]], "2018.csv", **YEARBOOK)
+    done = read(
+        [[*HEADER, "备注"], ["杭州市", 6500.1, remark], ["宁波市", 5000.2, ""]], "2018.csv", **YEARBOOK
+    )
     if letter:
         assert {c.region_code: c.obs_status_all for c in done.cells} == {"330100": letter, "330200": "A"}
     else:
@@ -126,9 +129,13 @@ def test_a_remark_that_says_otherwise_is_heard(remark: str, letter: str) -> None
         assert errors(done)
 
 
-@pytest.mark.parametrize("remark", ["统计年鉴", "《城市统计年鉴2019》", "国家数据", "评估报告", "补贴", "季节"])
+@pytest.mark.parametrize(
+    "remark", ["统计年鉴", "《城市统计年鉴2019》", "国家数据", "评估报告", "补贴", "季节"]
+)
 def test_a_remark_that_names_a_source_is_none(remark: str) -> None:
-    done = read([[*HEADER, "备注"], ["杭州市", 6500.1, remark], ["宁波市", 5000.2, ""]], "2018.csv", **YEARBOOK)
+    done = read(
+        [[*HEADER, "备注"], ["杭州市", 6500.1, remark], ["宁波市", 5000.2, ""]], "2018.csv", **YEARBOOK
+    )
     assert {c.obs_status_all for c in done.cells} == {"A"}
 
 
