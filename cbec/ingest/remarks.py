@@ -12,8 +12,8 @@ from cbec.ingest.text import plain
 KINDS = (
     ("I", re.compile(
         r"插值|插补|内插|填补|填充|补全|补齐|补缺|补值|补数|补入|拟合|平滑|沿用上年|沿用前|前值|后值|结转"
-        r"|(?:均值|平均值|平均数|中位数|邻近值|相邻年份)[^，。；]{0,4}(?:补|替代|代替|填)"
-        r"|(?:用|以|取|按)[^，。；]{0,10}(?:年|期|市|省)[^，。；]{0,6}(?:数据|数|值|数字)?[^，。；]{0,2}(?:代替|替代|代入|补)"
+        r"|(?:均值|平均值|平均数|中位数|邻近值|相邻年份)[^，。；]{0,4}(?:补(?![贴助偿])|替代|代替|填)"
+        r"|(?:用|以|取|按)[^，。；]{0,10}(?:年|期|市|省)[^，。；]{0,6}(?:数据|数|值|数字)?[^，。；]{0,2}(?:代替|替代|代入|补(?![贴助偿]))"
         r"|回归法|缺失值[^，。；]{0,8}补|interpol|ipolat|imput|(?<![a-z])fill(?:ed|ing|s)?(?![a-z])"
         r"|carried (?:forward|back)|locf|nocb|back-?fill|forward-?fill|[bf]fill",
         re.IGNORECASE,
@@ -30,14 +30,15 @@ KINDS = (
     )),
     ("P", re.compile(r"快报|初步|初值|初报|preliminary|provisional|flash", re.IGNORECASE)),
     ("D", re.compile(
-        r"市辖区|(?<![省城各])市区(?!域)|不含|不包括|口径|城区|districts? (?:only|under)|excluding",
+        r"市辖区|(?<![省城各])市区(?!域)|不含|不包括|(?<!全市)(?<!全国)口径(?!不变|一致|相同)|城区"
+            r"|districts? (?:only|under)|excluding",
         re.IGNORECASE,
     )),
 )  # fmt: skip
 # A part of a year is no year, whatever stands in front of it.
 PART_OF_YEAR = re.compile(
     r"[上下]半年|前[一二三1-3]个?季|[第前]?[一二三四1-4]季度|季报|[1-4]\s*季(?!节)"
-    r"|(?<![a-z])(?:q[1-4]|h[12])(?![a-z0-9])|(?:half|quarter|months)(?![a-z])"
+    r"|(?<![a-z])(?:q[1-4]|h[12])(?![a-z0-9])|(?<![a-z])(?:half|quarter|months)(?![a-z])"
     r"|(?<![0-9])0?1\s*月?\s*[-—–~～至到]\s*(?:0?[2-9]|1[01])\s*月"
     r"|前(?:[2-9]|1[01]|[二三四五六七八九十]|十一)个?\s*月",
     re.IGNORECASE,

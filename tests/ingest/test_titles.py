@@ -130,8 +130,10 @@ def test_a_remark_that_says_otherwise_is_heard(remark: str, letter: str) -> None
 
 
 @pytest.mark.parametrize(
-    "remark", ["统计年鉴", "《城市统计年鉴2019》", "国家数据", "评估报告", "补贴", "季节"]
-)
+    "remark",
+    ["统计年鉴", "《城市统计年鉴2019》", "国家数据", "评估报告", "按市财政补助", "季节", "全市口径", "口径不变", "headquarters",
+     "on behalf of the bureau"],
+)  # fmt: skip
 def test_a_remark_that_names_a_source_is_none(remark: str) -> None:
     done = read(
         [[*HEADER, "备注"], ["杭州市", 6500.1, remark], ["宁波市", 5000.2, ""]], "2018.csv", **YEARBOOK
