@@ -512,10 +512,18 @@ def test_readers_see_one_version_and_never_wait_long(
     readers = [threading.Thread(target=ask) for _ in range(4)]
     for reader in readers:
         reader.start()
-    done = [publish(server, database, versions[1]), publish(server, database, versions[0])]
+    seconds: list[float] = []
+
+    def timed(folder: Path) -> subprocess.CompletedProcess[str]:
+        begun = time.monotonic()
+        ended = publish(server, database, folder)
+        seconds.append(time.monotonic() - begun)
+        return ended
+
+    done = [timed(versions[1]), timed(versions[0])]
     rows_only.clear()
     time.sleep(0.4)
-    done += [publish(server, database, tmp_path), publish(server, database, versions[0])]
+    done += [timed(tmp_path), timed(versions[0])]
     stop.set()
     for reader in readers:
         reader.join()
@@ -525,4 +533,5 @@ def test_readers_see_one_version_and_never_wait_long(
     assert failures == []
     assert set(answers) == {ONE, TWO}
     assert len(pairs) > 10 and all(first == second for first, second in pairs)
-    assert max(waits) < 1.5, f"a reader waited {max(waits):.1f} s"
+    # On whatever machine: only while names are exchanged, never while rows are copied.
+    assert max(waits) < min(seconds) / 2, f"a reader waited {max(waits):.1f} s of {min(seconds):.1f} s"
