@@ -288,6 +288,9 @@ class Held:
         """What speaks against the edition of a printed table, '' when nothing does: the same file was taken
         for another edition, or another edition prints the same figures throughout. Remembers the table."""
         if self._columns is None:
+            if self._edition_of(sha256) == edition:
+                # Asked when it landed.
+                return ""
             self._columns = {}
             for path in sorted(self._folder.glob("*.parquet")):
                 self._remember_landed(path)
@@ -321,6 +324,14 @@ class Held:
         for key, figures in columns.items():
             self._columns.setdefault(key, {})[sha256] = figures
         return ""
+
+    def _edition_of(self, sha256: str) -> str:
+        """Edition under which a file has landed, '' when it has not."""
+        path = self._folder / f"{sha256}.parquet"
+        if not path.is_file() or "edition" not in pq.ParquetFile(path).schema_arrow.names:
+            return ""
+        first = pq.ParquetFile(path).read_row_group(0, columns=["edition"]).slice(0, 1)
+        return str(first["edition"][0].as_py() or "") if first.num_rows else ""
 
     def _remember_landed(self, path: Path) -> None:
         assert self._columns is not None
