@@ -279,13 +279,26 @@ def columns_exchanged_with_their_headers(print_: Print, rng: random.Random) -> M
     return Mutant(print_, "all")
 
 
+def _whole_holds_its_part(print_: Print) -> bool:
+    """No page shows districts above the whole city, which the reader doubts or refuses."""
+    for page in print_.pages:
+        wholes = {c.words: k for k, c in enumerate(page.columns) if c.scope == "whole"}
+        for k, column in enumerate(page.columns):
+            if column.scope == "districts" and column.words in wholes:
+                for row in page.rows:
+                    part, whole = figure_of(row.cells[k]), figure_of(row.cells[wholes[column.words]])
+                    if part is not None and whole is not None and part > whole:
+                        return False
+    return True
+
+
 @harmful
 def figures_of_two_columns_exchanged(print_: Print, rng: random.Random) -> Mutant | None:
     if len(print_.pages[0].columns) < 2:
         return None
     page = rng.choice(print_.pages)
     _exchange(page, *rng.sample(range(len(page.columns)), 2))
-    return Mutant(print_, "none")
+    return Mutant(print_, "all" if _whole_holds_its_part(print_) else "none")
 
 
 @harmful
@@ -295,7 +308,7 @@ def scope_words_exchanged_on_a_page(print_: Print, rng: random.Random) -> Mutant
         return None
     pair = 2 * rng.randrange(len(page.columns) // 2)
     page.columns[pair].scope, page.columns[pair + 1].scope = "districts", "whole"
-    return Mutant(print_, "none")
+    return Mutant(print_, "all" if _whole_holds_its_part(print_) else "none")
 
 
 @harmful
@@ -305,7 +318,7 @@ def scope_words_exchanged_everywhere(print_: Print, rng: random.Random) -> Mutan
     for page in print_.pages:
         for column in page.columns:
             column.scope = {"whole": "districts", "districts": "whole"}[column.scope]
-    return Mutant(print_, "none")
+    return Mutant(print_, "all" if _whole_holds_its_part(print_) else "none")
 
 
 @harmful
