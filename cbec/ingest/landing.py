@@ -328,10 +328,14 @@ class Held:
     def _edition_of(self, sha256: str) -> str:
         """Edition under which a file has landed, '' when it has not."""
         path = self._folder / f"{sha256}.parquet"
-        if not path.is_file() or "edition" not in pq.ParquetFile(path).schema_arrow.names:
+        if not path.is_file():
             return ""
-        first = pq.ParquetFile(path).read_row_group(0, columns=["edition"]).slice(0, 1)
-        return str(first["edition"][0].as_py() or "") if first.num_rows else ""
+        with pq.ParquetFile(path) as file:
+            if "edition" not in file.schema_arrow.names:
+                return ""
+            for batch in file.iter_batches(batch_size=1, columns=["edition"]):
+                return str(batch["edition"][0].as_py() or "")
+        return ""
 
     def _remember_landed(self, path: Path) -> None:
         assert self._columns is not None
