@@ -16,6 +16,7 @@ from cbec.ingest.files import File, Refused, find_files
 from cbec.ingest.mapping import load_mappings, template
 from cbec.ingest.problems import Problem
 from cbec.ingest.run import Imported, Recogniser
+from cbec.ingest.shipped import Shipped
 from cbec.project import CbecError, Project
 
 if TYPE_CHECKING:
@@ -30,13 +31,16 @@ HELD_SEEDS = (("province", "province_yearbook"), ("prefecture", "city_yearbook")
 @dataclass(frozen=True)
 class Outcome:
     """One file after the run. action: landed, unchanged (the same file), nothing new (the same figures from
-    another file), would land, refused, left out, no figures."""
+    another file, or as they ship), would land, refused, left out, no figures. n_shipped: cells that only
+    repeat printed figures that ship; n_conflicts: cells that ship with another figure."""
 
     imported: Imported
     action: str
     vintage: str = ""
     supersedes: str = ""
     path: Path | None = None
+    n_shipped: int = 0
+    n_conflicts: int = 0
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,8 @@ class Options:
     is_demo: bool = False
     # SHA-256 of files that need no reading, because what they land is there already.
     known: frozenset[str] = frozenset()
+    # Read as if no printed figure shipped: to make the seeds of the print.
+    ignores_print: bool = False
 
 
 def import_paths(
@@ -94,8 +100,11 @@ def import_paths(
     folder = project.warehouse / "imports" / f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
     door: Door | None = None
     outcomes: list[Outcome] = []
-    held = landing.Held(project.landing)
-    known = Known(project, recogniser)
+    # Simulated figures are compared with simulated ones only.
+    print_there = None if options.is_demo else Shipped(project.root, registry)
+    shipped = None if options.ignores_print else print_there
+    held = landing.Held(project.landing, shipped, print_there)
+    known = Known(project, recogniser, shipped)
     batch: list[Imported] = []
 
     def settle() -> None:
@@ -217,10 +226,12 @@ class Known:
 
     COLUMNS = ("region_level", "region_code", "year", "indicator_id", "value")
 
-    def __init__(self, project: Project, recogniser: Recogniser) -> None:
+    def __init__(self, project: Project, recogniser: Recogniser, shipped: Shipped | None = None) -> None:
         self._project = project
+        self._shipped = shipped
         self._registry = recogniser.registry
         self._parts: dict[str, list[tuple[str, str, pd.DataFrame]]] | None = None
+        self._asked: set[str] = set()
 
     def _scale(self, indicator: str, unit: str) -> float:
         own = self._registry.unit_of(indicator)
@@ -272,6 +283,14 @@ class Known:
         values = frame["value_in_printed_unit"].astype("float64")
         self._split(sha256, vintage, frame.rename(columns={"unit_printed": "unit"}).assign(value=values))
 
+    def _load_shipped(self, indicators: set[str]) -> None:
+        """The printed figures of these indicators that ship, each read when it is first asked for."""
+        self._load()
+        wanted = indicators - self._asked
+        if self._shipped and wanted:
+            self._asked |= wanted
+            self._split("", self._shipped.series, self._shipped.frame(wanted))
+
     def figures(self, batch: list[Imported]) -> tuple[pd.DataFrame, pd.DataFrame]:
         """All known figures of a batch's indicators, and those of the version that it follows."""
         import pandas as pd
@@ -279,7 +298,9 @@ class Known:
         base, own = batch[0].vintage_base, {i.file.sha256 for i in batch}
         years = {cell.year for i in batch for cell in i.cells}
         every, before = [], []
-        for indicator in {cell.indicator_id for i in batch for cell in i.cells}:
+        indicators = {cell.indicator_id for i in batch for cell in i.cells}
+        self._load_shipped(indicators)
+        for indicator in indicators:
             for sha256, vintage, part in self._load().get(indicator, ()):
                 if sha256 not in own:
                     every.append(part)
@@ -294,37 +315,43 @@ def _landed(
 ) -> Outcome:
     if imported.status == "no figures":
         return Outcome(imported, "no figures")
-    if imported.errors or not imported.cells or imported.publication is None:
+    publication = imported.publication
+    if imported.errors or not imported.cells or publication is None:
         return Outcome(imported, "refused")
     sha256, base = imported.file.sha256, imported.vintage_base
-    if imported.publication.is_one_series == "true" and imported.edition:
-        series, name = imported.publication.vintage, imported.file.landed_name
+    if publication.is_one_series == "true" and imported.edition:
+        series, name = publication.vintage, imported.file.landed_name
         wrong = held.contradicts(series, imported.edition, imported.cells, sha256, name)
         if wrong:
             problem = Problem(imported.file.name, "", "year", f"edition {imported.edition}", wrong)
             refused = replace(imported, status="refused", problems=(*imported.problems, problem))
             return Outcome(refused, "refused")
-    vintage, is_new = held.vintage_for(base, imported.cells, sha256)
+    n_shipped, conflicts = held.compared(base, imported.edition, imported.cells, imported.file.name)
+    if conflicts:
+        imported = replace(imported, problems=(*imported.problems, *conflicts))
+    vintage, is_new = held.vintage_for(base, imported.cells, sha256, imported.edition)
     if not is_new:
-        return Outcome(imported, "nothing new", base)
+        return Outcome(imported, "nothing new", base, n_shipped=n_shipped, n_conflicts=len(conflicts))
     supersedes = "" if vintage == base else base
+
+    outcome = Outcome(imported, "would land", vintage, supersedes, None, n_shipped, len(conflicts))
     if not options.lands:
-        return Outcome(imported, "would land", vintage, supersedes)
+        return outcome
     path = project.landing / f"{sha256}.parquet"
     table = landing.to_table(
         imported.cells,
         vintage=vintage,
-        source_id=imported.publication.source_id,
+        source_id=publication.source_id,
         source_file=imported.file.landed_name,
         sha256=sha256,
         is_simulated=options.is_demo,
-        publication_id=imported.publication.publication_id,
-        series_id=imported.publication.vintage if imported.publication.is_one_series == "true" else "",
+        publication_id=publication.publication_id,
+        series_id=publication.vintage if publication.is_one_series == "true" else "",
         edition=imported.edition,
         printed=imported.printed,
     )
     if path.is_file() and landing.holds(path, table):
-        return Outcome(imported, "unchanged", vintage, supersedes, path)
+        return replace(outcome, action="unchanged", path=path)
     landing.land(project.landing, table, sha256)
     held.add(sha256, vintage, table)
-    return Outcome(imported, "landed", vintage, supersedes, path)
+    return replace(outcome, action="landed", path=path)

@@ -6,6 +6,7 @@ is known, so that a small file cannot take the machine.
 
 from __future__ import annotations
 
+import os
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -44,10 +45,7 @@ def find_files(paths: list[Path]) -> Iterator[File | Problem]:
     """
     for path in paths:
         if path.is_dir():
-            for entry in sorted(p for p in path.rglob("*") if p.is_file()):
-                inner = entry.relative_to(path)
-                if not _is_hidden(inner.parts):
-                    yield from _found(entry, str(inner))
+            yield from _walked(path)
         elif path.is_file():
             unread = UNREAD.get(path.suffix.lower())
             if unread:
@@ -56,6 +54,23 @@ def find_files(paths: list[Path]) -> Iterator[File | Problem]:
                 yield from _opened(path, path.name)
         else:
             raise Refused(str(path), "", "no such file or folder")
+
+
+def _walked(top: Path) -> Iterator[File | Problem]:
+    """What a folder holds; a folder in it that cannot be read is told, like a file that cannot."""
+    closed: list[OSError] = []
+    entries = [
+        Path(folder, name) for folder, _, names in os.walk(top, onerror=closed.append) for name in names
+    ]
+    for error in sorted(closed, key=lambda e: str(e.filename)):
+        name = os.path.relpath(str(error.filename), top)
+        yield Problem(
+            top.name if name == "." else name, "", "folder", "", f"cannot be read: {error.strerror}"
+        )
+    for entry in sorted(e for e in entries if e.is_file()):
+        inner = entry.relative_to(top)
+        if not _is_hidden(inner.parts):
+            yield from _found(entry, str(inner))
 
 
 def _is_hidden(parts: tuple[str, ...]) -> bool:

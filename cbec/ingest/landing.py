@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -15,6 +15,8 @@ import pyarrow.parquet as pq
 
 from cbec.ingest.cells import Cell
 from cbec.ingest.printed.reader import Printed
+from cbec.ingest.problems import Problem
+from cbec.ingest.shipped import MIN_REPEATED, REPEATED_SHARE, Shipped, ShippedCell
 from cbec.ingest.text import PLACES
 from cbec.project import CbecError
 from cbec.publish.atomic import publish_file
@@ -60,6 +62,7 @@ SCOPES = {
     "province": "province",
     "nation": "nation",
 }
+Key = tuple[object, ...]
 # Every landed file reads with these columns, also one that was landed before they were there.
 KEYS = ("region_level", "region_code", "year", "indicator_id", "scope")
 
@@ -203,22 +206,26 @@ def remove(folder: Path, which: str) -> list[Landed]:
     return chosen
 
 
-# So many figures of a column, and so large a share of them, are not the same in two years by chance; areas of
-# land may be, so that every column of a table has to repeat.
-MIN_REPEATED = 30
-REPEATED_SHARE = 0.95
+def _figure(cell: Cell) -> tuple[Decimal | None, str]:
+    """What makes two cells of one key the same: value and unit."""
+    return (None if cell.value is None else cell.value.quantize(PLACES), cell.unit_printed)
 
 
 class Held:
-    """What the landing folder holds, read once for a run and kept as files land.
+    """What the landing folder holds, read once for a run and kept as files land, and what ships (shipped).
+
+    against: the print that ships, where a table may not be of another edition than it says; the same as
+    shipped but for `cbec transcribe`, which writes what ships and must not make two editions of one.
 
     Two versions of one cell never share a vintage, so that both stay.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, shipped: Shipped | None = None, against: Shipped | None = None) -> None:
         self._folder = folder
+        self._shipped = shipped
+        self._against = against or shipped
         self._vintages: dict[str, str] | None = None
-        self._values: dict[str, dict[tuple[object, ...], object]] = {}
+        self._values: dict[str, dict[Key, object]] = {}
         # Printed columns by what they are of: file to figures by region. Filled when first asked.
         self._columns: dict[tuple[str, str, str], dict[str, dict[str, Decimal]]] | None = None
         self._editions: dict[str, tuple[int, str]] = {}
@@ -232,7 +239,7 @@ class Held:
                     self._vintages[path.stem] = first["vintage"][0].as_py()
         return self._vintages
 
-    def _cells(self, sha256: str) -> dict[tuple[object, ...], object]:
+    def _cells(self, sha256: str) -> dict[Key, object]:
         if sha256 not in self._values:
             table = pq.read_table(self._folder / f"{sha256}.parquet")
             levels = table["region_level"].to_pylist()
@@ -253,26 +260,74 @@ class Held:
             }
         return self._values[sha256]
 
-    def vintage_for(self, base: str, cells: Iterable[Cell], sha256: str) -> tuple[str, bool]:
-        """(vintage, is new). vintage: the first of base, base_r2, base_r3 ... under which no other file
-        holds one of the cells. Not new when others hold every one of them with the same figure.
+    def _shipped_cells(self, base: str, keys: Iterable[Key]) -> dict[Key, ShippedCell]:
+        """Of these keys the cells that ship in the series."""
+        if self._shipped is None or base != self._shipped.series:
+            return {}
+        wanted = set(keys)
+        editions = {self._shipped.edition_of(int(str(key[2]))) for key in wanted}
+        return {
+            key: cell
+            for edition in sorted(editions)
+            for key, cell in self._shipped.cells(edition).items()
+            if key in wanted
+        }
+
+    def compared(
+        self, base: str, edition: str, cells: Iterable[Cell], name: str
+    ) -> tuple[int, list[Problem]]:
+        """Number of cells that ship already, and a warning for each that ships with another figure.
+
+        Only a printed table of an edition is compared: other files of the series are compilers' versions.
         """
-        wanted: dict[tuple[object, ...], object] = {
-            (c.region_level, c.region_code, c.year, c.indicator_id, c.scope or SCOPES[c.region_level]): (
-                None if c.value is None else c.value.quantize(PLACES), c.unit_printed,
-            )
+        listed_cells = list(cells)
+        shipped = self._shipped_cells(base, (c.key for c in listed_cells)) if edition else {}
+        n_same, conflicts = 0, []
+        for cell in listed_cells:
+            other = shipped.get(cell.key)
+            if other is None:
+                continue
+            if other.figure == _figure(cell):
+                n_same += 1
+                continue
+            here = f"{other.printed!r}" if other.printed else "blank"
+            unit = f" {other.figure[1]}" if other.figure[1] != cell.unit_printed else ""
+            conflicts.append(
+                Problem(
+                    name, cell.source_locator, "value", cell.value_printed or "blank",
+                    f"is {here}{unit} in the edition {edition} as it ships ({other.file}, {other.locator})",
+                    is_warning=True,
+                )
+            )  # fmt: skip
+        return n_same, conflicts
+
+    def vintage_for(
+        self, base: str, cells: Iterable[Cell], sha256: str, edition: str = ""
+    ) -> tuple[str, bool]:
+        """(vintage, is new). vintage: the first of base, base_r2, base_r3 ... under which no other file, and
+        nothing that ships, holds one of the cells. Not new when others hold every one of them with the same
+        figure. A cell that only repeats one that ships in its edition takes no vintage: no model reads it.
+        """
+        wanted: dict[Key, object] = {
+            (c.region_level, c.region_code, c.year, c.indicator_id, c.scope or SCOPES[c.region_level]):
+                _figure(c)
             for c in cells
         }  # fmt: skip
-        same: dict[tuple[object, ...], object] = {}
-        taken: set[str] = set()
+        shipped = self._shipped_cells(base, wanted)
+        same: dict[Key, object] = {
+            key: cell.figure for key, cell in shipped.items() if cell.figure == wanted[key]
+        }
+        left_out = same.keys() if edition else set()
+        read = wanted.keys() - left_out
+        taken = {base} if shipped.keys() & read else set()
         for other, vintage in self._files().items():
             if other == sha256 or not (vintage == base or vintage.startswith(f"{base}_r")):
                 continue
             held = self._cells(other)
             common = held.keys() & wanted.keys()
-            if common:
+            if common & read:
                 taken.add(vintage)
-                same |= {key: held[key] for key in common if held[key] == wanted[key]}
+            same |= {key: held[key] for key in common if held[key] == wanted[key]}
         name, number = base, 1
         while name in taken:
             number += 1
@@ -284,9 +339,23 @@ class Held:
         self._files()[sha256] = vintage
         self._values.pop(sha256, None)
 
-    def contradicts(self, series: str, edition: str, cells: Iterable[Cell], sha256: str, name: str) -> str:
+    def contradicts(self, series: str, edition: str, cells: Sequence[Cell], sha256: str, name: str) -> str:
         """What speaks against the edition of a printed table, '' when nothing does: the same file was taken
         for another edition, or another edition prints the same figures throughout. Remembers the table."""
+        if self._against and series == self._against.series:
+            known = self._against.file(sha256)
+            if known and known[0] != int(edition):
+                return (
+                    f"this very file ships as a table of the edition {known[0]},"
+                    " and one table is not of two editions"
+                )
+            twin_there = None if known else self._against.twin(int(edition), cells)
+            if twin_there:
+                shipped_as, n_equal, n = twin_there
+                return (
+                    f"{n_equal} of its {n} figures are those of the edition {shipped_as} as it ships,"
+                    " and one table is not of two editions"
+                )
         if self._columns is None:
             if self._edition_of(sha256) == edition:
                 # Asked when it landed.

@@ -10,6 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from cbec.ingest.text import compact
+from cbec.project import CbecError
 
 Row = dict[str, str]
 
@@ -124,7 +125,15 @@ class Registry:
 
 def _rows(path: Path) -> Iterator[Row]:
     with path.open(encoding="utf-8", newline="") as source:
-        yield from csv.DictReader(source)
+        reader = csv.DictReader(source)
+        for row in reader:
+            # A comma that nobody quoted moves every field behind it, and with it a meaning.
+            if None in row or None in row.values():
+                n = len(reader.fieldnames or ())
+                raise CbecError(
+                    f"{path}:{reader.line_num}: has not the {n} fields of the header", exit_code=2
+                )
+            yield row
 
 
 @lru_cache(maxsize=4)

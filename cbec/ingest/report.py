@@ -31,9 +31,7 @@ def print_run(run: Run, out: Console, err: Console, *, shows_columns: bool, expl
         _print_summary(outcome, out)
         _print_printed(outcome.imported, out, explains)
         _print_problems(outcome.imported, err, shared)
-    for (text, message), n in shared.items():
-        said = f" {text!r}" if text else ""
-        err.print(f"warning: in {n} files:{said} {message}", markup=False, highlight=False, soft_wrap=True)
+    _print_shared(shared, err)
     totals = Counter(outcome.action for outcome in run.outcomes)
     n_cells = sum(
         len(o.imported.cells) for o in run.outcomes if o.action in ("landed", "unchanged", "would land")
@@ -58,6 +56,20 @@ def print_run(run: Run, out: Console, err: Console, *, shows_columns: bool, expl
         out.print(f"edit and pass with --map: {run.mapping}", markup=False, highlight=False, soft_wrap=True)
 
 
+def print_problems(run: Run, err: Console) -> None:
+    """Print what was found wrong or doubtful in every file, and nothing else."""
+    shared = _shared_warnings(run)
+    for outcome in run.outcomes:
+        _print_problems(outcome.imported, err, shared)
+    _print_shared(shared, err)
+
+
+def _print_shared(shared: dict[tuple[str, str], int], err: Console) -> None:
+    for (text, message), n in shared.items():
+        said = f" {text!r}" if text else ""
+        err.print(f"warning: in {n} files:{said} {message}", markup=False, highlight=False, soft_wrap=True)
+
+
 def _print_summary(outcome: Outcome, out: Console) -> None:
     imported = outcome.imported
     parts = [outcome.action]
@@ -65,6 +77,12 @@ def _print_summary(outcome: Outcome, out: Console) -> None:
         statuses = Counter(cell.obs_status_all[:1] for cell in imported.cells)
         letters = ", ".join(f"{n} {letter}" for letter, n in statuses.most_common())
         parts.append(f"{len(imported.cells)} cells ({letters})")
+        if outcome.n_shipped == len(imported.cells):
+            parts.append("all of them ship already")
+        elif outcome.n_shipped:
+            parts.append(f"{outcome.n_shipped} of them ship already")
+        if outcome.n_conflicts:
+            parts.append(f"{outcome.n_conflicts} differ from the figures that ship")
         parts.append(f"vintage {outcome.vintage}")
         if outcome.supersedes:
             parts.append(f"supersedes {outcome.supersedes}, which stays")

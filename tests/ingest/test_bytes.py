@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import re
 import sys
 import tempfile
@@ -16,6 +17,7 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from xml.sax.saxutils import escape
 
 import numpy as np
@@ -680,3 +682,24 @@ def test_a_person_is_told_what_was_left_out(tmp_path: Path) -> None:
     assert "warning: scan.pdf: was left out: it is a document" in done.stderr
     assert "1 left out" in done.stdout
     assert run_cbec("import", str(books / "scan.pdf"), warehouse=tmp_path / "warehouse").returncode == 2
+
+
+def test_a_folder_that_cannot_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its files would else be missing without a word. Not by its rights: whoever may everything reads it."""
+    (tmp_path / "open").mkdir()
+    (tmp_path / "closed" / "below").mkdir(parents=True)
+    (tmp_path / "open" / "good.csv").write_text(GOOD)
+    (tmp_path / "closed" / "good.csv").write_text(GOOD)
+    scan = os.scandir
+
+    def scandir(path: str) -> Any:
+        if Path(path).name == "closed":
+            raise PermissionError(13, "Permission denied", str(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    found = list(find_files([tmp_path]))
+    assert [f.name for f in found if isinstance(f, File)] == ["open/good.csv"]
+    (problem,) = [p for p in found if isinstance(p, Problem)]
+    assert (problem.file, problem.is_warning) == ("closed", False)
+    assert "cannot be read: Permission denied" in problem.message

@@ -380,7 +380,7 @@ class PrintedReader:
             return None
         subject = layout.clean_title(title)
         text = f"{subject}//{header}"
-        note = ""
+        note = letter = ""
         # What the print itself got wrong and a registry row corrects, with its proof.
         for row in self.registry.header_corrections:
             if (
@@ -397,7 +397,7 @@ class PrintedReader:
                 if row["header_corrected"]:
                     header = row["header_corrected"]
                     text = f"{subject}//{header}"
-                note = row["reason"]
+                note, letter = row["reason"], row["obs_status"]
         if is_county:
             kept = "county_level_city"
         elif scope:
@@ -448,7 +448,7 @@ class PrintedReader:
             unit = self.vocabulary.unit_for(alias.indicator, units)
             if unit:
                 remark = "; ".join(filter(None, (note, alias.note if alias.obs_status else "")))
-                return _Meaning(alias.indicator, unit, kept, header, remark, alias.obs_status)
+                return _Meaning(alias.indicator, unit, kept, header, remark, letter or alias.obs_status)
         if aliases:
             wanted = " or ".join(
                 self.registry.units[self.registry.indicators[a.indicator].unit].name_en for a in aliases

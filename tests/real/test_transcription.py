@@ -1,0 +1,114 @@
+"""The printed figures that ship, made again from the workbooks, and the workbooks imported over them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from cbec.ingest.command import Options, import_paths
+from cbec.ingest.transcribe import FOLDER, transcribe
+from cbec.project import Project
+from tests.conftest import ROOT, SHARED
+
+YEARBOOK = SHARED / "yearbook"
+pytestmark = pytest.mark.skipif(not YEARBOOK.is_dir(), reason="../shared/yearbook is not here")
+# Figures and printed sums of provinces, and another edition without sums.
+EDITIONS = ("中国城市统计年鉴2014（excel）", "中国城市统计年鉴2022（excel）")
+SELECTED = "+int_observations__selected"
+
+
+def test_the_workbooks_give_the_seeds_that_ship(project_copy: Path) -> None:
+    """Takes some minutes: every table of fifteen editions is read."""
+    folder = project_copy / FOLDER
+    for path in folder.glob("*.csv"):
+        path.unlink()
+    done = transcribe(Project(project_copy, project_copy / "warehouse", project_copy / "landing"), [YEARBOOK])
+    assert done.editions == tuple(range(2010, 2025))
+    names = sorted(path.name for path in (ROOT / FOLDER).iterdir())
+    assert sorted(path.name for path in folder.iterdir()) == names
+    differing = {
+        name: sorted(
+            set((folder / name).read_text(encoding="utf-8").splitlines())
+            ^ set((ROOT / FOLDER / name).read_text(encoding="utf-8").splitlines())
+        )[:4]
+        for name in names
+        if (folder / name).read_bytes() != (ROOT / FOLDER / name).read_bytes()
+    }
+    n_figures = sum(change.n_figures for change in done.changes.values())
+    print(f"{n_figures} figures of {len(done.editions)} editions transcribed")
+    assert not differing, differing
+    assert n_figures > 500_000
+
+
+def dbt(folder: Path, *arguments: str) -> None:
+    env = os.environ | {
+        "CBEC_BUILD_PATH": str(folder / "build.duckdb"),
+        "CBEC_LANDING": str(folder / "landing"),
+    }
+    done = subprocess.run(
+        [
+            str(Path(sys.executable).with_name("dbt")), "--quiet", *arguments, "--profiles-dir", ".",
+            "--project-dir", ".", "--target-path", str(folder / "target"), "--log-path", str(folder / "logs"),
+        ],
+        cwd=ROOT, env=env, capture_output=True, text=True, timeout=1800, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def asked(folder: Path, statement: str) -> list[tuple[object, ...]]:
+    with duckdb.connect(str(folder / "build.duckdb")) as con:
+        return con.execute(statement).fetchall()
+
+
+# What makes one row of a model.
+KEYS = {
+    "int_observations__reported": "region_level, region_code, year, indicator_id, scope, vintage",
+    "int_observations__selected": "region_level, region_code, year, indicator_id",
+}
+
+
+def test_importing_the_yearbook_over_the_seeds_doubles_nothing(tmp_path: Path) -> None:
+    dbt(tmp_path, "seed")
+    dbt(tmp_path, "run", "--select", SELECTED)
+    for model in KEYS:
+        asked(tmp_path, f"create table before_{model} as from intermediate.{model}")
+    project = Project(ROOT, tmp_path / "warehouse", tmp_path / "landing")
+    run = import_paths(project, [YEARBOOK / name for name in EDITIONS], Options())
+    assert not run.has_errors
+    actions = Counter(outcome.action for outcome in run.outcomes)
+    n_shipped = sum(outcome.n_shipped for outcome in run.outcomes)
+    n_conflicts = sum(outcome.n_conflicts for outcome in run.outcomes)
+    dbt(tmp_path, "run", "--select", SELECTED)
+    print(f"\n{dict(actions)}; {n_shipped} cells ship already, {n_conflicts} differ")
+    for model, key in KEYS.items():
+        now, before = f"intermediate.{model}", f"before_{model}"
+        (counts,) = asked(tmp_path, f"select (select count(*) from {before}), (select count(*) from {now})")
+        print(f"{model}: {counts[0]} rows before, {counts[1]} after")
+        lost = asked(tmp_path, f"from {before} except from {now} limit 5")
+        assert not lost, lost
+        doubled = asked(tmp_path, f"select {key} from {now} group by all having count(*) > 1 limit 5")
+        assert not doubled, doubled
+        # Whatever its vintage, what was added is of no cell that ships.
+        cell = key.removesuffix(", vintage")
+        again = asked(
+            tmp_path,
+            f"select {cell} from (from {now} except from {before}) intersect select {cell} from {before} limit 5",
+        )
+        assert not again, again
+    # Of cities only other scopes than the one that panels read are new, and columns that nobody has named.
+    named = asked(
+        tmp_path,
+        "select distinct indicator_id, scope from (from intermediate.int_observations__reported"
+        " except from before_int_observations__reported) inner join registry.indicator using (indicator_id)"
+        " where is_panel_scope and region_level = 'prefecture'",
+    )
+    assert not named, named
+    assert n_conflicts == 0
+    assert n_shipped > 50_000
+    assert actions["nothing new"] > 5
