@@ -33,15 +33,19 @@
     {{ 'true' if target.name == 'demo' else 'false' }}
 {%- endmacro %}
 
-{# A sum of doubles depends on its order in the last bits; this one is the same in every build. #}
-{% macro stable_sum(expression, keys) -%}
-    {{ return(adapter.dispatch('stable_sum')(expression, keys)) }}
+{# A sum of doubles depends on its order in the last bits; from the smallest to the largest it is the same in
+   every build. A sorted list takes a tenth of the time of an ordered aggregate. #}
+{% macro stable_sum(expression) -%}
+    {{ return(adapter.dispatch('stable_sum')(expression)) }}
 {%- endmacro %}
-{% macro default__stable_sum(expression, keys) -%}
-    sum({{ expression }} order by {{ keys }})
+{% macro default__stable_sum(expression) -%}
+    list_sum(list_sort(list({{ expression }})))
 {%- endmacro %}
-{% macro spark__stable_sum(expression, keys) -%}
-    sum({{ expression }})
+{% macro spark__stable_sum(expression) -%}
+    case
+        when count({{ expression }}) > 0
+            then aggregate(array_sort(collect_list({{ expression }})), cast(0 as double), (total, x) -> total + x)
+    end
 {%- endmacro %}
 
 {# Letters of every row up to this one, one behind the other; window: a named window. #}
@@ -134,6 +138,48 @@
 {%- endmacro %}
 {% macro spark__key_number(columns) -%}
     xxhash64({{ columns | join(", ") }})
+{%- endmacro %}
+
+{# The indicators of the printed yearbook: the columns of its seed behind the keys. #}
+{% macro printed_indicators() -%}
+    {%- if execute -%}
+        {%- set declared = graph.nodes['seed.' ~ project_name ~ '.printed_figure'].columns -%}
+        {{ declared | reject('in', ['edition', 'region_level', 'region_code']) | join(', ') }}
+    {%- else -%} nothing {%- endif -%}
+{%- endmacro %}
+
+{# The indicators that panels of cities have a column for. #}
+{% macro panel_indicators() -%}
+    {%- set names = [] -%}
+    {%- if execute -%}
+        {%- for column in graph.nodes['model.' ~ project_name ~ '.panel_city_year'].columns.values() -%}
+            {%- set indicator_id = column.get('config', {}).get('meta', {}).get('indicator') or column.get('meta', {}).get('indicator') -%}
+            {%- if indicator_id -%} {%- do names.append(indicator_id) -%} {%- endif -%}
+        {%- endfor -%}
+    {%- endif -%}
+    {{ return(names) }}
+{%- endmacro %}
+
+{# Texts of a group, sorted and joined by ';'; missing where no row has one. #}
+{% macro sorted_texts(expression) -%}
+    {{ return(adapter.dispatch('sorted_texts')(expression)) }}
+{%- endmacro %}
+{% macro default__sorted_texts(expression) -%}
+    array_to_string(list_sort(list({{ expression }}) filter (where {{ expression }} is not null)), ';')
+{%- endmacro %}
+{% macro spark__sorted_texts(expression) -%}
+    nullif(concat_ws(';', array_sort(collect_list({{ expression }}))), '')
+{%- endmacro %}
+
+{# One row for each word of a text. #}
+{% macro words(expression) -%}
+    {{ return(adapter.dispatch('words')(expression)) }}
+{%- endmacro %}
+{% macro default__words(expression) -%}
+    unnest(string_split({{ expression }}, ' '))
+{%- endmacro %}
+{% macro spark__words(expression) -%}
+    explode(split({{ expression }}, ' '))
 {%- endmacro %}
 
 {# One row for each part of a list that a seed writes as 'a + b'. #}

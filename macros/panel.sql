@@ -2,6 +2,10 @@
    Their measures are the columns of the model's yml that name an indicator: the yml is the only list, so
    no column can lack a description and no description can lack a column. #}
 {% macro panel(region_level, key, measure) -%}
+{%- set columns = [] -%}
+{%- for name, column in model['columns'].items() if column.get('meta', {}).get('indicator') -%}
+    {%- do columns.append(name) -%}
+{%- endfor -%}
 with grid as (
 
     select * from {{ ref('int_region_years__gridded') }}
@@ -11,7 +15,23 @@ with grid as (
 
 cell as (
 
-    select * from {{ ref('panel_cell') }}
+    select
+        region_code,
+        year,
+        panel_column,
+        {{ measure }} as measure,
+    from {{ ref('panel_cell') }}
+    where region_level = '{{ region_level }}'
+
+),
+
+-- One pass over the cells, not one for each column.
+wide as (
+
+    pivot cell
+    on panel_column in ('{{ columns | join("', '") }}')
+    using max(measure)
+    group by region_code, year
 
 ),
 
@@ -33,15 +53,13 @@ final as (
         {%- endif %}
         grid.region3,
         grid.region4,
-        {%- for name, column in model['columns'].items() if column.get('meta', {}).get('indicator') %}
-        max(case when cell.panel_column = '{{ name }}' then cell.{{ measure }} end) as {{ name }},
+        {%- for name in columns %}
+        wide.{{ name }},
         {%- endfor %}
     from grid
-    left join cell
-        on grid.region_level = cell.region_level
-        and grid.region_code = cell.region_code
-        and grid.year = cell.year
-    group by all
+    left join wide
+        on grid.region_code = wide.region_code
+            and grid.year = wide.year
 
 )
 

@@ -8,6 +8,7 @@ select
     correction.value_printed,
     observation.value_printed as printed_now
 from {{ ref('correction') }} as correction
+left join {{ ref('publication') }} as publication on correction.vintage = publication.vintage
 left join {{ ref('observation') }} as observation
     on correction.region_level = observation.region_level
     and correction.region_code = observation.region_code
@@ -15,5 +16,9 @@ left join {{ ref('observation') }} as observation
     and correction.indicator_id = observation.indicator_id
     and correction.vintage = observation.vintage
     and observation.is_panel_scope
-where observation.value_printed is distinct from correction.value_printed
-    or coalesce(observation.suspect_codes not like '%corrected%', true)
+-- Of editions that a build as of an earlier one leaves out nothing can be said.
+where coalesce(correction.year + publication.year_offset, 0) <= {{ env_var('CBEC_AS_OF', '9999') | int }}
+    and (
+        observation.value_printed is distinct from correction.value_printed
+        or (correction.action <> 'joined' and coalesce(observation.suspect_codes not like '%corrected%', true))
+    )

@@ -23,7 +23,7 @@ DETECTOR_MODELS = (
     "detector_pooled",
     "detector_evidence",
 )
-SEEDS = ("region", "indicator", "detector_exemption", "region_change")
+SEEDS = ("region", "indicator", "detector_exemption", "region_change", "publication")
 
 
 def render_model(root: Path, name: str, *, variables: dict[str, Any] | None = None) -> str:

@@ -199,7 +199,8 @@ def flags(frame: pd.DataFrame, registry: Registry, held: pd.DataFrame, before: p
     out["parts_sum"] = _parts_sum(out, registry)
     out["known_in_year"] = _known_in_year(out, registry)
     out["magnitude"] = _magnitude(out, held, keys)
-    out["coverage"] = _coverage(out, before, keys)
+    out["absent"] = _absent(out, before, keys)
+    out["coverage"] = out["absent"] == ""
     out["not_straight"] = _not_straight(out)
     return out
 
@@ -303,19 +304,22 @@ def _whole(out: pd.DataFrame) -> pd.Series:
     return out["scope"].isin(["whole_prefecture", "province"])
 
 
-def _coverage(out: pd.DataFrame, before: pd.DataFrame, keys: list[str]) -> pd.Series:
-    holds = pd.Series(True, index=out.index)
+def _absent(out: pd.DataFrame, before: pd.DataFrame, keys: list[str]) -> pd.Series:
+    """For each cell of an indicator that lost figures: how many, and the first regions and years."""
     if before.empty:
-        return holds
+        return pd.Series("", index=out.index)
     now = set(out.loc[out["value"].notna() & _whole(out), keys].itertuples(index=False, name=None))
     indicators = set(out["indicator_id"])
-    lost = {
-        key[3]
-        for key in before.loc[before["value"].notna(), keys].itertuples(index=False, name=None)
-        if key[3] in indicators and key not in now
+    lost: dict[str, list[str]] = {}
+    for key in sorted(before.loc[before["value"].notna(), keys].itertuples(index=False, name=None)):
+        _, region, year, indicator = key
+        if indicator in indicators and key not in now:
+            lost.setdefault(indicator, []).append(f"{region} {year}")
+    words = {
+        indicator: f"{len(cells)} absent: {', '.join(cells[:N_SHOWN])}{', ...' * (len(cells) > N_SHOWN)}"
+        for indicator, cells in lost.items()
     }
-    holds.loc[out["indicator_id"].isin(lost)] = False
-    return holds
+    return out["indicator_id"].map(words).fillna("").astype(str)
 
 
 def _not_straight(out: pd.DataFrame) -> pd.Series:
@@ -416,9 +420,13 @@ class Door:
                         f" ({len(rows)} cells of {indicator} in all)" if len(rows) > 1 else f" ({indicator})"
                     )
                     places = ", ".join(rows["place"].head(N_SHOWN))
+                    printed = str(first["value_printed"])
+                    if rule.flag == "coverage":
+                        # What is absent has no place and no value in the file; its region and year say where.
+                        more, places, printed = f" ({indicator})", "", str(first["absent"])
                     problems[file].append(
                         Problem(file, places, rule.kind if not is_warning else "expectation",
-                                str(first["value_printed"]), rule.message + more, is_warning=is_warning)
+                                printed, rule.message + more, is_warning=is_warning)
                     )  # fmt: skip
         return problems
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import datetime
 import difflib
+import hashlib
 import io
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -19,12 +20,17 @@ from typing import Any
 
 import yaml
 
+# Sums of the CSV files of a folder that a command writes together, so that a mixture of two runs is seen.
+CHECKSUMS = "SHA256SUMS"
 PRINTED_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 TYPE_PATTERNS = {
     "integer": (re.compile(r"-?[0-9]+"), "a whole number"),
     "double": (re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?"), "a number"),
     "boolean": (re.compile(r"true|false"), "true or false"),
 }
+
+# libyaml where it is there: eighty declarations take a second in pure Python.
+YAML = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(frozen=True)
@@ -82,12 +88,43 @@ def check_seeds(root: Path) -> list[Violation]:
             seeds[seed.name] = seed
         else:
             unreadable = True
+    for path in sorted(folder.rglob("*.yml")):
+        if not path.with_suffix(".csv").is_file():
+            file = path.relative_to(root).as_posix()
+            violations.append(Violation(file, 1, "file", "", f"no {path.stem}.csv beside it"))
+            unreadable = True
+    for path in sorted(folder.rglob(CHECKSUMS)):
+        violations += _check_sums(path, root)
     # Without a parent table its children cannot be judged: say first what cannot be read.
     if unreadable:
         return violations
     for seed in seeds.values():
         violations += _check(seed, seeds)
     return sorted(violations, key=lambda v: (v.file, v.line, v.column))
+
+
+def checksums(folder: Path) -> str:
+    """A line a CSV file of the folder: its SHA-256 and its name, as sha256sum writes them."""
+    files = sorted(folder.glob("*.csv"))
+    return "".join(f"{hashlib.sha256(f.read_bytes()).hexdigest()}  {f.name}\n" for f in files)
+
+
+def _check_sums(path: Path, root: Path) -> Iterator[Violation]:
+    listed = dict(line.split("  ", 1)[::-1] for line in path.read_text(encoding="utf-8").splitlines() if line)
+    found = dict(line.split("  ", 1)[::-1] for line in checksums(path.parent).splitlines())
+    for name in sorted(listed.keys() | found.keys()):
+        if listed.get(name) == found.get(name):
+            continue
+        if name not in found:
+            problem = "is listed and not there"
+        elif name not in listed:
+            problem = "is not of the files that were written together"
+        else:
+            problem = "is not as it was written"
+        # The command that writes the folder is the one that mends it.
+        yield Violation(
+            path.relative_to(root).as_posix(), 1, "file", name, f"{problem}; write all of them again", ()
+        )
 
 
 def _load(path: Path, root: Path) -> tuple[Seed | None, list[Violation]]:
@@ -99,7 +136,7 @@ def _load(path: Path, root: Path) -> tuple[Seed | None, list[Violation]]:
     declaration = path.with_suffix(".yml")
     if not declaration.exists():
         return refuse(1, f"no {declaration.name} beside it declares its columns")
-    declared = yaml.safe_load(declaration.read_text(encoding="utf-8"))["seeds"][0]
+    declared = yaml.load(declaration.read_text(encoding="utf-8"), Loader=YAML)["seeds"][0]
     data = path.read_bytes()
     if data.startswith(b"\xef\xbb\xbf"):
         return refuse(1, "starts with a byte-order mark; save as plain UTF-8")

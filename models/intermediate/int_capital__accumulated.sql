@@ -1,16 +1,15 @@
 -- Capital stock by perpetual inventory: K_0 = I_0 / (g + d), K_t = (1 - d) K_{t-1} + I_t, written out as
 -- K_t = (1 - d)^t (K_0 + sum of I_s / (1 - d)^s). It ends before the first year without investment: a gap
--- would count as a year in which nothing was built.
-{% if var('capital_deflator') not in ['none', 'gdp'] -%}
-{{ exceptions.raise_compiler_error("capital_deflator is " ~ var('capital_deflator') ~ "; allowed: none, gdp") }}
-{%- endif -%}
-with selected as (
+-- would count as a year in which nothing was built. capital_stock_declared goes on after the last printed
+-- investment, with what var capital_after_print declares (status F): the last investment again, or that grown
+-- at the rate of the last years. No other stock rests on an investment that nobody printed.
+with {% if var('capital_deflator') == 'gdp' -%}
+selected as (
 
     select * from {{ ref('int_observations__selected') }}
 
 ),
 
-{% if var('capital_deflator') == 'gdp' -%}
 -- Implicit deflator: nominal growth over growth at constant prices, the first year of the series as 1.
 deflator as (
 
@@ -41,28 +40,89 @@ deflator as (
 ),
 
 {% endif -%}
+printed as (
+
+    select
+        spliced.region_level,
+        spliced.region_code,
+        spliced.year,
+        {% if var('capital_deflator') == 'gdp' -%}
+        spliced.value / deflator.price as investment,
+        spliced.letters || deflator.letters as letters,
+        {%- else -%}
+            spliced.value as investment,
+            spliced.letters,
+        {%- endif %}
+        spliced.suspect_codes,
+    from {{ ref('int_observations__spliced') }} as spliced
+    {%- if var('capital_deflator') == 'gdp' %}
+    inner join deflator
+        on spliced.region_level = deflator.region_level
+            and spliced.region_code = deflator.region_code
+            and spliced.year = deflator.year
+    {%- endif %}
+    where spliced.indicator_id = 'fixed_asset_investment_spliced' and spliced.value > 0
+
+),
+
+ending as (
+
+    select
+        *,
+        max(year) over (partition by region_level, region_code) as last_year,
+    from printed
+
+),
+
+last_printed as (
+
+    select
+        region_level,
+        region_code,
+        max(year) as last_year,
+        max_by(investment, year) as last_investment,
+        -- Yearly growth over as many years as give the first stock.
+        ln(
+            max_by(investment, year) / max_by(investment, year) filter (
+                where year <= last_year - {{ var('capital_growth_years') }} + 1
+            )
+        ) / ({{ var('capital_growth_years') }} - 1) as growth,
+        max_by(letters, year) as last_letters,
+    from ending
+    group by region_level, region_code
+
+),
+
 investment as (
 
     select
-        selected.region_level,
-        selected.region_code,
-        selected.year,
-        {% if var('capital_deflator') == 'gdp' -%}
-        selected.value / deflator.price as investment,
-        selected.obs_status_all || deflator.letters as letters,
-        {%- else -%}
-            selected.value as investment,
-            selected.obs_status_all as letters,
-        {%- endif %}
-        selected.suspect_codes,
-    from selected
-    {%- if var('capital_deflator') == 'gdp' %}
-    inner join deflator
-        on selected.region_level = deflator.region_level
-            and selected.region_code = deflator.region_code
-            and selected.year = deflator.year
+        'capital_stock' as indicator_id,
+        *
+    from printed
+    {% if var('capital_after_print') != 'none' -%}
+        union all
+        select
+            'capital_stock_declared' as indicator_id,
+            *
+        from printed
+        union all
+        select
+            'capital_stock_declared' as indicator_id,
+            last_printed.region_level,
+            last_printed.region_code,
+            grid.year,
+            last_printed.last_investment
+            {%- if var('capital_after_print') == 'last_growth' %}
+        * exp(last_printed.growth * (grid.year - last_printed.last_year))
+        {%- endif %} as investment,
+            last_printed.last_letters || 'F' as letters,
+            cast(null as varchar) as suspect_codes,
+        from last_printed
+        inner join {{ ref('int_region_years__gridded') }} as grid
+            on last_printed.region_level = grid.region_level
+                and last_printed.region_code = grid.region_code
+                and last_printed.last_year < grid.year
     {%- endif %}
-    where selected.indicator_id = 'fixed_asset_investment' and selected.value > 0
 
 ),
 
@@ -75,8 +135,8 @@ dated as (
         first_value(investment) over region_years_in_order as investment_first,
     from investment
     window
-        region_years as (partition by region_level, region_code),
-        region_years_in_order as (partition by region_level, region_code order by year)
+        region_years as (partition by indicator_id, region_level, region_code),
+        region_years_in_order as (partition by indicator_id, region_level, region_code order by year)
 
 ),
 
@@ -91,13 +151,14 @@ unbroken as (
         ) / ({{ var('capital_growth_years') }} - 1) as growth,
     from dated
     where t = place
-    window region_years as (partition by region_level, region_code)
+    window region_years as (partition by indicator_id, region_level, region_code)
 
 ),
 
 final as (
 
     select
+        indicator_id,
         region_level,
         region_code,
         year,
@@ -113,7 +174,7 @@ final as (
     from unbroken
     -- The first stock would be negative or without bound.
     where growth + {{ var('capital_depreciation') }} > 0
-    window region_years as (partition by region_level, region_code order by year)
+    window region_years as (partition by indicator_id, region_level, region_code order by year)
 
 )
 

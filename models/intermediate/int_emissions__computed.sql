@@ -89,8 +89,8 @@ summed as (
         region_code,
         year,
         count(value) = count(*) as has_inputs,
-        case when count(energy) = count(*) then {{ stable_sum('energy', 'indicator_id') }} end as energy,
-        case when count(co2) = count(*) then {{ stable_sum('co2', 'indicator_id') }} end as co2,
+        case when count(energy) = count(*) then {{ stable_sum('energy') }} end as energy,
+        case when count(co2) = count(*) then {{ stable_sum('co2') }} end as co2,
         {{ dbt.listagg('obs_status_all', "''", 'order by indicator_id') }} as letters,
         {{ dbt.listagg('suspect_codes', "';'", 'order by indicator_id') }} as suspect_codes,
     from burnt

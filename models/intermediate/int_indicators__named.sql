@@ -8,7 +8,7 @@ with registered as (
 
 landed as (
 
-    select * from {{ ref('stg_landing__observation') }}
+    select * from {{ ref('int_observations__landed') }}
 
 ),
 

@@ -1,29 +1,65 @@
--- Every printed indicator that a computed one rests on: derived indicators, indices through their components,
--- the capital stock, and the default technology's productivity.
-with derived as (
+-- Every printed indicator that a computed one rests on, by the level of the panel: derived indicators by the
+-- formula that is read there, splices, indices through their components, GDP at constant prices, the capital
+-- stock, and the default technology's productivity.
+with direct as (
 
-    select
-        indicator_id,
-        input_indicator_id,
-        side,
-    from {{ ref('derived_input') }}
+    select distinct
+        read.region_level,
+        input.indicator_id,
+        input.input_indicator_id,
+        input.side,
+    from {{ ref('derived_input') }} as input
+    inner join {{ ref('int_observations__derived') }} as read
+        on input.indicator_id = read.indicator_id
+            and input.formula_no = read.formula_no
 
 ),
 
-component as (
+level as (
+
+    select distinct region_level from {{ ref('int_observations__selected') }}
+
+),
+
+-- Steps within the computation: what is itself computed leads on to its own inputs.
+step as (
 
     select
+        level.region_level,
+        spliced.indicator_id,
+        spliced.part_indicator_id as input_indicator_id,
+        'numerator' as side,
+    from {{ ref('spliced_indicator') }} as spliced
+    cross join level
+    union all
+    select
+        level.region_level,
+        'gdp_real' as indicator_id,
+        input.indicator_id as input_indicator_id,
+        'numerator' as side,
+    from {{ ref('indicator') }} as input
+    cross join level
+    where input.indicator_id in ('gdp', 'gdp_growth', 'gdp_index_previous_year')
+    union all
+    select
+        level.region_level,
+        stock.indicator_id,
+        'fixed_asset_investment_spliced' as input_indicator_id,
+        'numerator' as side,
+    from {{ ref('indicator') }} as stock
+    cross join level
+    where stock.indicator_id in ('capital_stock', 'capital_stock_declared')
+    union all
+    select
+        level.region_level,
         component.index_id as indicator_id,
-        coalesce(derived.input_indicator_id, component.indicator_id) as input_indicator_id,
-        coalesce(derived.side, 'numerator') as side,
+        component.indicator_id as input_indicator_id,
+        'numerator' as side,
     from {{ ref('index_component') }} as component
-    left join derived on component.indicator_id = derived.indicator_id
-
-),
-
-productivity as (
-
+    cross join level
+    union all
     select
+        level.region_level,
         product.indicator_id,
         input.indicator_id as input_indicator_id,
         'numerator' as side,
@@ -31,41 +67,66 @@ productivity as (
     inner join {{ ref('indicator') }} as input
         on ' + ' || technology.inputs || ' + ' || technology.good_outputs || ' + '
             || coalesce(technology.bad_outputs, '') || ' + ' like '% + ' || input.indicator_id || ' + %'
-    inner join {{ ref('indicator') }} as product on product.indicator_id like 'green_tfp_%'
-    where technology.is_default
+    inner join {{ ref('indicator') }} as product
+        on regexp_full_match(
+                product.indicator_id,
+                technology.panel_columns || '_(efficiency|index|cumulative|cumulative_log)'
+            )
+    cross join level
+    union all
+    select * from direct
 
 ),
 
+{% for depth in range(1, 4) -%}
+-- A denominator anywhere on the way leaves the input below the line.
+    depth_{{ depth }} as (
+
+        select
+            above.region_level,
+            above.indicator_id,
+            step.input_indicator_id,
+            case above.side when 'numerator' then step.side else above.side end as side,
+        from {{ 'step' if depth == 1 else 'depth_' ~ (depth - 1) }} as above
+        inner join step
+            on above.region_level = step.region_level
+                and above.input_indicator_id = step.indicator_id
+
+    ),
+
+{% endfor -%}
 united as (
 
-    select * from derived
-    union all
-    select * from component
-    union all
-    select * from productivity
-    union all
-    select
-        indicator_id,
-        'fixed_asset_investment' as input_indicator_id,
-        side,
-    from productivity
-    where input_indicator_id = 'capital_stock'
-    union all
-    select
-        'capital_stock' as indicator_id,
-        'fixed_asset_investment' as input_indicator_id,
-        'numerator' as side,
+    select * from step
+    union
+    select * from depth_1
+    union
+    select * from depth_2
+    union
+    select * from depth_3
 
 ),
 
-final as (
+computed as (
 
     select distinct
+        region_level,
         indicator_id,
-        input_indicator_id,
-        side,
+    from step
+
+),
+
+-- What is printed; the steps between are names of ours.
+final as (
+
+    select united.*
     from united
+    left join computed
+        on united.region_level = computed.region_level
+            and united.input_indicator_id = computed.indicator_id
+    where computed.indicator_id is null
 
 )
 
 select * from final
+order by all

@@ -1,8 +1,38 @@
 -- Indicators computed from others: f(factor * sum of numerators / sum of denominators). The status of a
 -- derived cell is the worst of its inputs, and its list of letters is the union of theirs.
-with selected as (
+-- Of several formulas of one indicator a panel column reads one: that with most cells of the series that
+-- panels of cities read alone, so that no imported file changes what a column is computed from.
+with joined as (
 
-    select * from {{ ref('int_observations__selected') }}
+    select * from {{ ref('int_observations__spliced') }}
+    union all by name
+    select * from {{ ref('int_gdp__chained') }}
+
+),
+
+selected as (
+
+    select
+        region_level,
+        region_code,
+        year,
+        indicator_id,
+        value,
+        obs_status_all,
+        suspect_codes,
+        vintage,
+    from {{ ref('int_observations__selected') }}
+    union all
+    select
+        region_level,
+        region_code,
+        year,
+        indicator_id,
+        value,
+        letters as obs_status_all,
+        suspect_codes,
+        vintage,
+    from joined
 
 ),
 
@@ -37,10 +67,11 @@ needed as (
 
     select
         indicator_id,
+        formula_no,
         side,
         count(*) as n_inputs,
     from input
-    group by indicator_id, side
+    group by indicator_id, formula_no, side
 
 ),
 
@@ -49,42 +80,56 @@ side as (
 
     select
         input.indicator_id,
+        input.formula_no,
         input.side,
         selected.region_level,
         selected.region_code,
         selected.year,
         case
             when count(selected.value) = any_value(needed.n_inputs)
-                then {{ stable_sum('input.coefficient * selected.value', 'input.input_indicator_id') }}
+                then {{ stable_sum('input.coefficient * selected.value') }}
         end as total,
         count(*) = any_value(needed.n_inputs) as is_covered,
-        {{ dbt.listagg('selected.obs_status_all', "''", 'order by input.input_indicator_id') }} as letters,
-        {{ dbt.listagg('selected.suspect_codes', "';'", 'order by input.input_indicator_id') }}
-            as suspect_codes,
+        -- Letters are put in order below.
+        {{ dbt.listagg('selected.obs_status_all', "''") }} as letters,
+        {{ sorted_texts('selected.suspect_codes') }} as suspect_codes,
+        max(
+            case
+                when selected.region_level = 'prefecture' and selected.vintage <> '{{ var("city_series") }}'
+                    then 1
+                else 0
+            end
+        ) as is_other,
     from input
     inner join selected on input.input_indicator_id = selected.indicator_id
     inner join needed
         on input.indicator_id = needed.indicator_id
+            and input.formula_no = needed.formula_no
             and input.side = needed.side
-    group by input.indicator_id, input.side, selected.region_level, selected.region_code, selected.year
+    group by
+        input.indicator_id, input.formula_no, input.side,
+        selected.region_level, selected.region_code, selected.year
 
 ),
 
 has_denominator as (
 
-    select distinct indicator_id
+    select distinct
+        indicator_id,
+        formula_no,
     from input
     where side = 'denominator'
 
 ),
 
-paired as (
+computable as (
 
     select
         numerator.region_level,
         numerator.region_code,
         numerator.year,
         formula.indicator_id,
+        numerator.formula_no,
         formula.transform,
         formula.factor * numerator.total * coalesce(rate.yuan, 1)
         / case when has_denominator.indicator_id is null then 1 else nullif(denominator.total, 0) end
@@ -93,14 +138,18 @@ paired as (
         and (has_denominator.indicator_id is null or denominator.total is not null) as has_inputs,
         numerator.letters || coalesce(denominator.letters, '') as letters,
         concat_ws(';', numerator.suspect_codes, denominator.suspect_codes) as suspect_codes,
+        greatest(numerator.is_other, coalesce(denominator.is_other, 0)) as is_other,
     from formula
     inner join side as numerator
         on formula.indicator_id = numerator.indicator_id
             and numerator.side = 'numerator'
             and numerator.is_covered
-    left join has_denominator on formula.indicator_id = has_denominator.indicator_id
+    left join has_denominator
+        on formula.indicator_id = has_denominator.indicator_id
+            and numerator.formula_no = has_denominator.formula_no
     left join side as denominator
         on formula.indicator_id = denominator.indicator_id
+            and numerator.formula_no = denominator.formula_no
             and denominator.side = 'denominator'
             and denominator.is_covered
             and numerator.region_level = denominator.region_level
@@ -112,12 +161,62 @@ paired as (
     where (has_denominator.indicator_id is null or denominator.indicator_id is not null)
         -- No rate, no value in yuan.
         and (formula.converter is null or rate.yuan is not null)
+
+),
+
+chosen as (
+
+    select
+        indicator_id,
+        region_level,
+        formula_no,
+    from computable
+    group by indicator_id, region_level, formula_no
+    qualify row_number() over (
+            partition by indicator_id, region_level
+            order by count(quotient) filter (where is_other = 0) desc, count(quotient) desc, formula_no
+        ) = 1
+
+),
+
+paired as (
+
+    select
+        computable.region_level,
+        computable.region_code,
+        computable.year,
+        computable.indicator_id,
+        computable.formula_no,
+        computable.transform,
+        computable.quotient,
+        computable.has_inputs,
+        computable.letters,
+        computable.suspect_codes,
+    from computable
+    inner join chosen
+        on computable.indicator_id = chosen.indicator_id
+            and computable.region_level = chosen.region_level
+            and computable.formula_no = chosen.formula_no
     union all
     select
         region_level,
         region_code,
         year,
-        'capital_stock' as indicator_id,
+        indicator_id,
+        cast(null as integer) as formula_no,
+        'identity' as transform,
+        value as quotient,
+        value is not null as has_inputs,
+        letters,
+        suspect_codes,
+    from joined
+    union all
+    select
+        region_level,
+        region_code,
+        year,
+        indicator_id,
+        cast(null as integer) as formula_no,
         'identity' as transform,
         capital_stock as quotient,
         true as has_inputs,
@@ -130,6 +229,7 @@ paired as (
         region_code,
         year,
         indicator_id,
+        cast(null as integer) as formula_no,
         'identity' as transform,
         value as quotient,
         value is not null as has_inputs,
@@ -157,6 +257,7 @@ computed as (
         paired.region_code,
         paired.year,
         paired.indicator_id,
+        paired.formula_no,
         case
             when paired.transform = 'identity' then paired.quotient
             when paired.transform = 'log1p' and paired.quotient >= 0 then ln(1 + paired.quotient)
@@ -186,6 +287,7 @@ zone_count as (
         grid.region_code,
         grid.year,
         'pilot_zone_count' as indicator_id,
+        cast(null as integer) as formula_no,
         cast(count(zone.zone_no) as double) as value,
         'A' as obs_status_all,
         cast(null as varchar) as suspect_codes,
@@ -216,3 +318,4 @@ final as (
 )
 
 select * from final
+order by region_level, region_code, indicator_id, year

@@ -20,9 +20,6 @@ with reported as (
 
     )
 {%- else -%}
-{% if var('fill_policy') not in ['linear', 'geometric', 'ratio_to_province', 'gm11'] -%}
-    {{ exceptions.raise_compiler_error("fill_policy is " ~ var('fill_policy') ~ "; allowed: none, linear, geometric, ratio_to_province, gm11") }}
-{%- endif -%}
 approval as (
 
     select

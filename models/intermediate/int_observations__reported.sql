@@ -53,7 +53,30 @@ printed as (
         source_file_sha256,
         source_locator as cell_locator,
         edition,
-    from {{ ref('stg_landing__observation') }}
+    from {{ ref('int_observations__landed') }}
+    union all
+    select
+        gap.region_level,
+        gap.region_code,
+        gap.year,
+        gap.indicator_id,
+        gap.scope,
+        gap.vintage,
+        cast(null as varchar) as value_printed,
+        cast(null as decimal(38, 10)) as value_in_printed_unit,
+        indicator.unit as unit_printed,
+        'L' as obs_status_all,
+        cast(null as varchar) as impute_method,
+        cast(null as varchar) as impute_by,
+        cast(null as integer[]) as anchor_years,
+        cast(null as varchar) as suspect_codes,
+        gap.source_id,
+        gap.obs_comment,
+        {{ seed_file_sha256('seeds/print/printed_column.csv') }} as source_file_sha256,
+        cast(null as varchar) as cell_locator,
+        gap.edition,
+    from {{ ref('int_gaps__published') }} as gap
+    inner join {{ ref('indicator') }} as indicator on gap.indicator_id = indicator.indicator_id
 
 ),
 
@@ -85,6 +108,13 @@ source as (
 
 ),
 
+correction as (
+
+    select * from {{ ref('correction') }}
+    where action <> 'joined'
+
+),
+
 -- A correction holds only while the source prints what it says (assert_corrections_match_the_print).
 corrected as (
 
@@ -108,7 +138,7 @@ corrected as (
                 )
         end as obs_comment,
     from printed
-    left join {{ ref('correction') }} as correction
+    left join correction
         on printed.region_level = correction.region_level
             and printed.region_code = correction.region_code
             and printed.year = correction.year

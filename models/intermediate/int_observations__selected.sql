@@ -5,16 +5,17 @@ with filled as (
 
 ),
 
-grid as (
+chosen as (
 
-    select * from {{ ref('int_series__gridded') }}
+    select * from {{ ref('int_series__chosen') }}
 
 ),
 
 final as (
 
     select
-        filled.region_level,
+        chosen.region_level,
+        chosen.printed_level,
         filled.region_code,
         filled.year,
         filled.indicator_id,
@@ -24,13 +25,12 @@ final as (
         filled.obs_status_all,
         filled.suspect_codes,
     from filled
-    inner join grid
-        on filled.indicator_id = grid.indicator_id
-            and filled.region_level = grid.region_level
-            and filled.vintage = grid.vintage
-            and filled.region_code = grid.region_code
-            and filled.year = grid.year
-    where grid.is_panel_vintage
+    inner join chosen
+        on filled.indicator_id = chosen.indicator_id
+            and filled.region_level = chosen.printed_level
+            and filled.vintage = chosen.vintage
+            and filled.region_code = chosen.region_code
+            and filled.year = chosen.year
 
 )
 

@@ -1,6 +1,11 @@
+-- Major cities are prefectures once more, as a level of their own: the panel of the national platform's
+-- cities.
 with region as (
 
     select * from {{ ref('region') }}
+    union all
+    select * replace ('major_city' as region_level) from {{ ref('region') }}
+    where is_major_city
 
 ),
 

@@ -25,7 +25,7 @@ indicator as (
 landed as (
 
     select landed.*
-    from {{ ref('stg_landing__observation') }} as landed
+    from {{ ref('int_observations__landed') }} as landed
     inner join indicator on landed.indicator_id = indicator.indicator_id
     where landed.scope = coalesce(
             indicator.panel_scope,
@@ -46,8 +46,8 @@ shipped as (
             when series.indicator_id = 'gdp' and series.region_level = 'province'
                 then series.vintage = '{{ var("gdp_vintage") }}'
             else series.is_panel_default
-        end as is_panel_vintage,
-        true as is_shipped,
+        end as is_default,
+        series.region_set,
     from series
     inner join grid
         on series.region_level = grid.region_level
@@ -72,6 +72,29 @@ landed_region as (
 
 ),
 
+covered as (
+
+    select
+        indicator_id,
+        region_level,
+        series_id,
+        vintage,
+        year,
+        coalesce(edition, 0) as edition,
+    from landed
+    union all
+    -- Years in which the publication prints no column of the indicator.
+    select
+        indicator_id,
+        region_level,
+        vintage as series_id,
+        vintage,
+        year,
+        edition,
+    from {{ ref('int_gaps__published') }}
+
+),
+
 -- Of two editions of a series that print one year the first is read, or the latest; both stay.
 landed_year as (
 
@@ -82,56 +105,74 @@ landed_year as (
         vintage,
         year,
         {% if var('edition_rule') == 'first_edition' -%}
-            min(coalesce(edition, 0)) as edition_rank,
+            min(edition) as edition_rank,
         {%- else -%}
-            -max(coalesce(edition, 0)) as edition_rank,
+            -max(edition) as edition_rank,
         {%- endif %}
-    from landed
+    from covered
     group by indicator_id, region_level, series_id, vintage, year
 
 ),
 
--- The series with most figures in the years of the panel comes first; of equals the later name, so that a
--- newer version of the same cells is preferred.
-landed_rank as (
+reported as (
 
+    select * from {{ ref('int_observations__reported') }}
+    where is_panel_scope
+
+),
+
+candidate as (
+
+    select
+        shipped.indicator_id,
+        shipped.region_level,
+        shipped.vintage as series_id,
+        count(reported.value_reported) as n_figures,
+        true as is_shipped,
+    from shipped
+    left join reported
+        on shipped.indicator_id = reported.indicator_id
+            and shipped.region_level = reported.region_level
+            and shipped.region_code = reported.region_code
+            and shipped.year = reported.year
+            and shipped.vintage = reported.vintage
+    where shipped.is_default
+    group by shipped.indicator_id, shipped.region_level, shipped.vintage
+    union all
     select
         indicator_id,
         region_level,
         series_id,
-        row_number() over (
-            partition by indicator_id, region_level
-            order by
-                count(value_in_printed_unit)
-                filter (where year between {{ var('first_year') }} and {{ var('last_year') }}) desc,
-                series_id desc
-        ) as series_rank,
+        count(value_in_printed_unit)
+        filter (where year between {{ var('first_year') }} and {{ var('last_year') }}) as n_figures,
+        false as is_shipped,
     from landed
     group by indicator_id, region_level, series_id
 
 ),
 
--- One series a region: a column spliced from two would show a revision as growth. A region that a shipped
--- series covers keeps it.
-landed_choice as (
+-- One series a column, for all its regions: a column spliced from two would show a revision, or another
+-- compiler, as growth. Cities read var city_series where it prints the indicator, provinces what ships; else
+-- the series with most figures, of equals the later name, so that a newer version is preferred.
+ranked as (
 
     select
-        landed_region.indicator_id,
-        landed_region.region_level,
-        landed_region.region_code,
-        min(landed_rank.series_rank) as series_rank,
-    from landed_region
-    inner join landed_rank
-        on landed_region.indicator_id = landed_rank.indicator_id
-            and landed_region.region_level = landed_rank.region_level
-            and landed_region.series_id = landed_rank.series_id
-    left join shipped
-        on landed_region.indicator_id = shipped.indicator_id
-            and landed_region.region_level = shipped.region_level
-            and landed_region.region_code = shipped.region_code
-            and shipped.is_panel_vintage
-    where shipped.vintage is null
-    group by landed_region.indicator_id, landed_region.region_level, landed_region.region_code
+        indicator_id,
+        region_level,
+        series_id,
+        n_figures,
+        row_number() over (
+            partition by indicator_id, region_level
+            order by
+                case
+                    when region_level = 'prefecture' and series_id = '{{ var("city_series") }}' then 0
+                    when region_level <> 'prefecture' and is_shipped then 0
+                    else 1
+                end,
+                n_figures desc,
+                series_id desc
+        ) as series_rank,
+    from candidate
 
 ),
 
@@ -144,8 +185,7 @@ imported as (
         landed_region.series_id,
         landed_region.region_code,
         grid.year,
-        coalesce(landed_rank.series_rank = landed_choice.series_rank, false)
-        and row_number() over (
+        ranked.series_rank = 1 and row_number() over (
             partition by
                 landed_region.indicator_id, landed_region.region_level, landed_region.series_id,
                 landed_region.region_code, grid.year
@@ -161,26 +201,15 @@ imported as (
         on landed_region.region_level = grid.region_level
             and landed_region.region_code = grid.region_code
             and landed_year.year = grid.year
-    inner join landed_rank
-        on landed_region.indicator_id = landed_rank.indicator_id
-            and landed_region.region_level = landed_rank.region_level
-            and landed_region.series_id = landed_rank.series_id
-    left join landed_choice
-        on landed_region.indicator_id = landed_choice.indicator_id
-            and landed_region.region_level = landed_choice.region_level
-            and landed_region.region_code = landed_choice.region_code
+    inner join ranked
+        on landed_region.indicator_id = ranked.indicator_id
+            and landed_region.region_level = ranked.region_level
+            and landed_region.series_id = ranked.series_id
 
 ),
 
--- A year that the shipped series leaves blank is read from an imported one that prints the same figures in
--- every other year: then it is one series in two publications, and no revision can show as growth.
-reported as (
-
-    select * from {{ ref('int_observations__reported') }}
-    where is_panel_scope
-
-),
-
+-- A year that a province's shipped series leaves blank is read from an imported one that prints the same
+-- figures in every other year: then it is one series in two publications, and no revision can show as growth.
 shipped_value as (
 
     select
@@ -196,7 +225,7 @@ shipped_value as (
             and shipped.region_code = reported.region_code
             and shipped.year = reported.year
             and shipped.vintage = reported.vintage
-    where shipped.is_panel_vintage
+    where shipped.is_default and shipped.region_level = 'province'
 
 ),
 
@@ -272,15 +301,22 @@ gap_filler as (
 united as (
 
     select
-        indicator_id,
-        region_level,
-        vintage,
-        vintage as series_id,
-        region_code,
-        year,
-        is_panel_vintage,
-        is_shipped,
+        shipped.indicator_id,
+        shipped.region_level,
+        shipped.vintage,
+        shipped.vintage as series_id,
+        shipped.region_code,
+        shipped.year,
+        shipped.is_default and coalesce(ranked.series_rank = 1, false) as is_panel_vintage,
+        -- What the panel of major cities reads, whatever that of all cities does.
+        shipped.is_default and shipped.region_set = 'major_cities' and coalesce(ranked.n_figures > 0, false)
+            as is_major_city_vintage,
+        true as is_shipped,
     from shipped
+    left join ranked
+        on shipped.indicator_id = ranked.indicator_id
+            and shipped.region_level = ranked.region_level
+            and shipped.vintage = ranked.series_id
     union all
     select
         indicator_id,
@@ -290,6 +326,7 @@ united as (
         region_code,
         year,
         is_panel_vintage,
+        false as is_major_city_vintage,
         is_shipped,
     from imported
 
@@ -308,9 +345,17 @@ final as (
             when gap_filler.vintage is null then united.is_panel_vintage
             else united.vintage = gap_filler.vintage
         end as is_panel_vintage,
+        united.is_major_city_vintage,
         united.is_shipped,
         coalesce(united.vintage = gap_filler.vintage, false) as is_gap_filler,
+        unpublished.year is not null as is_unpublished,
     from united
+    left join {{ ref('int_gaps__published') }} as unpublished
+        on united.indicator_id = unpublished.indicator_id
+            and united.region_level = unpublished.region_level
+            and united.region_code = unpublished.region_code
+            and united.year = unpublished.year
+            and united.vintage = unpublished.vintage
     left join gap_filler
         on united.indicator_id = gap_filler.indicator_id
             and united.region_level = gap_filler.region_level

@@ -8,7 +8,7 @@ with total as (
     select
         *,
         length(regexp_extract(value_printed, '\.([0-9]+)', 1)) as decimals,
-    from {{ ref('stg_landing__total') }}
+    from {{ ref('int_totals__landed') }}
 
 ),
 
@@ -33,7 +33,7 @@ cell as (
         landed.region_code,
         landed.value_in_printed_unit,
         length(regexp_extract(landed.value_printed, '\.([0-9]+)', 1)) as decimals,
-    from {{ ref('stg_landing__observation') }} as landed
+    from {{ ref('int_observations__landed') }} as landed
     left join region on landed.region_code = region.region_code
     where landed.edition is not null
 
@@ -48,7 +48,7 @@ refused as (
         refusal.indicator_id,
         refusal.scope,
         coalesce(region.province_code, substr(refusal.region_code, 1, 6)) as province_code,
-    from {{ ref('stg_landing__refusal') }} as refusal
+    from {{ ref('int_refusals__landed') }} as refusal
     left join region on refusal.region_code = region.region_code
     where coalesce(refusal.region_level, '') not in ('province', 'nation')
 
@@ -185,3 +185,4 @@ final as (
 )
 
 select * from final
+order by all

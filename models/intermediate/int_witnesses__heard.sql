@@ -376,3 +376,4 @@ final as (
 )
 
 select * from final
+order by all

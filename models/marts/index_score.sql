@@ -27,11 +27,9 @@ score as (
         scaled.region_level,
         scaled.region_code,
         scaled.year,
-        {{ stable_sum('weight.weight * scaled.z', 'scaled.indicator_id') }} as score,
-        {{ stable_sum(
-            'case when ' ~ is_filled('scaled.obs_status_all') ~ ' then weight.weight else 0 end',
-            'scaled.indicator_id'
-        ) }} as imputed_share,
+        {{ stable_sum('weight.weight * scaled.z') }} as score,
+        {{ stable_sum('case when ' ~ is_filled('scaled.obs_status_all') ~ ' then weight.weight else 0 end') }}
+            as imputed_share,
         min_by(status.obs_status, status.precedence) as obs_status,
     from scaled
     inner join weight

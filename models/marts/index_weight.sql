@@ -12,7 +12,7 @@ total as (
         weight_year,
         indicator_id,
         count(*) as n,
-        {{ stable_sum('z', 'region_code, year') }} as z_total,
+        {{ stable_sum('z') }} as z_total,
     from scaled
     group by index_id, weighting, weight_year, indicator_id
 
@@ -40,7 +40,7 @@ entropy as (
         weighting,
         weight_year,
         indicator_id,
-        -{{ stable_sum('p * ln(p)', 'region_code, year') }} / ln(max(n)) as entropy, -- e_j
+        -{{ stable_sum('p * ln(p)') }} / ln(max(n)) as entropy, -- e_j
         avg(case when {{ is_filled('obs_status_all') }} then 1.0 else 0.0 end) as imputed_share,
     from proportion
     group by index_id, weighting, weight_year, indicator_id
@@ -63,7 +63,7 @@ divergence_total as (
         index_id,
         weighting,
         weight_year,
-        {{ stable_sum('divergence', 'indicator_id') }} as d_total,
+        {{ stable_sum('divergence') }} as d_total,
     from divergence
     group by index_id, weighting, weight_year
 

@@ -84,6 +84,24 @@ scored as (
 
 -- Level, yearly change and change since the base year stand side by side: papers print one under the name
 -- of another.
+part as (
+
+    select {{ listed("'efficiency + index + cumulative + cumulative_log'") }} as part
+
+),
+
+name as (
+
+    select
+        technology.technology,
+        part.part,
+        technology.panel_columns || '_' || part.part as indicator_id,
+    from {{ ref('technology') }} as technology
+    cross join part
+    where technology.panel_columns is not null
+
+),
+
 productive as (
 
     select
@@ -91,19 +109,19 @@ productive as (
         measured.region_code,
         measured.year,
         indicator.indicator_id,
-        case indicator.indicator_id
-            when 'green_tfp_efficiency' then measured.efficiency
-            when 'green_tfp_index' then measured.index
-            when 'green_tfp_cumulative' then measured.cumulative_index
-            when 'green_tfp_cumulative_log' then ln(nullif(greatest(measured.cumulative_index, 0), 0))
+        case name.part
+            when 'efficiency' then measured.efficiency
+            when 'index' then measured.index
+            when 'cumulative' then measured.cumulative_index
+            when 'cumulative_log' then ln(nullif(greatest(measured.cumulative_index, 0), 0))
         end as value,
         indicator.unit,
         measured.obs_status,
         measured.obs_status_all,
         measured.imputed_share,
     from {{ ref('green_tfp') }} as measured
-    cross join indicator
-    where measured.is_default and indicator.indicator_id like 'green\_tfp\_%' escape '\'
+    inner join name on measured.technology = name.technology
+    inner join indicator on name.indicator_id = indicator.indicator_id
 
 ),
 

@@ -10,7 +10,7 @@ landed as (
     select distinct
         source_file,
         source_file_sha256,
-    from {{ ref('stg_landing__observation') }}
+    from {{ ref('int_observations__landed') }}
 
 ),
 

@@ -26,7 +26,7 @@ landed as (
         source_file,
         source_file_sha256,
         count(*) as n_cells,
-    from {{ ref('stg_landing__observation') }}
+    from {{ ref('int_observations__landed') }}
     group by source_file, source_file_sha256
 
 ),

@@ -27,9 +27,9 @@ selected as (
     select distinct
         indicator_id,
         region_level,
+        printed_level,
         vintage,
-    from {{ ref('int_series__gridded') }}
-    where is_panel_vintage
+    from {{ ref('int_series__chosen') }}
 
 ),
 
@@ -49,23 +49,48 @@ computed as (
 
 indicator_input as (
 
-    select
-        indicator_id,
-        input_indicator_id,
-        side as role,
+    select distinct
+        input.indicator_id,
+        input.input_indicator_id,
+        read.region_level,
+        input.side as role,
         'same' as years,
-    from {{ ref('derived_input') }}
+    from {{ ref('derived_input') }} as input
+    inner join {{ ref('int_observations__derived') }} as read
+        on input.indicator_id = read.indicator_id
+            and input.formula_no = read.formula_no
     union all
     select
-        'capital_stock' as indicator_id,
-        'fixed_asset_investment' as input_indicator_id,
+        indicator_id,
+        part_indicator_id as input_indicator_id,
+        cast(null as varchar) as region_level,
+        'part' as role,
+        'same' as years,
+    from {{ ref('spliced_indicator') }}
+    union all
+    select
+        'gdp_real' as indicator_id,
+        indicator_id as input_indicator_id,
+        cast(null as varchar) as region_level,
+        'chain' as role,
+        'up_to' as years,
+    from {{ ref('indicator') }}
+    where indicator_id in ('gdp', 'gdp_growth', 'gdp_index_previous_year')
+    union all
+    select
+        indicator_id,
+        'fixed_asset_investment_spliced' as input_indicator_id,
+        cast(null as varchar) as region_level,
         'investment' as role,
         'up_to' as years,
+    from {{ ref('indicator') }}
+    where indicator_id in ('capital_stock', 'capital_stock_declared')
     {% if var('capital_deflator') == 'gdp' -%}
     union all
     select
         'capital_stock' as indicator_id,
         indicator_id as input_indicator_id,
+        cast(null as varchar) as region_level,
         'deflator' as role,
         'up_to' as years,
     from {{ ref('indicator') }}
@@ -75,6 +100,7 @@ indicator_input as (
     select
         component.index_id as indicator_id,
         component.indicator_id as input_indicator_id,
+        cast(null as varchar) as region_level,
         'component' as role,
         'same' as years,
     from {{ ref('index_component') }} as component
@@ -82,6 +108,7 @@ indicator_input as (
     select
         computed.indicator_id,
         account.indicator_id as input_indicator_id,
+        cast(null as varchar) as region_level,
         'fuel' as role,
         'same' as years,
     from {{ ref('energy_account') }} as account
@@ -276,7 +303,7 @@ derivation as (
     -- Columns: printed series, or what they are computed from.
     select
         panel_column.entity_id as from_id,
-        'series:' || selected.region_level || ':' || selected.indicator_id || ':' || selected.vintage
+        'series:' || selected.printed_level || ':' || selected.indicator_id || ':' || selected.vintage
             as to_id,
         'cell' as role,
         'same' as years,
@@ -291,7 +318,9 @@ derivation as (
         indicator_input.role,
         indicator_input.years,
     from panel_column
-    inner join indicator_input on panel_column.indicator_id = indicator_input.indicator_id
+    inner join indicator_input
+        on panel_column.indicator_id = indicator_input.indicator_id
+            and coalesce(indicator_input.region_level, panel_column.region_level) = panel_column.region_level
     inner join panel_column as input_column
         on indicator_input.input_indicator_id = input_column.indicator_id
             and panel_column.region_level = input_column.region_level
@@ -302,8 +331,11 @@ derivation as (
         'technology' as role,
         'same' as years,
     from panel_column
-    inner join technology on technology.is_default
-    where panel_column.indicator_id like 'green\_tfp\_%' escape '\'
+    inner join technology
+        on regexp_full_match(
+                panel_column.indicator_id,
+                technology.panel_columns || '_(efficiency|index|cumulative|cumulative_log)'
+            )
     union all
     select
         'technology:' || technology_input.technology as from_id,

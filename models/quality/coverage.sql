@@ -1,7 +1,8 @@
+-- A year that a publication prints for no city is no gap of a city: it is in quality.publication_coverage.
 with grid as (
 
     select * from {{ ref('int_series__gridded') }}
-    where is_panel_vintage
+    where is_panel_vintage and not is_unpublished
 
 ),
 

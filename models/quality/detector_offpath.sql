@@ -148,10 +148,13 @@ power_step as (
     select
         *,
         round(log_step / ln(10)) as tens,
+        lag(log_step) over series_years as step_before,
+        lead(log_step) over series_years as step_after,
         -- A factor near ten may be something else, a factor of 10,000 hardly.
         case when abs(log_step) > 2 * ln(10) then 0.4 * ln(10) else least(0.4 * ln(10), 4 * s) end
             as tolerance,
     from scaled_step
+    window series_years as (partition by series_no order by year)
 
 ),
 
@@ -160,6 +163,11 @@ judged_step as (
     select
         *,
         coalesce(tens <> 0 and abs(log_step - tens * ln(10)) <= tolerance, false) as is_power,
+        abs(log_step - tens * ln(10)) as misfit,
+        abs(tens) >= 2 as is_far,
+        coalesce(
+            greatest(-step_before * sign(log_step), -step_after * sign(log_step)) >= abs(log_step) / 2, false
+        ) as is_returned,
         coalesce(
             abs(log_step) > least(1.3, 6 * s)
             and (tens = 0 or abs(log_step - tens * ln(10)) > tolerance),
@@ -213,39 +221,6 @@ unit_of_segment as (
             (unit_of_cell.segment > 0 and unit_of_cell.segment < any_value(unit_of_cell.last_segment))
             or any_value(unit_of_cell.n_unexplained) = 0
         )
-
-),
-
-slipped as (
-
-    select
-        unit_of_cell.*,
-        unit_of_segment.slip,
-        count(*) over (partition by unit_of_cell.column_no, unit_of_cell.year, unit_of_segment.slip)
-            as n_alike,
-    from unit_of_cell
-    inner join unit_of_segment
-        on unit_of_cell.series_no = unit_of_segment.series_no
-            and unit_of_cell.segment = unit_of_segment.segment
-
-),
-
-unit_slip as (
-
-    select
-        slipped.series_no,
-        slipped.column_no,
-        slipped.year,
-        'D13' as detector,
-        'UNIT_SLIP' as rule,
-        slipped.slip as statistic,
-        slipped.chance,
-        cast(slipped.n_alike as integer) as run_length,
-        slipped.year as run_first,
-        slipped.year as run_last,
-        slipped.value / power(10, slipped.slip) as reference_value,
-        cast(null as varchar) as reference,
-    from slipped
 
 ),
 
@@ -341,6 +316,8 @@ foreign_total as (
         distance as statistic,
         -- Off the path by chance, and then within that share of the total, one of two totals, either side.
         exp(-sqrt(2) * z) * 4 * greatest(abs(ln(value / reference_value)), u / value) as chance,
+        cast(null as double) as calibrated_chance,
+        cast(null as double) as prior,
         1 as run_length,
         year as run_first,
         year as run_last,
@@ -509,6 +486,8 @@ shifted_row as (
         'SHIFTED_ROW' as rule,
         cell_likelihood.distance as statistic,
         1 - row_likelihood.posterior as chance,
+        cast(null as double) as calibrated_chance,
+        cast(null as double) as prior,
         cast(row_likelihood.n_columns as integer) as run_length,
         cell_likelihood.year as run_first,
         cell_likelihood.year as run_last,
@@ -525,6 +504,169 @@ shifted_row as (
     where row_likelihood.posterior > {{ var('detector_row_posterior') }}
         and row_likelihood.n_columns >= {{ var('detector_row_least_hits') }}
         and (cell_likelihood.is_equal or cell_likelihood.log_ratio > 0)
+
+),
+
+-- D13 again. Figures jump by other factors too, and some of these are near a power of ten. How often a column
+-- takes a large step that is none, per step and per tenfold, by whether the step is taken back (a hard year) or
+-- stays (a new level), tells how many powers of ten are no slips; the rest of them are the column's slips.
+column_step as (
+
+    select
+        column_no,
+        count(growth) as n_steps,
+        sum(1 - 2 * least(0.4, 4 * jump_scale / ln(10))) filter (where growth is not null) as n_open,
+    from cell
+    group by column_no
+
+),
+
+-- Steps into and out of a foreign total or row have their reason.
+explained_step as (
+
+    select
+        series_no,
+        year,
+    from foreign_total
+    where chance <= {{ var('detector_jump_chance') }}
+    union
+    select
+        series_no,
+        year + 1 as year,
+    from foreign_total
+    where chance <= {{ var('detector_jump_chance') }}
+    union
+    select
+        series_no,
+        year,
+    from shifted_row
+    union
+    select
+        series_no,
+        year + 1 as year,
+    from shifted_row
+
+),
+
+-- One other step of a column is an accident, and no rate.
+counted_step as (
+
+    select
+        judged_step.column_no,
+        judged_step.is_far,
+        judged_step.is_returned,
+        greatest(
+            0,
+            count(*) filter (
+                where abs(judged_step.log_step) > 1.3
+                and not judged_step.is_power
+                and explained_step.series_no is null
+            )
+            / case when judged_step.is_returned then 2.0 else 1.0 end - 1
+        ) as n_other,
+        count(*) filter (where judged_step.is_power)
+        / case when judged_step.is_returned then 2.0 else 1.0 end as n_power,
+    from judged_step
+    left join explained_step
+        on judged_step.series_no = explained_step.series_no
+            and judged_step.year = explained_step.year
+    where judged_step.log_step is not null
+    group by judged_step.column_no, judged_step.is_far, judged_step.is_returned
+
+),
+
+other_step as (
+
+    select
+        counted_step.column_no,
+        counted_step.is_far,
+        counted_step.is_returned,
+        counted_step.n_other / column_step.n_open as rate,
+        greatest(
+            0,
+            counted_step.n_power
+            - counted_step.n_other * (column_step.n_steps / column_step.n_open - 1)
+        ) / column_step.n_steps as slip_share,
+    from counted_step
+    inner join column_step on counted_step.column_no = column_step.column_no
+
+),
+
+-- The steps into and out of a segment; at an end of the series there is one of them.
+segment_step as (
+
+    select
+        series_no,
+        segment,
+        misfit,
+        s,
+    from unit_of_cell
+    where is_power
+    union all
+    select
+        series_no,
+        segment - 1 as segment,
+        misfit,
+        s,
+    from unit_of_cell
+    where is_power
+
+),
+
+segment_fit as (
+
+    select
+        series_no,
+        segment,
+        -- As near to the power of ten as the series' own growth lets anyone see.
+        2 * max(greatest(misfit, s)) / ln(10) as width,
+        count(*) = 2 as is_returned,
+    from segment_step
+    group by series_no, segment
+
+),
+
+slipped as (
+
+    select
+        unit_of_cell.*,
+        unit_of_segment.slip,
+        coalesce(other_step.rate, 0) * least(1, segment_fit.width) as other_chance,
+        coalesce(other_step.slip_share, 0) as slip_share,
+        count(*) over (partition by unit_of_cell.column_no, unit_of_cell.year, unit_of_segment.slip)
+            as n_alike,
+    from unit_of_cell
+    inner join unit_of_segment
+        on unit_of_cell.series_no = unit_of_segment.series_no
+            and unit_of_cell.segment = unit_of_segment.segment
+    inner join segment_fit
+        on unit_of_cell.series_no = segment_fit.series_no
+            and unit_of_cell.segment = segment_fit.segment
+    left join other_step
+        on unit_of_cell.column_no = other_step.column_no
+            and (abs(unit_of_segment.slip) >= 2) = other_step.is_far
+            and segment_fit.is_returned = other_step.is_returned
+
+),
+
+unit_slip as (
+
+    select
+        slipped.series_no,
+        slipped.column_no,
+        slipped.year,
+        'D13' as detector,
+        'UNIT_SLIP' as rule,
+        slipped.slip as statistic,
+        slipped.chance,
+        greatest(slipped.chance, slipped.other_chance) as calibrated_chance,
+        greatest({{ var('detector_least_prior') }}, slipped.slip_share) as prior,
+        cast(slipped.n_alike as integer) as run_length,
+        slipped.year as run_first,
+        slipped.year as run_last,
+        slipped.value / power(10, slipped.slip) as reference_value,
+        cast(null as varchar) as reference,
+    from slipped
 
 ),
 
@@ -637,6 +779,8 @@ level_shift as (
                 else 0
             end
         ) as chance,
+        cast(null as double) as calibrated_chance,
+        cast(null as double) as prior,
         1 as run_length,
         jump.year as run_first,
         jump.year as run_last,
@@ -669,12 +813,15 @@ joined as (
 )
 
 select
-    *,
+    * exclude (chance, calibrated_chance, prior),
+    coalesce(calibrated_chance, chance) as chance,
     case
         when detector = 'D14' then chance
         else
-            chance / (
-                chance + {{ var('detector_least_prior') }} / (1 - {{ var('detector_least_prior') }})
+            coalesce(calibrated_chance, chance) / (
+                coalesce(calibrated_chance, chance)
+                + coalesce(prior, {{ var('detector_least_prior') }})
+                / (1 - coalesce(prior, {{ var('detector_least_prior') }}))
             )
     end as local_fdr,
     detector = 'D14' or chance <= {{ var('detector_jump_chance') }} as is_decidable,

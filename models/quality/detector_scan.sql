@@ -3,7 +3,10 @@
 -- u is the printed unit around a cell: 10^-decimals, where decimals are the most that the cell and its
 -- neighbours show (files lose trailing zeros) but not more than the column's mode (a fill shows more).
 -- Each detector has a residual r, a tolerance in u, and a chance that a clean cell hits:
--- width * u / (s * sqrt(2 pi)), s the series' own scale of r, times the column's calibration.
+-- width * u / (s * sqrt(2 pi)), s the series' own scale of r, times the column's calibration, and at least
+-- what print itself shows: a yearbook that prints one year an edition was filled by nobody, so that its hits
+-- beyond chance are how often the pattern occurs by nature in that indicator (a licence quota that stands for
+-- years, a network that nobody measured anew).
 with observation as (
 
     select * from {{ ref('observation') }}
@@ -27,6 +30,14 @@ indicator as (
         indicator_id,
         kind,
     from {{ ref('indicator') }}
+
+),
+
+-- Publications whose editions print one year each: no later figure was known when a cell was printed.
+printed_vintage as (
+
+    select vintage from {{ ref('publication') }}
+    where is_one_series and kind = 'yearbook'
 
 ),
 
@@ -56,6 +67,43 @@ column_precision as (
     from precision_counted
     qualify row_number() over (
             partition by region_level, indicator_id, vintage, unit_printed
+            order by n_cells desc, decimals desc
+        ) = 1
+
+),
+
+-- An edition chooses how fine it prints a column; the next one may choose anew.
+edition_counted as (
+
+    select
+        observation.region_level,
+        observation.indicator_id,
+        observation.vintage,
+        observation.year,
+        observation.decimals,
+        count(*) as n_cells,
+    from observation
+    inner join printed_vintage on observation.vintage = printed_vintage.vintage
+    group by
+        observation.region_level,
+        observation.indicator_id,
+        observation.vintage,
+        observation.year,
+        observation.decimals
+
+),
+
+edition_precision as (
+
+    select
+        region_level,
+        indicator_id,
+        vintage,
+        year,
+        decimals as edition_decimals,
+    from edition_counted
+    qualify row_number() over (
+            partition by region_level, indicator_id, vintage, year
             order by n_cells desc, decimals desc
         ) = 1
 
@@ -119,7 +167,8 @@ cell as (
         observation.year,
         cast(observation.value_reported as double) as x,
         observation.decimals,
-        column_precision.column_decimals,
+        greatest(column_precision.column_decimals, coalesce(edition_precision.edition_decimals, 0))
+            as column_decimals,
         -- A municipality is its own province: its share is one by nature.
         case
             when observation.region_level = 'prefecture'
@@ -138,6 +187,11 @@ cell as (
             and observation.indicator_id = column_precision.indicator_id
             and observation.vintage = column_precision.vintage
             and observation.unit_printed is not distinct from column_precision.unit_printed
+    left join edition_precision
+        on observation.region_level = edition_precision.region_level
+            and observation.indicator_id = edition_precision.indicator_id
+            and observation.vintage = edition_precision.vintage
+            and observation.year = edition_precision.year
     left join province_value
         on observation.indicator_id = province_value.indicator_id
             and observation.year = province_value.year
@@ -346,6 +400,39 @@ cap as (
 
 ),
 
+-- Cells that are hit by chance all the time say nothing about nature.
+natural_rate as (
+
+    select
+        series.region_level,
+        series.indicator_id,
+        {%- for d in ['d2', 'd3', 'd4', 'd5', 'd7_mean', 'd7_share', 'd8'] %}
+            greatest(
+                0,
+                count(*) filter (
+                    where h_{{ d }}{% if d in ['d4', 'd7_mean', 'd7_share'] %} and cap.x is null{% endif %}
+                    and c_{{ d }} * l_{{ d }} < 0.05
+                )
+                - round(
+                    coalesce(sum(c_{{ d }} * l_{{ d }}) filter (
+                        where r_{{ d }} is not null and c_{{ d }} * l_{{ d }} < 0.05
+                    ), 0), 9
+                )
+            )
+            / greatest(1, count(*) filter (where r_{{ d }} is not null and c_{{ d }} * l_{{ d }} < 0.05))
+                as n_{{ d }},
+        {%- endfor %}
+    from hit
+    inner join series on hit.series_no = series.series_no
+    inner join printed_vintage on series.vintage = printed_vintage.vintage
+    inner join calibration on hit.column_no = calibration.column_no
+    left join cap
+        on hit.column_no = cap.column_no
+            and hit.x = cap.x
+    group by series.region_level, series.indicator_id
+
+),
+
 final as (
 
     select
@@ -371,13 +458,26 @@ final as (
         hit.variance_ratio,
         {%- for d in ['d2', 'd3', 'd4', 'd5', 'd7_mean', 'd7_share', 'd8'] %}
             hit.r_{{ d }},
-            hit.h_{{ d }}{% if d == 'd4' %} and cap.x is null as h_d4{% endif %},
-            case when hit.r_{{ d }} is not null then least(1, hit.c_{{ d }} * calibration.l_{{ d }}) end
-                as p_{{ d }},
+            -- A cap is also the mean of a province whose cities all reach it.
+            hit.h_{{ d }}
+            {%- if d in ['d4', 'd7_mean', 'd7_share'] %} and cap.x is null as h_{{ d }}{% endif %},
+            case
+                when hit.r_{{ d }} is not null
+                    then least(
+                            1,
+                            greatest(
+                                hit.c_{{ d }} * calibration.l_{{ d }},
+                                coalesce(natural_rate.n_{{ d }}, 0)
+                            )
+                        )
+            end as p_{{ d }},
         {%- endfor %}
     from hit
     inner join series on hit.series_no = series.series_no
     inner join calibration on hit.column_no = calibration.column_no
+    left join natural_rate
+        on series.region_level = natural_rate.region_level
+            and series.indicator_id = natural_rate.indicator_id
     left join cap
         on hit.column_no = cap.column_no
             and hit.x = cap.x

@@ -6,34 +6,34 @@ with finding as (
 
     select * from {{ ref('finding') }}
     where detector in (
-            'D1', 'D2', 'D3', 'D4', 'D5', 'D6', 'D7', 'D8', 'D9', 'D10', 'D13', 'D14', 'D15'
+            'D1', 'D2', 'D3', 'D4', 'D5', 'D6', 'D7', 'D8', 'D9', 'D10', 'D13', 'D14', 'D15',
+            'unpublished'
         )
 
 ),
 
-grid as (
+chosen as (
 
-    select * from {{ ref('int_series__gridded') }}
-    where is_panel_vintage
+    select * from {{ ref('int_series__chosen') }}
 
 ),
 
 convicted as (
 
     select
-        finding.region_level,
+        chosen.region_level,
         finding.region_code,
         finding.year,
         finding.indicator_id,
         {{ dbt.listagg('distinct finding.detector', "';'", 'order by finding.detector') }} as detectors,
     from finding
-    inner join grid
-        on finding.region_level = grid.region_level
-            and finding.region_code = grid.region_code
-            and finding.year = grid.year
-            and finding.indicator_id = grid.indicator_id
-            and finding.vintage = grid.vintage
-    group by finding.region_level, finding.region_code, finding.year, finding.indicator_id
+    inner join chosen
+        on finding.region_level = chosen.printed_level
+            and finding.region_code = chosen.region_code
+            and finding.year = chosen.year
+            and finding.indicator_id = chosen.indicator_id
+            and finding.vintage = chosen.vintage
+    group by chosen.region_level, finding.region_code, finding.year, finding.indicator_id
 
 ),
 
@@ -50,14 +50,25 @@ resting as (
     from convicted
     inner join {{ ref('int_inputs__traced') }} as traced
         on convicted.indicator_id = traced.input_indicator_id
+            and convicted.region_level = traced.region_level
     inner join {{ ref('panel_cell') }} as cell
         on convicted.region_level = cell.region_level
             and convicted.region_code = cell.region_code
             and traced.indicator_id = cell.indicator_id
             and (
                 convicted.year = cell.year
-                -- A misprinted investment stays in the stock of every later year.
-                or (convicted.indicator_id = 'fixed_asset_investment' and convicted.year < cell.year)
+                -- A misprinted investment stays in the stock of every later year, and a misprinted growth
+                -- in the chain.
+                or (
+                    (
+                        convicted.indicator_id like 'fixed\_asset\_investment%' escape '\'
+                        or (
+                            convicted.indicator_id = 'gdp_growth'
+                            and cell.indicator_id in ('gdp_real', 'gdp_real_log')
+                        )
+                    )
+                    and convicted.year < cell.year
+                )
             )
 
 ),

@@ -1,6 +1,6 @@
 with refusal as (
 
-    select * from {{ ref('stg_landing__refusal') }}
+    select * from {{ ref('int_refusals__landed') }}
 
 ),
 

@@ -3,7 +3,11 @@
 {% set names = ['outcome', 'treatment', 'mediator', 'controls'] -%}
 with specification as (
 
-    select * from {{ ref('specification') }}
+    select
+        specification.*,
+        sample.region_level,
+    from {{ ref('specification') }} as specification
+    inner join {{ ref('sample') }} as sample on specification.sample = sample.sample_id
 
 ),
 
@@ -14,6 +18,7 @@ variable as (
             study_id,
             table_no,
             column_no,
+            region_level,
             '{{ 'control' if name == 'controls' else name }}' as role,
             -- A lag is computed from the same figures of another year.
             regexp_replace(unnest(string_split({{ name }}, ' + ')), '^L[1-9]\.', '') as panel_column,
@@ -45,7 +50,9 @@ resting as (
         coalesce(input.side, 'numerator') as side,
     from variable
     inner join panel_column on variable.panel_column = panel_column.panel_column
-    left join {{ ref('int_inputs__traced') }} as input on panel_column.indicator_id = input.indicator_id
+    left join {{ ref('int_inputs__traced') }} as input
+        on variable.region_level = input.region_level
+            and panel_column.indicator_id = input.indicator_id
 
 ),
 

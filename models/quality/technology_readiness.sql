@@ -24,6 +24,44 @@ ran as (
 
 ),
 
+-- What the window of a definition can say of the default rule: treated regions, and their years from then on.
+treatment as (
+
+    select
+        'prefecture' as region_level,
+        prefecture_code as region_code,
+        year,
+        is_treated,
+    from {{ ref('treatment_city_year') }}
+    where rule_id = 'default'
+    union all
+    select
+        'province' as region_level,
+        province_code as region_code,
+        year,
+        is_treated,
+    from {{ ref('treatment_province_year') }}
+    where rule_id = 'default'
+
+),
+
+treated as (
+
+    select
+        technology.technology,
+        count(distinct treatment.region_code) as n_treated,
+        count(distinct treatment.year) as n_years_after,
+    from technology
+    inner join sample on technology.sample_id = sample.sample_id
+    inner join treatment
+        on sample.region_level = treatment.region_level
+            and sample.region_code = treatment.region_code
+            and sample.year = treatment.year
+            and treatment.is_treated
+    group by technology.technology
+
+),
+
 variable as (
 
     select
@@ -70,13 +108,30 @@ measured as (
 
 ),
 
+-- A definition awaits what nobody has; where each variable has some figures and no two years one region with
+-- all of them, it awaits the scarcest.
+scarcest as (
+
+    select
+        measured.technology,
+        measured.indicator_id,
+    from measured
+    left join ran on measured.technology = ran.technology
+    window variables as (partition by measured.technology)
+    qualify measured.available_share = 0
+        or (
+            ran.technology is null
+            and measured.available_share = min(measured.available_share) over variables
+        )
+
+),
+
 awaited as (
 
     select
         technology,
         {{ dbt.listagg('indicator_id', "', '", 'order by indicator_id') }} as missing_indicators,
-    from measured
-    where available_share = 0
+    from scarcest
     group by technology
 
 ),
@@ -91,9 +146,12 @@ final as (
         measured.available_share,
         case when ran.technology is not null then 'ready' else 'awaiting data' end as technology_status,
         awaited.missing_indicators,
+        coalesce(treated.n_treated, 0) as n_treated,
+        coalesce(treated.n_years_after, 0) as n_years_after,
     from measured
     left join ran on measured.technology = ran.technology
     left join awaited on measured.technology = awaited.technology
+    left join treated on measured.technology = treated.technology
 
 )
 

@@ -140,6 +140,45 @@ def test_d4_is_silent_on_area_and_on_a_cap() -> None:
     assert found == set()
 
 
+def sticky() -> pd.DataFrame:
+    """A quota that stands: one cell in five repeats, each alone."""
+    frame = column()
+    for i, code in enumerate(CITIES):
+        for year in range(2011 + i % 3, 2023, 5):
+            frame.loc[code, year] = frame.loc[code, year - 1]
+    return frame
+
+
+@pytest.mark.parametrize("vintage", ["ccsy", "v"])
+def test_d4_is_silent_where_print_repeats_by_nature(vintage: str) -> None:
+    """No edition was filled, so its repeats say how often the indicator repeats; other vintages of it too."""
+    connection = scan({"taxis": sticky()}, vintage=vintage)
+    assert (flagged(connection, "D4") == set()) == (vintage == "ccsy")
+
+
+def test_d4_sees_a_fill_where_print_never_repeats() -> None:
+    frame = column()
+    frame.loc[CITY, [2014, 2015]] = frame.loc[CITY, 2013]
+    printed = scan({"x": column()}, vintage="ccsy").sql("select * from observation").df()
+    connection = scan({"x": frame})
+    connection.register("printed", printed)
+    connection.execute("insert into observation by name select * from printed")
+    run_detectors(connection, ROOT)
+    assert flagged(connection, "D4") == {(CITY, 2014, "x"), (CITY, 2015, "x")}
+
+
+def test_d1_lets_an_edition_print_finer_than_the_others() -> None:
+    """Six calm editions print two decimals, the nine restless ones after them none."""
+    frame = column(level=60, noise=0.08)
+    for year in range(2014, 2008, -1):
+        frame[year] = frame[2015] * 0.94 ** (2015 - year)
+    printed = frame.astype(object)
+    for year in YEARS:
+        printed[year] = [f"{value:.{2 if year < 2015 else 0}f}" for value in frame[year]]
+    assert flagged(scan({"x": printed}), "D1") != set()
+    assert flagged(scan({"x": printed}, vintage="ccsy"), "D1") == set()
+
+
 def test_d5_sees_the_mean_of_the_years_before() -> None:
     frame = column()
     frame.loc[CITY, 2016] = round((frame.loc[CITY, 2014] + frame.loc[CITY, 2015]) / 2, 2)
@@ -186,6 +225,12 @@ def test_d7_sees_a_share_kept_and_a_mean_of_the_province() -> None:
     frame.loc["320500", 2018] = round(float(frame.loc[others, 2018].mean()), 2)
     found = flagged(scan({"x": frame}, provinces=provinces), "D7")
     assert found == {(CITY, 2015, "x"), ("320500", 2018, "x")}
+
+
+def test_d7_is_silent_on_a_province_whose_cities_all_reach_the_cap() -> None:
+    frame = column(level=70).clip(upper=100.0)
+    frame[list(range(2018, 2024))] = 100.0
+    assert flagged(scan({"treated_share": frame}), "D7") == set()
 
 
 def test_d8_sees_a_cubic_over_five_years_and_not_over_two() -> None:
@@ -286,6 +331,17 @@ def test_d13_is_silent_where_years_differ_tenfold_by_nature() -> None:
     assert flagged(scan({"x": column(noise=1.0)}), "D13") == set()
 
 
+def test_d13_counts_how_often_a_column_jumps_by_other_factors() -> None:
+    """Where figures fall and rise by factors of four to six all the time, one of nine is no unit."""
+    quiet, restless = column(level=400000), column(level=400000)
+    for i, code in enumerate(CITIES[1:13]):
+        restless.loc[code, 2011 + i % 9] /= 4 + i / 6
+    for frame in (quiet, restless):
+        frame.loc[CITIES[0], 2015] /= 9
+    assert flagged(scan({"x": quiet.round(2)}), "D13") == {(CITIES[0], 2015, "x")}
+    assert flagged(scan({"x": restless.round(2)}), "D13") == set()
+
+
 def test_d14_sees_the_row_beside_and_names_it() -> None:
     columns = {f"c{seed}": column(seed) for seed in range(8)}
     beside = CITIES[CITIES.index(CITY) + 1]
@@ -377,11 +433,28 @@ def test_d16_leaves_the_year_after_a_fill_to_the_fill() -> None:
 
 
 def releases(
-    connection: duckdb.DuckDBPyConnection, first: pd.DataFrame, second: pd.DataFrame
+    connection: duckdb.DuckDBPyConnection,
+    first: pd.DataFrame,
+    second: pd.DataFrame,
+    third: pd.DataFrame | None = None,
+    *,
+    names: tuple[str, ...] = ("a", "b", "c"),
+    blank: str = "O",
 ) -> list[tuple[object, ...]]:
+    load_seeds(connection, ROOT, ("publication",))
     rows = [
-        ("prefecture", code, year, "x", vintage, None if pd.isna(value) else float(value), 2, "A")
-        for vintage, frame in (("a", first), ("b", second))
+        (
+            "prefecture",
+            code,
+            year,
+            "x",
+            vintage,
+            None if pd.isna(value) else float(value),
+            2,
+            blank if pd.isna(value) else "A",
+        )
+        for vintage, frame in zip(names, (first, second, third), strict=True)
+        if frame is not None
         for code, series in frame.iterrows()
         for year, value in series.items()
     ]
@@ -415,6 +488,32 @@ def test_d10_sees_what_one_release_leaves_blank_and_what_it_changes() -> None:
     scanned.loc["130200", 2013] += 5
     found = releases(duckdb.connect(), vendor, scanned)
     assert {row[:3] for row in found} == {(CITY, 2012, "a"), ("130200", 2013, "a"), ("130200", 2013, "b")}
+
+
+def test_d10_names_the_release_that_print_contradicts() -> None:
+    vendor, scanned, other = column(), column(), column()
+    scanned.loc["130200", 2013] += 5
+    # Another compiler differs from a figure that print confirms.
+    other.loc[CITY, 2015] += 5
+    names = ("vendor", "ccsy", "other")
+    found = {row[:3] for row in releases(duckdb.connect(), vendor, scanned, other, names=names)}
+    assert found == {("130200", 2013, "vendor"), ("130200", 2013, "other"), (CITY, 2015, "other")}
+
+
+def test_d10_takes_a_year_that_nobody_was_printed_in_for_no_blank() -> None:
+    platform, scanned = column(), column()
+    scanned[2017] = np.nan
+    found = releases(duckdb.connect(), platform, scanned, names=("platform", "ccsy", ""), blank="L")
+    assert found == []
+
+
+def test_d10_takes_rounding_for_no_change() -> None:
+    """A file of floats holds 56609.0 where the edition prints 56609.07, in most years of some cities."""
+    scanned = column(level=40000, decimals=0)
+    vendor = scanned.copy()
+    scanned[[2010, 2011]] = column(2, level=40000)[[2010, 2011]]
+    vendor[[2010, 2011]] = scanned[[2010, 2011]].round(0)
+    assert releases(duckdb.connect(), vendor, scanned, names=("vendor", "ccsy", "")) == []
 
 
 def test_d10_leaves_a_revised_vintage_alone() -> None:

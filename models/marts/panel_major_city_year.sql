@@ -1,0 +1,1 @@
+{{ panel('major_city', 'prefecture_code', 'value') }}
