@@ -65,15 +65,19 @@ def build(
             min=1949,
         ),
     ] = 9999,
+    full: Annotated[
+        bool,
+        typer.Option("--full", help="Build everything anew, not only what changed; the result is the same."),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print seconds by phase and node.")] = False,
 ) -> None:
-    """Check the seeds, build and test everything, then publish it in one step."""
+    """Check the seeds, build and test what changed since the published build, then publish it in one step."""
     project = Project.here()
     if as_of < 9999:
         # The panel as it stood is a warehouse of its own; the published one stays.
         os.environ["CBEC_AS_OF"] = str(as_of)
         project = replace(project, warehouse=project.warehouse / f"as_of_{as_of}")
-    _build("dev", as_json, project=project)
+    _build("dev", as_json, project=project, full=full)
 
 
 @app.command()
@@ -89,16 +93,30 @@ def demo(
     _build("demo", as_json, Size(units, years, seed))
 
 
-def _build(target: str, as_json: bool, size: Size = DEFAULT_SIZE, *, project: Project | None = None) -> None:
+def _build(
+    target: str,
+    as_json: bool,
+    size: Size = DEFAULT_SIZE,
+    *,
+    project: Project | None = None,
+    full: bool = False,
+) -> None:
     from cbec.publish.build import build as run_build
 
     with _progress() as progress:
-        result = run_build(project or Project.here(), target=target, size=size, progress=progress)
+        result = run_build(
+            project or Project.here(), target=target, size=size, is_full=full, progress=progress
+        )
     if as_json:
         print(json.dumps({"run_id": result.run_id, "phases": result.phases, "nodes": result.nodes}))
         return
+    if not result.is_new:
+        text = f"{result.database} is as code, seeds and landed files are; nothing to build (--full does)"
+        out.print(text, highlight=False, soft_wrap=True)
+        return
     seconds = sum(result.phases.values())
-    out.print(f"published {result.database} in {seconds:.0f} s", highlight=False, soft_wrap=True)
+    how = "" if result.reason_full else f", {result.n_run} models ran again"
+    out.print(f"published {result.database} in {seconds:.0f} s{how}", highlight=False, soft_wrap=True)
     out.print(f"{result.passed} tests passed, {result.warned} warned; see `cbec status`", highlight=False)
     _warn(result.warnings)
 
@@ -184,6 +202,38 @@ def import_files(
     _import(paths, publication, edition, map_file, encoding, explain, lands=not dry_run)
 
 
+@app.command()
+def transcribe(
+    paths: Annotated[list[Path], typer.Argument(help="Folders of printed tables.")],
+    edition: Edition = "",
+    may_lose: Annotated[
+        bool, typer.Option("--replace", help="Let an edition lose figures that it ships.")
+    ] = False,
+) -> None:
+    """Make the seeds of the print (seeds/print) from tables of the City Statistical Yearbook.
+
+    Editions among them replace those of the seeds, the others stay. A refused file, or a figure that would be
+    lost: nothing is written.
+    """
+    from cbec.ingest.report import print_problems
+    from cbec.ingest.transcribe import transcribe as run_transcribe
+
+    with _progress() as progress:
+        done = run_transcribe(Project.here(), paths, progress, edition=edition, may_lose=may_lose)
+    print_problems(done.run, err)
+    table = Table("edition", "indicators", "figures", "new", "changed", "lost", box=None)
+    for year, change in done.changes.items():
+        counts = (
+            change.n_columns,
+            change.n_figures,
+            change.n_new,
+            change.n_changed,
+            sum(change.lost.values()),
+        )
+        table.add_row(f"{year}{' (read)' if year in done.editions else ''}", *(f"{n:,}" for n in counts))
+    out.print(table)
+
+
 def _import(
     paths: list[Path],
     publication: str,
@@ -260,7 +310,8 @@ def tables(
     format_: Annotated[str, typer.Option("--format", help="docx, xlsx, tex or html; default: all.")] = "",
     bracket: Annotated[str, typer.Option("--bracket", help="In brackets: se, t, p or ci.")] = "se",
     observed_only: Annotated[
-        bool, typer.Option("--observed-only", help="Estimates without rows that rest on a filled cell.")
+        bool,
+        typer.Option("--observed-only", help="Estimates without rows that rest on a filled or doubted cell."),
     ] = False,
     folder: OutFolder = None,
     demo: Demo = False,
@@ -341,7 +392,7 @@ def publish(
 
 @app.command()
 def export(
-    panel: Annotated[str, typer.Option("--panel", help="city_year or province_year.")] = "",
+    panel: Annotated[str, typer.Option("--panel", help="city_year, major_city_year or province_year.")] = "",
     table: Annotated[
         str, typer.Option("--table", help="Any public table instead, such as marts.observation.")
     ] = "",

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -23,6 +21,7 @@ from cbec.efficiency.technology import (
     slack_fixed,
     slack_weights,
 )
+from cbec.workers import worker_pool
 
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]
@@ -385,12 +384,7 @@ def run_jobs(
             for job in jobs:
                 yield run_job(panel, technology, job, detail)
             return
-        pool_of = ProcessPoolExecutor(
-            max_workers=min(workers, len(jobs)),
-            mp_context=multiprocessing.get_context("spawn"),
-            initializer=_start_worker,
-            initargs=(panel, technology, detail),
-        )
+        pool_of = worker_pool(min(workers, len(jobs)), _start_worker, (panel, technology, detail))
         with _single_threaded_children(), pool_of as pool:
             yield from pool.map(_work, jobs)
 

@@ -173,8 +173,12 @@ def green_tfp_table(data: TechnologyData) -> pa.Table:
     names the indicators.
     """
     columns: dict[str, list[Any]] = {field.name: [] for field in GREEN_TFP_SCHEMA}
+    has_value = data.cell[data.cell["value"].notna()].groupby("region_level")["indicator_id"].agg(set)
     for row in data.technology.sort_values("technology").to_dict("records"):
         definition = Definition.from_row({str(name): value for name, value in row.items()})
+        level = _sample(data, definition)["region_level"].iloc[0]
+        if not has_value.get(level, set()).issuperset(definition.variables):
+            continue
         grid = _grid(data, definition)
         span = _span(grid.complete)
         if span is None:
@@ -193,11 +197,16 @@ def _listed(value: Any) -> tuple[str, ...]:
     return tuple(part for part in _text(value).split(LIST_SEPARATOR) if part)
 
 
-def _grid(data: TechnologyData, definition: Definition) -> _Grid:
+def _sample(data: TechnologyData, definition: Definition) -> pd.DataFrame:
     sample = data.sample[data.sample["sample_id"] == definition.sample_id]
     if sample.empty:
         known = sorted(data.sample["sample_id"].unique())
         raise ValueError(f"{definition.name}: sample {definition.sample_id!r} is empty; known: {known}")
+    return sample
+
+
+def _grid(data: TechnologyData, definition: Definition) -> _Grid:
+    sample = _sample(data, definition)
     level = str(sample["region_level"].iloc[0])
     years = tuple(int(year) for year in sorted(sample["year"].unique()))
     regions = tuple(sorted(sample["region_code"].unique()))

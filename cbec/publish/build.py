@@ -33,7 +33,27 @@ from cbec.publish.history import (
     repair,
     tables,
 )
-from cbec.publish.inputs import Input, code_inputs, landed_inputs, list_landed, together
+from cbec.publish.inputs import (
+    Input,
+    code_inputs,
+    landed_inputs,
+    list_landed,
+    published_inputs,
+    together,
+)
+from cbec.publish.rebuild import (
+    Kept,
+    Plan,
+    changed_tables,
+    close_books,
+    compact,
+    make_plan,
+    name_of,
+    node_states,
+    parents_of,
+    start_from,
+    write_states,
+)
 from cbec.publish.runlog import Run, logged, now_text, published_run_id, read_runs, write_runs
 from cbec.quality.seeds import check_seeds
 
@@ -51,6 +71,11 @@ class BuildResult:
     nodes: dict[str, float] = field(default_factory=dict)
     passed: int = 0
     warned: int = 0
+    # Models that ran; all of them in a full build, and why it was one.
+    n_run: int = 0
+    reason_full: str = ""
+    # Whether a version was published; False when nothing had changed.
+    is_new: bool = True
     # What was published all the same, but not as it should be.
     warnings: list[str] = field(default_factory=list)
 
@@ -61,16 +86,34 @@ def build(
     target: str = "dev",
     size: Size = DEFAULT_SIZE,
     keep: int = KEEP,
+    is_full: bool = False,
     progress: Progress | None = None,
 ) -> BuildResult:
-    """Check seeds, build and test every model, publish the file, its Parquet copies, docs and report.
+    """Check seeds, build and test what changed, publish the file, its Parquet copies, docs and report.
 
     size: how much the demo draws. keep: published versions kept in the history, the new one among them.
+    is_full: build everything anew, whatever the published file holds already; the result is the same.
     Raises CbecError: 2 when a seed row is bad, 4 when a model or a test failed or the disk did, 5 when
     another build runs. In each case the published files stay as they were.
     """
+    if target == "demo":
+        # Drawn anew each time.
+        is_full = True
+    elif not is_full and _is_as_published(project, target):
+        return BuildResult(published_run_id(project, target), project.database(target), {}, is_new=False)
     with one_run(project, "demo" if target == "demo" else "build", target) as (run, folder):
-        return build_and_publish(project, run, folder, size=size, keep=keep, progress=progress)
+        return build_and_publish(
+            project, run, folder, size=size, keep=keep, is_full=is_full, progress=progress
+        )
+
+
+def _is_as_published(project: Project, target: str) -> bool:
+    """Whether the published file is of these seeds, code and landed files, with all that belongs to it."""
+    beside = (project.parquet(target), project.docs(target), project.report(target))
+    if not project.database(target).is_file() or not all(path.exists() for path in beside):
+        return False
+    inputs = [*code_inputs(project.root), *landed_inputs(project.landing)]
+    return together(inputs) == together(published_inputs(project.database(target)))
 
 
 @contextlib.contextmanager
@@ -106,6 +149,7 @@ def build_and_publish(
     landing: Path | None = None,
     landed: Sequence[Path] = (),
     keep: int = KEEP,
+    is_full: bool = False,
     progress: Progress | None = None,
 ) -> BuildResult:
     """The one builder. landing: folder of landed files to build from, instead of the project's; landed: those
@@ -143,12 +187,10 @@ def build_and_publish(
     list_landed(read_from, folder / "landed.csv")
     # Seed files are hashed by the path that dbt_project.yml gives them, relative to the project.
     with contextlib.chdir(source):
-        run_results = _run_dbt(run, folder, database, target, report)
-    for node in run_results:
-        result.nodes[node["unique_id"]] = node["seconds"]
-    tests = [node for node in run_results if node["kind"] in ("test", "unit_test")]
-    result.passed = sum(test["status"] == "pass" for test in tests)
-    result.warned = sum(test["status"] == "warn" for test in tests)
+        done = _run_dbt(run, folder, database, project.database(target), inputs, is_full, report)
+    result.nodes, result.n_run, result.reason_full = done.seconds, done.n_run, done.plan.reason
+    result.passed = sum(test["status"] == "pass" for test in done.tests)
+    result.warned = sum(test["status"] == "warn" for test in done.tests)
     with phase(run, "publish"):
         report("publish", 0, 1)
         try:
@@ -156,8 +198,9 @@ def build_and_publish(
                 from cbec.quality.score import write_detector_score
 
                 write_detector_score(database, folder / TRUTH, project.root)
-            _write_metadata(project, database, run, tests, inputs, result.nodes)
-            copy_to_parquet(database, folder / PARQUET)
+            _write_metadata(project, database, run, done, inputs)
+            compact(database)
+            copy_to_parquet(database, folder / PARQUET, project.parquet(target), done.as_it_was)
         except duckdb.Error as error:
             raise CbecError(f"nothing was published: {error}", exit_code=4) from error
         os.replace(folder / "target" / "static_index.html", folder / DOCS)
@@ -215,18 +258,87 @@ def _simulate(run: Run, project: Project, drawn: Project, size: Size, report: Pr
         raise CbecError("\n".join(str(p) for p in problems[:MAX_SHOWN]), exit_code=4)
 
 
-def _run_dbt(run: Run, folder: Path, database: Path, target: str, report: Progress) -> list[dict[str, Any]]:
-    """Build, test and document the project in the working directory."""
+@dataclass
+class _Done:
+    """What dbt did. tests: name, status, failures and message of every test, run now or on the same tables
+    before; seconds: of every node, when it last ran; as_it_was: (schema, table) that no run has changed."""
+
+    plan: Plan
+    tests: list[dict[str, Any]]
+    seconds: dict[str, float]
+    n_run: int
+    as_it_was: frozenset[tuple[str, str]] = frozenset()
+
+
+def _run_dbt(
+    run: Run,
+    folder: Path,
+    database: Path,
+    published: Path,
+    inputs: list[Input],
+    is_full: bool,
+    report: Progress,
+) -> _Done:
+    """Build, test and document the project in the working directory, from the published file where that
+    says how it was made."""
     with phase(run, "load dbt"):
         report("load dbt", 0, 1)
-        dbt = _Dbt(folder, database, target, report)
-    with phase(run, "seeds, models and tests"):
-        run_results = dbt.build()
-    with phase(run, "docs"):
-        report("docs", 0, 1)
-        dbt.docs()
-    dbt.close()
-    return run_results
+        dbt = _Dbt(folder, database, run.target, report)
+        states = node_states(dbt.manifest, Path(), inputs, run.target)
+        plan = Plan(states, "asked for") if is_full else make_plan(dbt.manifest, states, published)
+    kept = Kept()
+    if not plan.reason:
+        with phase(run, "copy"):
+            report("copy", 0, 1)
+            try:
+                kept = start_from(published, database, plan)
+            except duckdb.Error as error:
+                # Whatever it lacks, a build needs none of it.
+                database.unlink(missing_ok=True)
+                plan = Plan(states, f"the published file cannot be built on: {error}")
+    os.environ["CBEC_REBUILD"] = "no" if plan.reason else "yes"
+    try:
+        with phase(run, "seeds, models and tests"):
+            nodes = dbt.build(plan)
+        with phase(run, "docs"):
+            report("docs", 0, 1)
+            dbt.docs()
+    finally:
+        os.environ.pop("CBEC_REBUILD", None)
+        dbt.close()
+    return _merged(dbt.manifest, database, plan, kept, nodes)
+
+
+def _merged(manifest: Any, database: Path, plan: Plan, kept: Kept, nodes: list[dict[str, Any]]) -> _Done:
+    """What ran now beside what is known of the rest."""
+    changed = set(plan.states)
+    if not plan.reason:
+        changed = changed_tables(database)
+    ran = {
+        node["unique_id"]: node
+        for node in nodes
+        if plan.reason
+        or node["unique_id"] in plan.changed
+        or changed.intersection(parents_of(manifest, node["unique_id"]))
+    }
+    tests = []
+    for unique_id in plan.states:
+        if unique_id.startswith(("test.", "unit_test.")):
+            name = name_of(manifest, unique_id)
+            done = ran.get(unique_id)
+            status, failures, message = (
+                (done["status"], done["failures"], done["message"]) if done else kept.tests[name]
+            )
+            tests.append({"name": name, "status": status, "failures": failures, "message": message})
+    seconds = {name: value for name, value in kept.seconds.items() if name in plan.states}
+    seconds |= {name: node["seconds"] for name, node in ran.items() if name in plan.states}
+    same = {
+        state.relation[:2]
+        for unique_id, state in plan.states.items()
+        if state.relation and unique_id not in changed and not plan.reason
+    }
+    n_run = sum(unique_id.startswith("model.") for unique_id in ran)
+    return _Done(plan, tests, seconds, n_run, frozenset(same))
 
 
 @contextlib.contextmanager
@@ -256,6 +368,7 @@ class _Dbt:
         from dbt.cli.main import dbtRunner
 
         self._report = report
+        self._target = run / "target"
         self._done = 0
         self._total = 0
         self._options = [
@@ -264,19 +377,17 @@ class _Dbt:
             "--project-dir", ".",
             "--profiles-dir", ".",
             "--target", target,
-            "--target-path", str(run / "target"),
+            "--target-path", str(self._target),
             "--log-path", str(run / "logs"),
         ]  # fmt: skip
-        parsed = dbtRunner().invoke(["parse", "--no-partial-parse", *self._options])
+        parsed = dbtRunner().invoke(["parse", "--no-partial-parse", "--no-write-json", *self._options])
         if not parsed.success:
             self.close()
             raise CbecError(
                 f"nothing was published: dbt cannot read the project: {parsed.exception}", exit_code=4
             )
         manifest: Any = parsed.result
-        nodes = manifest.nodes.values()
-        self._total = sum(node.resource_type in ("seed", "model", "test") for node in nodes)
-        self._total += len(manifest.unit_tests)
+        self.manifest = manifest
         self._runner = dbtRunner(manifest=manifest, callbacks=[self._on_event])
 
     def _on_event(self, event: Any) -> None:
@@ -284,8 +395,23 @@ class _Dbt:
             self._done += 1
             self._report("seeds, models and tests", self._done, self._total)
 
-    def build(self) -> list[dict[str, Any]]:
-        outcome = self._runner.invoke(["build", *self._options])
+    def build(self, plan: Plan) -> list[dict[str, Any]]:
+        """Run all nodes, or those that a plan selects with the tests on them."""
+        nodes = self.manifest.nodes.values()
+        self._total = sum(node.resource_type in ("seed", "model", "test") for node in nodes)
+        self._total += len(self.manifest.unit_tests)
+        chosen: list[str] = []
+        if not plan.reason:
+            if not plan.selected:
+                # The docs read what a run of dbt would have left.
+                self._target.mkdir(parents=True, exist_ok=True)
+                self.manifest.writable_manifest().write(str(self._target / "manifest.json"))
+                return []
+            self._total = len(plan.selected)
+            chosen = ["--select", *(name_of(self.manifest, name) for name in plan.selected)]
+            same = [name for name in self.manifest.unit_tests if name not in plan.changed]
+            chosen += ["--exclude", *(name_of(self.manifest, name) for name in same)] if same else []
+        outcome = self._runner.invoke(["build", *chosen, *self._options])
         results: Any = outcome.result
         if results is None:
             self.close()
@@ -349,9 +475,8 @@ def _write_metadata(
     project: Project,
     database: Path,
     run: Run,
-    tests: list[dict[str, Any]],
+    done: _Done,
     inputs: list[Input],
-    nodes: dict[str, float],
 ) -> None:
     """Say in the file itself when and from what it was made; the only tables that differ by run."""
     commit = _git(project.root, "rev-parse", "HEAD")
@@ -360,6 +485,7 @@ def _write_metadata(
     together = hashlib.sha256("".join(digest for _, digest in hashes).encode()).hexdigest()
     with duckdb.connect(str(database)) as connection:
         connection.execute("create schema meta")
+        close_books(connection)
         connection.execute(
             "create table meta.publication (run_id varchar, built_at timestamptz, target varchar,"
             " is_simulated boolean, git_commit varchar, git_is_dirty boolean, seeds_sha256 varchar,"
@@ -385,12 +511,13 @@ def _write_metadata(
         )
         connection.executemany(
             "insert into meta.test_result values (?, ?, ?, ?)",
-            [[t["name"], t["status"], t["failures"], t["message"]] for t in tests],
+            [[t["name"], t["status"], t["failures"], t["message"]] for t in done.tests],
         )
         connection.execute("create table meta.node_time (name varchar, seconds double)")
         connection.executemany(
-            "insert into meta.node_time values (?, ?)", [[name, seconds] for name, seconds in nodes.items()]
+            "insert into meta.node_time values (?, ?)", [list(item) for item in done.seconds.items()]
         )
+        write_states(connection, done.plan.states)
         connection.execute(
             "create table meta.table_size (table_schema varchar, table_name varchar, n_rows bigint)"
         )

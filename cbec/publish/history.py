@@ -113,14 +113,24 @@ def repair(project: Project) -> None:
     remove_leftovers(project.build_folder)
 
 
-def copy_to_parquet(database: Path, folder: Path) -> None:
-    """One Parquet file per public table, folder/schema/table.parquet."""
+def copy_to_parquet(
+    database: Path,
+    folder: Path,
+    before: Path | None = None,
+    as_it_was: frozenset[tuple[str, str]] = frozenset(),
+) -> None:
+    """One Parquet file per public table, folder/schema/table.parquet; of a table that is as it was the file
+    in `before` gets a second name."""
     folder.mkdir()
     with duckdb.connect(str(database), read_only=True) as connection:
         for schema, table in tables(connection):
             if schema in PUBLIC_SCHEMAS:
                 (folder / schema).mkdir(exist_ok=True)
                 path = folder / schema / f"{table}.parquet"
+                old = before / schema / path.name if before else path
+                if (schema, table) in as_it_was and old.is_file():
+                    link_or_copy(old, path)
+                    continue
                 connection.execute(f"copy {schema}.{table} to {literal(path)} (format parquet)")
 
 

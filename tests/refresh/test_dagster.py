@@ -83,7 +83,7 @@ def test_schedule_sensor_and_runs(small: Small, environment: dict[str, str]) -> 
     (small.watched / "good.csv").write_text("城市,年份,GDP(亿元)\n保定市,2014,2800.5\n", encoding="utf-8")
     done = subprocess.run(
         [str(BIN / "python"), "-c", SCRIPT, str(DEFINITIONS.parent)], cwd=small.root, env=environment,
-        capture_output=True, text=True, check=False, timeout=900,
+        capture_output=True, text=True, check=False, timeout=1800,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout.split("FOUND ")[1])

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from cbec.ingest.registry import load_registry
+from cbec.project import CbecError
 from cbec.quality.seeds import check_seeds
 from tests.conftest import ROOT
 
@@ -106,3 +108,30 @@ def test_a_test_without_a_check_is_refused(seeds: Path, edit) -> None:
 def test_a_seed_without_yml_is_refused(seeds: Path) -> None:
     (seeds / "seeds/registry/unit.yml").unlink()
     assert any("no unit.yml" in v.problem for v in check_seeds(seeds))
+
+
+def test_files_that_a_command_writes_together_are_of_one_run(seeds: Path) -> None:
+    folder = seeds / "seeds/print"
+    place, column = folder / "printed_place.csv", folder / "printed_column.csv"
+    place.write_text(place.read_text(encoding="utf-8").replace(":7 ", ":8 ", 1), encoding="utf-8")
+    (one,) = check_seeds(seeds)
+    assert (one.file, one.value) == ("seeds/print/SHA256SUMS", "printed_place.csv")
+    assert "is not as it was written" in one.problem
+    column.unlink()
+    found = {(v.file, v.value) for v in check_seeds(seeds)}
+    assert ("seeds/print/SHA256SUMS", "printed_column.csv") in found
+    assert ("seeds/print/printed_column.yml", "") in found
+
+
+def test_a_row_that_a_comma_has_moved_is_no_registry(seeds: Path) -> None:
+    """An import reads the registry without the check of seeds: it must not take one meaning for another."""
+    path = seeds / "seeds/registry/indicator.csv"
+    lines = path.read_text(encoding="utf-8").splitlines()
+    for n_commas in (-1, 1):
+        broken = lines.copy()
+        broken[5] = broken[5] + "," if n_commas > 0 else broken[5].removesuffix(",")
+        path.write_text("\n".join(broken) + "\n", encoding="utf-8")
+        load_registry.cache_clear()
+        with pytest.raises(CbecError, match=r"indicator\.csv:6: has not the 12 fields") as refused:
+            load_registry(seeds)
+        assert refused.value.exit_code == 2

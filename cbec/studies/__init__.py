@@ -1,0 +1,1 @@
+"""What runs specifications on a warehouse that is being built."""

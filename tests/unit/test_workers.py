@@ -1,0 +1,65 @@
+"""Worker processes end with their parent."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+CODE = """
+import os, time
+from cbec.workers import worker_pool
+
+def first():
+    pass
+
+def pid(_):
+    time.sleep(0.3)
+    return os.getpid()
+
+if __name__ == "__main__":
+    with worker_pool(2, first) as pool:
+        print(*{*pool.map(pid, range(8))}, flush=True)
+        WAIT
+"""
+
+
+def runs(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="no /proc here")
+@pytest.mark.parametrize("wait", ["time.sleep(600)", "list(pool.map(time.sleep, [600, 600]))"])
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_workers_end_with_a_parent_that_is_killed(tmp_path: Path, wait: str, how: signal.Signals) -> None:
+    """Idle or at work, they do not stay behind with the tables that they were given."""
+    script = tmp_path / "parent.py"
+    script.write_text(CODE.replace("WAIT", wait))
+    parent = subprocess.Popen(
+        [sys.executable, str(script)], stdout=subprocess.PIPE, text=True, cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert parent.stdout is not None
+    workers = [int(word) for word in parent.stdout.readline().split()]
+    assert workers
+    assert all(runs(pid) for pid in workers)
+    parent.send_signal(how)
+    parent.wait(timeout=30)
+    parent.stdout.close()
+    deadline = time.monotonic() + 20
+    while any(runs(pid) for pid in workers) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    left = [pid for pid in workers if runs(pid)]
+    for pid in left:
+        os.kill(pid, signal.SIGKILL)
+    assert left == []
