@@ -6,8 +6,9 @@ seeds/studies/diagnostic.csv names the columns and the options.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,7 @@ from cbec.estimators.inference import (
     wild_cluster_bootstrap,
 )
 from cbec.estimators.mediation import mediate
+from cbec.estimators.memory import Memory, Rows, digest
 from cbec.estimators.panel_tests import f_test_of_effects, hausman, variance_inflation
 from cbec.estimators.placebo import leave_one_out, placebo_frame, placebo_test, time_placebo
 from cbec.estimators.policies import concurrent_policies
@@ -143,9 +145,16 @@ PANEL_TEST = _schema("outcome:s test:s statistic:f df1:i df2:i p_value:f convent
 
 @dataclass(frozen=True)
 class _Asked:
+    """A column that asks for a diagnostic; its sample is put together when it is looked at, and raises
+    NOT_ESTIMATED where data are awaited."""
+
+    data: StudyData
     specification: Specification
-    sample: EstimationSample
     options: dict[str, str]
+
+    @cached_property
+    def sample(self) -> EstimationSample:
+        return assemble(self.data, self.specification)
 
     @property
     def columns(self) -> dict[str, Any]:
@@ -168,7 +177,7 @@ class _Asked:
 
 
 def _asked(data: StudyData, diagnostic: pd.DataFrame, name: str) -> Iterator[_Asked]:
-    """Each column that asks for a diagnostic, with its sample; those that await data are passed over."""
+    """Each column that asks for a diagnostic."""
     specs = {(s.study_id, s.table_no, s.column_no): s for s in data.specifications()}
     wanted = diagnostic[diagnostic["diagnostic"] == name]
     for row in wanted.sort_values(["study_id", "table_no", "column_no", "options"]).to_dict("records"):
@@ -183,11 +192,7 @@ def _asked(data: StudyData, diagnostic: pd.DataFrame, name: str) -> Iterator[_As
             if option not in options:
                 raise ValueError(f"{where}: option {option!r}; allowed: {', '.join(options) or 'none'}")
             options[option] = value
-        try:
-            sample = assemble(data, specs[key])
-        except NOT_ESTIMATED:
-            continue
-        yield _Asked(specs[key], sample, options)
+        yield _Asked(data, specs[key], options)
 
 
 def _table(
@@ -195,25 +200,52 @@ def _table(
     diagnostic: pd.DataFrame,
     name: str,
     schema: pa.Schema,
-    rows: Callable[[_Asked], list[dict[str, Any]]],
+    rows: Callable[[_Asked], Rows],
+    kept: Memory | None = None,
+    beside: Callable[[_Asked], object] = lambda asked: None,
+    more: Callable[[_Asked], Iterable[str]] = lambda asked: (),
 ) -> pa.Table:
-    """Rows of every column that asks; one that the estimator refuses gives a row with the reason as note."""
-    found: list[dict[str, Any]] = []
+    """Rows of every column that asks; one that the estimator refuses gives a row with the reason as note, one
+    that awaits data none.
+
+    kept: what was found before. beside: what `rows` reads beside the tables of the specification; more:
+    columns that it reads beside those of the specification.
+    """
+    kept = kept if kept is not None else Memory()
+    found: Rows = []
     for asked in _asked(data, diagnostic, name):
-        spec = asked.specification
-        start = {**identity(spec), "outcome": spec.outcome, "is_simulated": data.is_simulated}
+        own = data.digest(asked.specification, more(asked))
+        key = digest(name, asked.options, data.is_simulated, own, beside(asked))
+        found += kept.rows(key, partial(_computed, asked, rows, schema.names))
+    return pa.Table.from_pylist(found, schema=schema)
+
+
+def _computed(asked: _Asked, rows: Callable[[_Asked], Rows], names: list[str]) -> Rows:
+    spec = asked.specification
+    start = {**identity(spec), "outcome": spec.outcome, "is_simulated": asked.data.is_simulated}
+    try:
         with small_heap():
-            try:
-                found += [start | row for row in rows(asked)]
-            except ValueError as error:
-                found.append(start | {"note": f"refused: {error}"})
-    return pa.Table.from_pylist(
-        [{name: row.get(name) for name in schema.names} for row in found], schema=schema
-    )
+            asked.sample  # noqa: B018 - so that its reasons are told from those of the estimator
+    except NOT_ESTIMATED:
+        return []
+    with small_heap():
+        try:
+            own = [start | row for row in rows(asked)]
+        except ValueError as error:
+            own = [start | {"note": f"refused: {error}"}]
+    return [{name: row.get(name) for name in names} for row in own]
 
 
 def placebo_tables(data: StudyData, diagnostic: pd.DataFrame) -> tuple[pa.Table, pa.Table]:
     """Draws and their summary, in the columns of estimates.placebo and estimates.placebo_summary."""
+    asked_for = diagnostic.to_csv()
+    if asked_for not in data.placebo_draws:
+        data.placebo_draws[asked_for] = _placebo_tables(data, diagnostic)
+    found: tuple[pa.Table, pa.Table] = data.placebo_draws[asked_for]
+    return found
+
+
+def _placebo_tables(data: StudyData, diagnostic: pd.DataFrame) -> tuple[pa.Table, pa.Table]:
     draws: list[pd.DataFrame] = []
 
     def rows(asked: _Asked) -> list[dict[str, Any]]:
@@ -249,7 +281,7 @@ def placebo_tables(data: StudyData, diagnostic: pd.DataFrame) -> tuple[pa.Table,
     return pa.Table.from_pandas(every[PLACEBO.names], schema=PLACEBO, preserve_index=False), summary
 
 
-def leave_one_out_table(data: StudyData, diagnostic: pd.DataFrame) -> pa.Table:
+def leave_one_out_table(data: StudyData, diagnostic: pd.DataFrame, kept: Memory | None = None) -> pa.Table:
     """One row for each group left out, in the columns of estimates.leave_one_out."""
 
     def rows(asked: _Asked) -> list[dict[str, Any]]:
@@ -277,10 +309,14 @@ def leave_one_out_table(data: StudyData, diagnostic: pd.DataFrame) -> pa.Table:
         ]
         return [*found, *skipped]
 
-    return _table(data, diagnostic, "leave_one_out", LEAVE_ONE_OUT, rows)
+    def names(asked: _Asked) -> object:
+        by = asked.options["by"]
+        return sorted(_names(data, data.unit_of(asked.specification) if by == "unit" else by).items())
+
+    return _table(data, diagnostic, "leave_one_out", LEAVE_ONE_OUT, rows, kept, names)
 
 
-def falsification_table(data: StudyData, diagnostic: pd.DataFrame) -> pa.Table:
+def falsification_table(data: StudyData, diagnostic: pd.DataFrame, kept: Memory | None = None) -> pa.Table:
     """Effects that must be zero if the design holds, in the columns of estimates.falsification.
 
     in_time: the treatment some years early, on untreated rows only; outcome: the same column with an outcome
@@ -337,8 +373,16 @@ def falsification_table(data: StudyData, diagnostic: pd.DataFrame) -> pa.Table:
 
     return pa.concat_tables(
         [
-            _table(data, diagnostic, "time_placebo", FALSIFICATION, earlier),
-            _table(data, diagnostic, "outcome_placebo", FALSIFICATION, unmoved),
+            _table(data, diagnostic, "time_placebo", FALSIFICATION, earlier, kept),
+            _table(
+                data,
+                diagnostic,
+                "outcome_placebo",
+                FALSIFICATION,
+                unmoved,
+                kept,
+                more=lambda asked: [name for name in asked.options["outcomes"].split("+") if name],
+            ),
         ]
     )
 
@@ -359,7 +403,7 @@ def _label(value: Any) -> str:
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
-def inference_table(data: StudyData, diagnostic: pd.DataFrame) -> pa.Table:
+def inference_table(data: StudyData, diagnostic: pd.DataFrame, kept: Memory | None = None) -> pa.Table:
     """Other p values of the same coefficients, in the columns of estimates.inference."""
 
     def bootstrapped(asked: _Asked) -> list[dict[str, Any]]:
@@ -422,9 +466,9 @@ def inference_table(data: StudyData, diagnostic: pd.DataFrame) -> pa.Table:
         ]
 
     parts = [
-        _table(data, diagnostic, "wild_bootstrap", INFERENCE, bootstrapped),
-        _table(data, diagnostic, "group_difference", INFERENCE, differing),
-        _table(data, diagnostic, "minimum_detectable_effect", INFERENCE, detectable),
+        _table(data, diagnostic, "wild_bootstrap", INFERENCE, bootstrapped, kept),
+        _table(data, diagnostic, "group_difference", INFERENCE, differing, kept),
+        _table(data, diagnostic, "minimum_detectable_effect", INFERENCE, detectable, kept),
         _family_table(data, diagnostic),
     ]
     return pa.concat_tables(parts)
@@ -435,6 +479,10 @@ def _family_table(data: StudyData, diagnostic: pd.DataFrame) -> pa.Table:
     tables: dict[tuple[str, str], list[_Asked]] = {}
     for asked in _asked(data, diagnostic, "family"):
         spec = asked.specification
+        try:
+            asked.sample  # noqa: B018 - a column that awaits data is in no family
+        except NOT_ESTIMATED:
+            continue
         tables.setdefault((spec.study_id, spec.table_no), []).append(asked)
     rows: list[dict[str, Any]] = []
     for members in tables.values():
@@ -481,7 +529,7 @@ def _family_table(data: StudyData, diagnostic: pd.DataFrame) -> pa.Table:
     )
 
 
-def pretrend_table(data: StudyData, diagnostic: pd.DataFrame) -> pa.Table:
+def pretrend_table(data: StudyData, diagnostic: pd.DataFrame, kept: Memory | None = None) -> pa.Table:
     """Joint test before treatment, its power and the honest interval, for estimates.pretrend."""
 
     def rows(asked: _Asked) -> list[dict[str, Any]]:
@@ -513,13 +561,13 @@ def pretrend_table(data: StudyData, diagnostic: pd.DataFrame) -> pa.Table:
             }
         ]
 
-    return _table(data, diagnostic, "pretrend", PRETREND, rows)
+    return _table(data, diagnostic, "pretrend", PRETREND, rows, kept)
 
 
-def bacon_tables(data: StudyData, diagnostic: pd.DataFrame) -> tuple[pa.Table, pa.Table]:
-    """Two-group comparisons and weights behind two-way effects, for estimates.bacon and .twfe_weight."""
+def bacon_table(data: StudyData, diagnostic: pd.DataFrame, kept: Memory | None = None) -> pa.Table:
+    """Two-group comparisons behind two-way effects, in the columns of estimates.bacon."""
 
-    def comparisons(asked: _Asked) -> list[dict[str, Any]]:
+    def rows(asked: _Asked) -> list[dict[str, Any]]:
         frame = bacon_decomposition(
             asked.sample.rows, outcome=asked.specification.outcome, unit=asked.sample.unit
         )
@@ -527,18 +575,21 @@ def bacon_tables(data: StudyData, diagnostic: pd.DataFrame) -> tuple[pa.Table, p
         named = named.astype(object).where(named.notna(), None)
         return [{str(k): v for k, v in row.items()} for row in named.to_dict("records")]
 
-    def weights(asked: _Asked) -> list[dict[str, Any]]:
+    return _table(data, diagnostic, "bacon", BACON, rows, kept)
+
+
+def twfe_weight_table(data: StudyData, diagnostic: pd.DataFrame, kept: Memory | None = None) -> pa.Table:
+    """Weights of the treated cells behind two-way effects, in the columns of estimates.twfe_weight."""
+
+    def rows(asked: _Asked) -> list[dict[str, Any]]:
         spec = asked.specification
         result = twfe_weights(
             asked.sample.rows, outcome=spec.outcome, unit=asked.sample.unit, controls=spec.controls
         )
-        fields = ("estimate", "n_negative", "sum_negative", "sigma_zero", "sigma_opposite")
-        return [{name: getattr(result, name) for name in fields} | {"n_weights": len(result.weights)}]
+        names = ("estimate", "n_negative", "sum_negative", "sigma_zero", "sigma_opposite")
+        return [{name: getattr(result, name) for name in names} | {"n_weights": len(result.weights)}]
 
-    return (
-        _table(data, diagnostic, "bacon", BACON, comparisons),
-        _table(data, diagnostic, "bacon", TWFE_WEIGHT, weights),
-    )
+    return _table(data, diagnostic, "bacon", TWFE_WEIGHT, rows, kept)
 
 
 def mediation_table(data: StudyData) -> pa.Table:
@@ -589,30 +640,42 @@ def mediation_table(data: StudyData) -> pa.Table:
     )
 
 
-def descriptive_table(data: StudyData) -> pa.Table:
+def descriptive_table(data: StudyData, kept: Memory | None = None) -> pa.Table:
     """Moments and VIF of every variable of a study, in the columns of estimates.descriptive.
 
     n_obs, mean, sd, minimum and maximum of a variable on the first sample that uses it; vif among the
-    regressors of the study's column with most of them, on its complete rows.
+    regressors of the study's column with most of them, on its complete rows. kept: what was found before.
     """
-    rows: dict[tuple[str, str], dict[str, Any]] = {}
-    # Regressors, sample and specification of each study's longest equation.
-    largest: dict[str, tuple[int, EstimationSample, Specification]] = {}
+    kept = kept if kept is not None else Memory()
+    of_study: dict[str, list[Specification]] = {}
     for spec in data.specifications():
-        if spec.subgroup or spec.is_staggered:
-            continue
+        if not (spec.subgroup or spec.is_staggered):
+            of_study.setdefault(spec.study_id, []).append(spec)
+    found: Rows = []
+    for _, specs in sorted(of_study.items()):
+        key = digest(data.is_simulated, [data.digest(spec) for spec in specs])
+        found += kept.rows(key, partial(_described, data, specs))
+    return pa.Table.from_pylist(found, schema=DESCRIPTIVE)
+
+
+def _described(data: StudyData, specs: list[Specification]) -> Rows:
+    """Rows of one study, by the names of its variables."""
+    rows: dict[str, dict[str, Any]] = {}
+    # Regressors, sample and specification of the longest equation.
+    largest: tuple[int, EstimationSample, Specification] | None = None
+    for spec in specs:
         try:
             sample = assemble(data, spec)
         except NOT_ESTIMATED:
             continue
-        if len(spec.regressors) > largest.get(spec.study_id, (0,))[0]:
-            largest[spec.study_id] = (len(spec.regressors), sample, spec)
+        if largest is None or len(spec.regressors) > largest[0]:
+            largest = (len(spec.regressors), sample, spec)
         for name in dict.fromkeys(spec.variables):
-            if source(name)[1] or (spec.study_id, name) in rows:
+            if source(name)[1] or name in rows:
                 continue
             values = sample.rows[name].astype(float)
             cells = sample.cells[sample.cells["panel_column"] == name]
-            rows[spec.study_id, name] = {
+            rows[name] = {
                 "study_id": spec.study_id,
                 "variable": name,
                 "n_obs": len(values),
@@ -625,19 +688,16 @@ def descriptive_table(data: StudyData) -> pa.Table:
                 "sample": spec.sample,
                 "is_simulated": data.is_simulated,
             }
-    for study, (n, sample, spec) in largest.items():
-        if n < 2:
-            continue
-        for name, vif in variance_inflation(
-            sample.rows.astype({spec.treatment: float}), spec.regressors
-        ).items():
-            if (study, name) in rows:
-                rows[study, name]["vif"] = vif if math.isfinite(vif) else None
-    ordered = [rows[key] for key in sorted(rows)]
-    return pa.Table.from_pylist(ordered, schema=DESCRIPTIVE)
+    if largest is not None and largest[0] > 1:
+        _, sample, spec = largest
+        inflation = variance_inflation(sample.rows.astype({spec.treatment: float}), spec.regressors)
+        for name, vif in inflation.items():
+            if name in rows:
+                rows[name]["vif"] = vif if math.isfinite(vif) else None
+    return [row for _, row in sorted(rows.items())]
 
 
-def data_integrity_table(data: StudyData, diagnostic: pd.DataFrame) -> pa.Table:
+def data_integrity_table(data: StudyData, diagnostic: pd.DataFrame, kept: Memory | None = None) -> pa.Table:
     """The same column on other readings of the cells, in the columns of estimates.data_integrity.
 
     all: as it is; observed: without filled and convicted cells; linear and geometric: blank cells between two
@@ -673,7 +733,7 @@ def data_integrity_table(data: StudyData, diagnostic: pd.DataFrame) -> pa.Table:
             )
         return found
 
-    return _table(data, diagnostic, "data_integrity", DATA_INTEGRITY, rows)
+    return _table(data, diagnostic, "data_integrity", DATA_INTEGRITY, rows, kept)
 
 
 def _shares_by_arm(sample: EstimationSample) -> dict[bool, float]:
@@ -686,7 +746,7 @@ def _shares_by_arm(sample: EstimationSample) -> dict[bool, float]:
     return {bool(arm): float(cells.mean()) for arm, cells in sample.cells["imputed_share"].groupby(by_cell)}
 
 
-def panel_test_table(data: StudyData, diagnostic: pd.DataFrame) -> pa.Table:
+def panel_test_table(data: StudyData, diagnostic: pd.DataFrame, kept: Memory | None = None) -> pa.Table:
     """F tests of effects and the Hausman test, in the columns of estimates.panel_test."""
 
     def rows(asked: _Asked) -> list[dict[str, Any]]:
@@ -699,10 +759,10 @@ def panel_test_table(data: StudyData, diagnostic: pd.DataFrame) -> pa.Table:
         ]
         return [vars(test) for test in tests]
 
-    return _table(data, diagnostic, "panel_tests", PANEL_TEST, rows)
+    return _table(data, diagnostic, "panel_tests", PANEL_TEST, rows, kept)
 
 
-def selection_table(data: StudyData, diagnostic: pd.DataFrame) -> pa.Table:
+def selection_table(data: StudyData, diagnostic: pd.DataFrame, kept: Memory | None = None) -> pa.Table:
     """Effects among comparable cities, in the columns of estimates.selection.
 
     Beside the two-way coefficient with and without the covariates stand matching and weighting by them at
@@ -729,7 +789,11 @@ def selection_table(data: StudyData, diagnostic: pd.DataFrame) -> pa.Table:
                 found.append({"method": name, "note": f"refused: {error}"})
         return found
 
-    return _table(data, diagnostic, "selection", SELECTION, rows)
+    return _table(data, diagnostic, "selection", SELECTION, rows, kept, more=_covariates)
+
+
+def _covariates(asked: _Asked) -> list[str]:
+    return [name for name in asked.options["covariates"].split("+") if name]
 
 
 def _comparable(data: StudyData, asked: _Asked) -> tuple[Specification, EstimationSample, Panel]:
@@ -780,17 +844,17 @@ def _group_time(
     )  # fmt: skip
 
 
-def balance_table(data: StudyData, diagnostic: pd.DataFrame) -> pa.Table:
+def balance_table(data: StudyData, diagnostic: pd.DataFrame, kept: Memory | None = None) -> pa.Table:
     """Standardised differences before and after, and overlap, in the columns of estimates.balance."""
 
     def rows(asked: _Asked) -> list[dict[str, Any]]:
         panel = _comparable(data, asked)[2]
         return [vars(row) for row in balance(panel, caliper=float(asked.options["caliper"]))]
 
-    return _table(data, diagnostic, "selection", BALANCE, rows)
+    return _table(data, diagnostic, "selection", BALANCE, rows, kept, more=_covariates)
 
 
-def spillover_table(data: StudyData, diagnostic: pd.DataFrame) -> pa.Table:
+def spillover_table(data: StudyData, diagnostic: pd.DataFrame, kept: Memory | None = None) -> pa.Table:
     """Effects by ring of distance and with clean controls, in the columns of estimates.spillover."""
 
     def rows(asked: _Asked) -> list[dict[str, Any]]:
@@ -807,10 +871,22 @@ def spillover_table(data: StudyData, diagnostic: pd.DataFrame) -> pa.Table:
         )  # fmt: skip
         return [_plain(row.term) | vars(row) for row in found]
 
-    return _table(data, diagnostic, "spillover", SPILLOVER, rows)
+    return _table(
+        data,
+        diagnostic,
+        "spillover",
+        SPILLOVER,
+        rows,
+        kept,
+        # Treated neighbours outside of the sample count too.
+        beside=lambda asked: data.timing_digest(asked.specification.treatment_rule),
+        more=lambda asked: ("longitude", "latitude", "is_treated"),
+    )
 
 
-def policy_table(data: StudyData, diagnostic: pd.DataFrame, policies: pd.DataFrame) -> pa.Table:
+def policy_table(
+    data: StudyData, diagnostic: pd.DataFrame, policies: pd.DataFrame, kept: Memory | None = None
+) -> pa.Table:
     """The treatment beside other policies and without their cities, in the columns of estimates.policy.
 
     policies: marts.concurrent_policy_city_year.
@@ -823,10 +899,11 @@ def policy_table(data: StudyData, diagnostic: pd.DataFrame, policies: pd.DataFra
         found = concurrent_policies(asked.sample.rows, spec, unit=unit, policies=policies)
         return [_plain(row.value) | vars(row) for row in found]
 
-    return _table(data, diagnostic, "policies", POLICY, rows)
+    listed = digest(policies.sort_values(list(policies.columns)).to_csv(index=False))
+    return _table(data, diagnostic, "policies", POLICY, rows, kept, lambda asked: listed)
 
 
-def functional_form_table(data: StudyData, diagnostic: pd.DataFrame) -> pa.Table:
+def functional_form_table(data: StudyData, diagnostic: pd.DataFrame, kept: Memory | None = None) -> pa.Table:
     """The column in levels, logs and inverse hyperbolic sines, and the test whether it can matter, in the
     columns of estimates.functional_form.
 
@@ -879,7 +956,7 @@ def functional_form_table(data: StudyData, diagnostic: pd.DataFrame) -> pa.Table
         }
         return [*found, result]
 
-    return _table(data, diagnostic, "functional_form", FUNCTIONAL_FORM, rows)
+    return _table(data, diagnostic, "functional_form", FUNCTIONAL_FORM, rows, kept)
 
 
 def _plain(term: Term | None) -> dict[str, Any]:

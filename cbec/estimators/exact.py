@@ -113,23 +113,17 @@ def exact_event_study(
 def assignments(codes: IntArray, *, block: int = 50_000) -> Iterator[IntArray]:
     """All different orders of `codes`, in blocks of shape (m, len(codes)), ascending; the given one is among
     them."""
-    current = np.sort(codes)
-    rows: list[IntArray] = []
-    while True:
-        rows.append(current.copy())
-        if len(rows) == block:
-            yield np.array(rows)
-            rows = []
-        # Next order in lexicographic order (Narayana).
-        rising = np.flatnonzero(current[:-1] < current[1:])
-        if rising.size == 0:
-            break
-        k = int(rising[-1])
-        j = int(np.flatnonzero(current > current[k])[-1])
-        current[k], current[j] = current[j], current[k]
-        current[k + 1 :] = current[k + 1 :][::-1].copy()
-    if rows:
-        yield np.array(rows)
+    paths, sizes = np.unique(codes, return_counts=True)
+    begun = np.zeros((1, 0), dtype=np.intp)
+    left = sizes[None, :]
+    for _ in range(len(codes)):
+        # Row by row and, within a row, path by path: the orders stay ascending.
+        row, path = np.nonzero(left)
+        begun = np.column_stack([begun[row], path])
+        left = left[row]
+        left[np.arange(len(path)), path] -= 1
+    for first in range(0, len(begun), block):
+        yield paths[begun[first : first + block]]
 
 
 def count_assignments(codes: IntArray) -> int:
@@ -214,18 +208,24 @@ def _fit(
     # unit i under path p: x'y (n, paths, k), and x'x (paths, k, k), the parts of the scores.
     xy = np.einsum("it,ptk->ipk", design.outcome, residual)
     xx = np.einsum("ptk,ptl->pkl", residual, residual)
+    xy_projected, xx_projected = xy @ bread, xx @ bread
     # Parameters: slopes and periods; units are nested in the clusters (R fixest, ssc "nonnested").
     n_obs = n * n_periods
     factor = (n_obs - 1) / (n_obs - (k + n_periods)) * n / (n - 1)
 
     def statistics(codes: IntArray) -> tuple[FloatArray, FloatArray]:
         """Coefficients and standard errors (m, k) of assignments (m, n)."""
-        own = xy[np.arange(n), codes]
-        estimates = own.sum(axis=1) @ bread
-        scores = own - np.einsum("mikl,ml->mik", xx[codes], estimates)
-        projected = scores @ bread
-        errors = np.sqrt(factor * np.einsum("mik,mik->mk", projected, projected))
-        return estimates, errors
+        estimates = np.zeros((len(codes), k))
+        for i in range(n):
+            estimates += xy_projected[i, codes[:, i]]
+        # x'x b of each path (paths, m, k): far fewer than units.
+        fitted = estimates @ xx_projected
+        squares = np.zeros_like(estimates)
+        every = np.arange(len(codes))
+        for i in range(n):
+            projected = xy_projected[i, codes[:, i]] - fitted[codes[:, i], every]
+            squares += projected * projected
+        return estimates, np.sqrt(factor * squares)
 
     estimate, error = (values[0] for values in statistics(design.codes[None, :]))
     t_value = np.abs(estimate) / np.maximum(error, np.finfo(float).tiny)

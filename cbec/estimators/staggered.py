@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -22,6 +22,7 @@ from cbec.estimators.staggered_engines import (
     ESTIMATORS,
     METHODS,
     WEIGHTS,
+    Estimates,
     FloatArray,
     Options,
     treated_cells,
@@ -236,7 +237,7 @@ def fit_staggered(
         # What a library drops is counted or raised below.
         warnings.simplefilter("ignore")
         try:
-            found = ESTIMATORS[estimator](sample, options)
+            found = _found(estimator, sample, options)
         except (ValueError, NotImplementedError, np.linalg.LinAlgError) as error:
             with_controls = f" with controls {', '.join(sample.controls)}" if sample.controls else ""
             raise ValueError(f"{estimator} of {outcome!r}{with_controls}: {error}") from error
@@ -271,7 +272,13 @@ def fit_staggered(
             f"{estimator} of {outcome!r}: the overall effect has no standard error; "
             "too few units to compare with"
         )
-    at_event = _cells_by_event(sample, options, binned=estimator == "twfe_event_study")
+    counted = _counts_years(estimator, sample, options)
+    at_event = _cells_by_event(
+        sample.counted() if counted else sample, options, binned=estimator == "twfe_event_study"
+    )
+    if counted:
+        years = dict(zip(sorted(sample.counted().cohort_sizes), sorted(sizes), strict=True))
+        at_event = {e: [(years[g], t) for g, t in cells] for e, cells in at_event.items()}
     events = tuple(
         EventTime(int(e), float(b), error, *_interval(b, error, n_clusters), n_cohorts=int(n))
         for e, b, given, n in found.events
@@ -290,12 +297,58 @@ def fit_staggered(
         n_clusters=n_clusters,
         n_dropped=sample.n_offered - n_obs,
         drop_reason="; ".join(dropped) or "none",
-        base_period=found.base_period,
+        base_period=_base_period(found.base_period, sample, base - anticipation),
         formula=_readable(found.formula, sample, outcome),
         engine=found.engine,
-        note="; ".join([*sample.notes, *found.notes]) or None,
+        note="; ".join([*sample.notes, *found.notes, *([COUNTED] if counted else [])]) or None,
         event_vcov=found.vcov,
     )
+
+
+#: Libraries that take differences over evenly spaced times.
+EVENLY_SPACED = ("stacked", "lp_did", "de_chaisemartin_dhaultfoeuille")
+COUNTED = "event years count the years that are there"
+
+
+def _counts_years(estimator: str, sample: Sample, options: Options) -> bool:
+    keeps_gaps = estimator == "callaway_santanna" and options.gaps == "keep"
+    return bool(sample.unpublished) and (estimator in EVENLY_SPACED or keeps_gaps)
+
+
+def _found(estimator: str, sample: Sample, options: Options) -> Estimates:
+    """What an estimator finds; where it needs evenly spaced times, on years counted one by one, with cohorts
+    and years named as they are."""
+    if not _counts_years(estimator, sample, options):
+        return ESTIMATORS[estimator](sample, options)
+    counted = sample.counted()
+    found = ESTIMATORS[estimator](counted, options)
+    years = sample.years
+    cohorts = dict(zip(sorted(counted.cohort_sizes), sorted(sample.cohort_sizes), strict=True))
+
+    def year(t: int) -> int:
+        return years[t - years[0]]
+
+    def named(aggregation: str, group: int | None) -> int | None:
+        if group is None or aggregation not in ("group", "calendar"):
+            return group
+        return cohorts[group] if aggregation == "group" else year(group)
+
+    return replace(
+        found,
+        effects=[
+            (aggregation, named(aggregation, group), b, s, [(cohorts[g], year(t)) for g, t in cells])
+            for aggregation, group, b, s, cells in found.effects
+        ],
+    )
+
+
+def _base_period(text: str, sample: Sample, base: int) -> str:
+    """The base with the year itself for each cohort whose base year no unit has."""
+    if not text.startswith("event year"):
+        return text
+    moved = {g: sample.last_before(g, base) for g in sample.cohort_sizes if g + base in sample.unpublished}
+    named = [f"{year} for the cohort of {g}" for g, year in sorted(moved.items())]
+    return "; ".join([text, *named])
 
 
 def _cells_by_event(sample: Sample, options: Options, *, binned: bool) -> dict[int, list[tuple[int, int]]]:

@@ -246,13 +246,21 @@ def _twfe_event_study(sample: Sample, options: Options) -> Estimates:
         if base < options.first_event:
             raise ValueError(f"base {base} lies before first_event {options.first_event}")
         key = np.clip(since, options.first_event, options.last_event)
+        # Where no unit has the base year, the last year before it that is there.
+        for g in sample.cohort_sizes:
+            last = sample.last_before(g, base)
+            if last is not None:
+                key[(data["cohort"] == g) & (data["time"] == last)] = base
     labels = sorted({int(k) for k in key[ever]} - {base})
     if base not in {int(k) for k in key[ever]}:
         raise ValueError(f"no treated unit is observed in the base event year {base}")
     columns = {f"e{k}".replace("-", "m"): (ever & (key == k)).astype(float) for k in labels}
     b, v, n_obs, notes = _regress(sample, columns)
     cells = treated_cells(sample)
-    position = {k: {c for c in cells if _bin(c, options, calendar) == k} for k in labels}
+    at = dict(
+        zip(zip(data["cohort"].tolist(), data["time"].tolist(), strict=True), key.tolist(), strict=True)
+    )
+    position = {k: {c for c in cells if at[c] == k} for k in labels}
     treated = np.array([(ever & (key == k) & (since >= 0)).sum() for k in labels], dtype=float)
     if treated.sum() == 0:
         raise ValueError("no treated year is estimated")
@@ -289,20 +297,16 @@ def _twfe_event_study(sample: Sample, options: Options) -> Estimates:
     )
 
 
-def _bin(cell: Cell, options: Options, calendar: bool) -> int:
-    g, t = cell
-    return t if calendar else int(np.clip(t - g, options.first_event, options.last_event))
-
-
 def _sun_abraham(sample: Sample, options: Options) -> Estimates:
     """A dummy for every cohort and year but the base, averaged with cohort sizes held fixed."""
     data = sample.data
     base = options.base - options.anticipation
     every = treated_cells(sample)
-    without = sorted({g for g, _ in every} - {g for g, t in every if t - g == base})
+    omitted = {g: sample.last_before(g, base) for g, _ in every}
+    without = sorted(g for g, last in omitted.items() if last is None)
     if without:
         raise ValueError(f"cohort(s) {', '.join(map(str, without))} have no year at the base {base}")
-    cells = [(g, t) for g, t in every if t - g != base]
+    cells = [(g, t) for g, t in every if t != omitted[g]]
     g_of, t_of = data["cohort"].to_numpy(), data["time"].to_numpy()
     columns = {f"g{g}t{t}": ((g_of == g) & (t_of == t)).astype(float) for g, t in cells}
     b, v, n_obs, notes = _regress(sample, columns)
@@ -349,6 +353,12 @@ def influence(sample: Sample, options: Options) -> tuple[list[Cell], FloatArray,
     """
     from diff_diff import CallawaySantAnna
 
+    if sample.unpublished and options.gaps == "drop":
+        counted = sample.counted()
+        cells, estimates, psi, result = influence(counted, options)
+        cohorts = dict(zip(sorted(counted.cohort_sizes), sorted(sample.cohort_sizes), strict=True))
+        first, years = sample.years[0], sample.years
+        return [(cohorts[g], years[t - first]) for g, t in cells], estimates, psi, result
     result = CallawaySantAnna(
         control_group=options.control_group,
         estimation_method=options.method,
@@ -470,6 +480,14 @@ def _callaway_santanna(sample: Sample, options: Options) -> Estimates:
         engine = "own code"
     else:
         cells, b, psi, result = influence(sample, options)
+        # The base is no effect; where it is an earlier year it would count as one of that event year.
+        moved = [
+            sample.last_before(g, -1 - options.anticipation) == t and g - 1 - options.anticipation != t
+            for g, t in cells
+        ]
+        if options.gaps == "drop" and any(moved):
+            kept = np.flatnonzero(~np.array(moved))
+            cells, b, psi = [cells[i] for i in kept], b[kept], psi[:, kept]
     data = sample.data
     rule = "varying" if options.base_period == "varying" else "universal"
     base = -1 - options.anticipation

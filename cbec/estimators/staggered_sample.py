@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -58,6 +58,35 @@ class Sample:
     @property
     def years(self) -> list[int]:
         return sorted(int(t) for t in self.data["time"].unique())
+
+    @property
+    def unpublished(self) -> list[int]:
+        """Years inside the window that no unit has."""
+        return sorted(set(range(self.years[0], self.years[-1] + 1)) - set(self.years))
+
+    def last_before(self, cohort: int, base: int) -> int | None:
+        """The year that a cohort's event year `base` is read from: that year, or the last one before it that
+        any unit has."""
+        return max((t for t in self.years if t <= cohort + base), default=None)
+
+    def counted(self) -> Sample:
+        """The same rows with years counted one by one, as if those that no unit has did not exist.
+
+        A cohort starts in the first year from its own on that is there. Raises ValueError when two cohorts
+        would start together.
+        """
+        years, first = self.years, self.years[0]
+        place = {t: first + i for i, t in enumerate(years)}
+        start = {g: place[min(t for t in years if t >= g)] for g in self.cohort_sizes}
+        if len(set(start.values())) < len(start):
+            raise ValueError(
+                f"cohorts {', '.join(map(str, sorted(start)))} are not told apart without "
+                f"{', '.join(map(str, self.unpublished))}"
+            )
+        data = self.data.assign(
+            time=self.data["time"].map(place), cohort=self.data["cohort"].map({0: 0, **start})
+        )
+        return replace(self, data=data)
 
 
 def prepare_sample(
@@ -175,6 +204,9 @@ def prepare_sample(
                 f"no never-treated unit and no cohort is treated before {end}, "
                 f"when the cohort of {treated[-1]} stops being a control"
             )
+    absent = sorted(set(range(int(data["time"].min()), int(data["time"].max()) + 1)) - set(data["time"]))
+    if absent:
+        notes.append(f"no unit has {', '.join(map(str, absent))}: left out")
     _check_outcome(data, outcome, cluster)
     kept = _independent(data, columns)
     notes += [f"collinear control dropped: {name}" for i, name in enumerate(controls) if i not in kept]

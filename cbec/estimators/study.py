@@ -6,11 +6,12 @@ import contextlib
 import gc
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
 
+from cbec.estimators.memory import Memory, Rows, digest
 from cbec.estimators.regression import Fit, fit_least_squares, fit_random_effects, fit_unit_slopes
 from cbec.estimators.sample import (
     AwaitingDataError,
@@ -21,8 +22,11 @@ from cbec.estimators.sample import (
 )
 from cbec.estimators.specification import Specification
 from cbec.estimators.staggered import StaggeredFit, fit_staggered
+from cbec.workers import worker_pool
 
 Progress = Callable[[str, int, int], None]
+# So many specifications are fitted before two processes have started.
+FEW = 12
 
 # One row for each thing that a fit says. kind: term (a coefficient), effect (an average of effects on the
 # treated), event (an effect by event year against the base period), none (the specification was not fitted).
@@ -87,30 +91,83 @@ class Result:
     reason: str | None = None
 
 
-def fit_table(data: StudyData, progress: Progress | None = None) -> pa.Table:
+def fit_table(
+    data: StudyData,
+    progress: Progress | None = None,
+    workers: int = 1,
+    kept: Memory | None = None,
+    alone: contextlib.AbstractContextManager[Any] | None = None,
+) -> pa.Table:
     """Everything the specifications estimate, in the columns of estimates.fit.
+
+    workers: processes; the result does not depend on it. They are started with the ``spawn`` method. kept:
+    what was estimated before from the same inputs by the same code, and is not estimated again. alone: held
+    while this process estimates by itself, where others of its threads do.
 
     A specification whose data are not loaded has status `awaiting data` with the columns that lack a value;
     one that its estimator refuses has status `refused` with the reason; neither stops the others.
     """
-    rows: list[dict[str, Any]] = []
     specifications = data.specifications()
-    for done, spec in enumerate(specifications):
+    kept = kept if kept is not None else Memory()
+    keys = [digest(data.is_simulated, data.digest(spec)) for spec in specifications]
+    new = [spec for spec, key in zip(specifications, keys, strict=True) if key not in kept.before]
+    if workers == 1 or len(new) <= FEW:
+        results: Iterator[Rows] = (_both(data, spec) for spec in new)
+        with alone or contextlib.nullcontext():
+            return _collected(results, specifications, keys, progress, kept)
+    with worker_pool(workers, _start_worker, (data,)) as pool:
+        return _collected(pool.map(_work, new), specifications, keys, progress, kept)
+
+
+def _both(data: StudyData, spec: Specification) -> Rows:
+    """Rows on all cells and on observed cells only."""
+    whole = run(data, spec)
+    observed = run(data, spec, observed_only=True, known=whole)
+    return [row for result in (whole, observed) for row in _rows(result, data.is_simulated)]
+
+
+def _collected(
+    results: Iterator[Rows],
+    specifications: list[Specification],
+    keys: list[str],
+    progress: Progress | None,
+    kept: Memory,
+) -> pa.Table:
+    """Rows of every specification in its place; results: of those that are not known, in their order."""
+    rows: Rows = []
+    for done, (spec, key) in enumerate(zip(specifications, keys, strict=True)):
         if progress:
             progress(spec.label, done, len(specifications))
-        for observed_only in (False, True):
-            rows += _rows(run(data, spec, observed_only=observed_only), data.is_simulated)
+        rows += kept.rows(key, lambda: next(results))
     return pa.Table.from_pylist(rows, schema=FIT_SCHEMA)
 
 
-def run(data: StudyData, spec: Specification, *, observed_only: bool = False) -> Result:
-    """Estimate one specification. Raises ValueError for an unknown sample, rule or column only."""
+_DATA: list[StudyData] = []
+
+
+def _start_worker(data: StudyData) -> None:
+    _DATA.append(data)
+
+
+def _work(spec: Specification) -> Rows:
+    return _both(_DATA[0], spec)
+
+
+def run(
+    data: StudyData, spec: Specification, *, observed_only: bool = False, known: Result | None = None
+) -> Result:
+    """Estimate one specification. Raises ValueError for an unknown sample, rule or column only.
+
+    known: a result of the same specification; where the sample has the same rows, its fit is this one's.
+    """
     try:
         sample = assemble(data, spec, observed_only=observed_only)
     except AwaitingDataError as error:
         return Result(spec, observed_only, None, None, "awaiting data", str(error))
     except EmptiedError as error:
         return Result(spec, observed_only, None, None, "refused", str(error))
+    if known and known.sample and len(known.sample.rows) == len(sample.rows):
+        return replace(known, is_observed_only=observed_only, sample=sample)
     with small_heap():
         try:
             fit = estimate(spec, sample)

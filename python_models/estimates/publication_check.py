@@ -8,4 +8,5 @@ def model(dbt, session):
         dbt.ref("published_claim").df(), dbt.ref("published_result").df(), dbt.ref("pilot_zone").df()
     )
     cells = dbt.ref("publication_statement").df()
-    return evaluate(pd.concat([cells, dbt.ref("publication_treatment").df(), claims]))
+    sources = dbt.ref("publication_source").df()
+    return evaluate(pd.concat([cells, dbt.ref("publication_treatment").df(), sources, claims]))

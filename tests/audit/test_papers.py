@@ -23,6 +23,37 @@ def test_findings_and_printed_numbers(db: duckdb.DuckDBPyConnection) -> None:
         assert db.execute(f"select {evidence}").fetchone() == (True,), evidence
 
 
+def test_what_a_source_cannot_contain_follows_from_its_editions(db: duckdb.DuckDBPyConnection) -> None:
+    """Declared years less those of the editions, set against set: no list of years is written anywhere."""
+    rows = db.execute(
+        "select study_id, table_no, row_label, string_split(indicator_list, ' '), publication_id, first_year, last_year"
+        " from studies.published_source where publication_id is not null and fill_quote is null"
+    ).fetchall()
+    expected = set()
+    for study, table, label, names, publication, first, last in rows:
+        printed = db.execute(
+            "select distinct year from quality.publication_coverage where publication_id = ? and is_published"
+            " and scope = 'whole_prefecture' and list_contains(?, indicator_id)",
+            [publication, names],
+        ).fetchall()
+        if not set(range(first, last + 1)) <= {year for (year,) in printed}:
+            expected.add((study, table, label))
+    found = db.execute(
+        "select study_id, table_no, row_label from estimates.publication_audit where rule = 'source_contains'"
+    ).fetchall()
+    assert set(found) == expected
+    assert ("new_quality_productivity", "T2", "Fdi") in expected
+    # Every paper is asked; those that name no yearbook of cities are not judged.
+    asked = db.execute(
+        "select study_id, sum(n_tested) > 0 from estimates.publication_audit_summary where rule = 'source_contains'"
+        " group by study_id"
+    ).fetchall()
+    assert dict(asked) == {
+        "yrd_malmquist": False, "suqian_benchmark": False, "manufacturing_exports": False, "green_tfp": False,
+        "new_quality_productivity": True,
+    }  # fmt: skip
+
+
 def test_an_unclosed_mark_is_an_error(db: duckdb.DuckDBPyConnection) -> None:
     with pytest.raises(ValueError, match="green_tfp"):
         with_audit("<!-- audit: green_tfp -->", db, "en")

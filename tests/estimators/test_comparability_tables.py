@@ -49,6 +49,7 @@ def data() -> StudyData:
         sample_member=members.assign(sample_id="all", region_level="prefecture"),
         panel_province_year=panel.head(0),
         panel_city_year=panel.drop(columns=["is_treated", "first_treated_year", "number"]),
+        panel_major_city_year=panel.head(0),
         panel_cell=cells.assign(
             region_level="prefecture", obs_status="A", imputed_share=0.0, is_simulated=False
         ),

@@ -40,11 +40,12 @@ COLUMNS = [
 def load(db: duckdb.DuckDBPyConnection, column) -> pd.DataFrame:
     """The sample by hand: from the panel, not through the specification machinery."""
     _, _, _, outcome, regressors, unit, first, last, where, _ = column
-    panel = "panel_province_year" if unit == "province_code" else "panel_city_year"
-    source = f"marts.{panel}"
+    # The study of major cities reads the national platform's panel.
+    cities = "panel_major_city_year" if column[0] == "major_cities" else "panel_city_year"
+    source = f"marts.{'panel_province_year' if unit == 'province_code' else cities}"
     if "is_treated" in regressors:
         source = (
-            "(select p.*, t.is_treated::int as is_treated from marts.panel_city_year as p"
+            f"(select p.*, t.is_treated::int as is_treated from marts.{cities} as p"
             " join (from marts.treatment_city_year where rule_id = 'default') as t"
             " using (prefecture_code, year))"
         )

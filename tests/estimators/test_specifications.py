@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -61,6 +62,7 @@ def warehouse(**changes: Any) -> StudyData:
         "sample_member": members.assign(sample_id="all", region_level="prefecture"),
         "panel_province_year": panel.head(0),
         "panel_city_year": panel,
+        "panel_major_city_year": panel.head(0),
         "panel_cell": cells,
         "treatment_province_year": rule.head(0),
         "treatment_city_year": rule,
@@ -93,7 +95,7 @@ def test_rows_are_kept_dropped_and_counted() -> None:
 def test_lags_come_from_the_year_before_even_outside_of_the_sample() -> None:
     data = warehouse()
     members = data.sample_member[data.sample_member["year"] >= 2012]
-    later = StudyData(**{**vars(data), "sample_member": members})
+    later = replace(data, sample_member=members)
     sample = assemble(later, one(controls="L2.x + L1.m", treatment="L1.is_treated"))
     panel = data.panel_city_year.set_index(["prefecture_code", "year"])
     row = sample.rows.iloc[0]
@@ -160,16 +162,62 @@ def test_what_is_not_loaded_awaits_data_and_what_is_unknown_is_an_error() -> Non
 
 def test_a_covariate_that_empties_a_cohort_is_named() -> None:
     data = warehouse()
-    panel = data.panel_city_year.copy()
+    panel = data.panel_city_year.fillna({"x": 0.0})
     panel.loc[panel["prefecture_code"].isin(CITIES[::2]), "x"] = np.nan
-    spoilt = StudyData(**{**vars(data), "panel_city_year": panel})
+    spoilt = replace(data, panel_city_year=panel)
     with pytest.raises(ValueError, match="x is missing in every row of the cohort of 2015"):
         assemble(spoilt, one())
     table = fit_table(spoilt).to_pandas()
     assert set(table["status"]) == {"refused"}
     assert table["reason"].str.contains("the cohort of 2015").all()
     # An outcome that is missing is no covariate's fault.
-    assert len(assemble(spoilt, one(outcome="x", controls=None)).rows) == 59
+    panel = data.panel_city_year.copy()
+    panel.loc[panel["prefecture_code"].isin(CITIES[:6:2]), "x"] = np.nan
+    fewer = replace(data, panel_city_year=panel)
+    assert len(assemble(fewer, one(outcome="x", controls=None)).rows) == 89
+
+
+def test_a_study_is_not_estimated_on_what_is_left_of_its_sample() -> None:
+    """Half of the rows are enough, one less is not; every variable but the treatment is asked."""
+    data = warehouse()
+    panel = data.panel_city_year.copy()
+    panel["x"] = np.where(panel.index % 2 == 0, panel["y"], np.nan)
+    half = replace(data, panel_city_year=panel)
+    assert len(assemble(half, one()).rows) == 60
+    panel = panel.copy()
+    panel.loc[0, "x"] = np.nan
+    with pytest.raises(AwaitingDataError, match="x has a value in 59 of 120 rows of all"):
+        assemble(replace(data, panel_city_year=panel), one())
+    with pytest.raises(AwaitingDataError, match="x has a value in 59 of 120 rows of all"):
+        assemble(replace(data, panel_city_year=panel), one(outcome="x", controls=None))
+
+
+def test_a_year_that_no_edition_prints_is_named() -> None:
+    data = warehouse()
+    cells, panel = data.panel_cell.copy(), data.panel_city_year.copy()
+    panel.loc[panel["year"].isin([2012, 2013, 2017]), "y"] = np.nan
+    cells.loc[cells["panel_column"].eq("y") & cells["year"].isin([2012, 2013, 2017]), "obs_status"] = "L"
+    gaps = replace(data, panel_cell=cells, panel_city_year=panel)
+    found = assemble(gaps, one())
+    assert found.reasons[0] == "36 rows: outcome y is in no edition for 2012-2013, 2017"
+    # A year in which one city has a value is published, whatever the others' status.
+    panel = panel.copy()
+    panel.loc[(panel["year"] == 2017) & (panel["prefecture_code"] == CITIES[0]), "y"] = 1.0
+    found = assemble(replace(gaps, panel_city_year=panel), one())
+    assert found.reasons[:2] == (
+        "24 rows: outcome y is in no edition for 2012-2013",
+        "11 rows: outcome y missing",
+    )
+    # Too few years: the reason says which are in no edition.
+    panel = data.panel_city_year.copy()
+    panel.loc[panel["year"] < 2016, "y"] = np.nan
+    cells = data.panel_cell.copy()
+    cells.loc[cells["panel_column"].eq("y") & (cells["year"] < 2016), "obs_status"] = "L"
+    with pytest.raises(AwaitingDataError, match="no edition prints it for 2010-2015"):
+        assemble(replace(data, panel_cell=cells, panel_city_year=panel), one())
+    # A lag reads the years before: what is in no edition for 2017 is missing in 2018.
+    lagged = assemble(gaps, one(outcome="m", controls="L1.y"))
+    assert not {2013, 2014, 2018} & set(lagged.rows["year"])
 
 
 def test_status_of_every_specification_and_both_twins() -> None:
@@ -291,7 +339,7 @@ def test_the_twin_removes_the_bias_of_fills_across_the_approval() -> None:
         columns={"prefecture_code": "region_code"}
     )
     doubted = doubted.assign(region_level="prefecture", panel_column="y")
-    spoilt = StudyData(**{**vars(data), "panel_city_year": panel, "doubted_cell": doubted})
+    spoilt = replace(data, panel_city_year=panel, doubted_cell=doubted)
     spec = one(controls=None)
     found = {
         twin: fit_least_squares(assemble(spoilt, spec, observed_only=twin).rows, spec).terms[0]
@@ -309,7 +357,7 @@ def test_alternative_fills_stay_on_one_side_of_the_approval() -> None:
     panel = data.panel_city_year.copy()
     blank = (panel["prefecture_code"] == CITIES[0]) & panel["year"].isin([2012, 2014, 2015])
     panel.loc[blank, "y"] = np.nan
-    holed = StudyData(**{**vars(data), "panel_city_year": panel})
+    holed = replace(data, panel_city_year=panel)
     sample = assemble(holed, one(controls=None), fill="linear")
     city = sample.rows[sample.rows["prefecture_code"] == CITIES[0]].set_index("year")["y"]
     # 2012 lies between two years before 2015; 2014 and 2015 have no anchor on their own side.
