@@ -31,7 +31,7 @@ def run_cbec(
     env = os.environ | folders | dict(options.pop("env", {}))  # type: ignore[arg-type]
     return subprocess.run(
         [sys.executable, "-m", "cbec.cli", *arguments],
-        cwd=root, env=env, capture_output=True, text=True, timeout=600, check=False, **options,  # type: ignore[call-overload]
+        cwd=root, env=env, capture_output=True, text=True, timeout=1800, check=False, **options,  # type: ignore[call-overload]
     )  # fmt: skip
 
 

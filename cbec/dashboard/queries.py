@@ -12,9 +12,8 @@ from cbec.report.labels import Labels, Lang
 
 # Newest name of each region; a level keeps a municipality apart from the province of the same code.
 _NAMES = """
-    select region_level, region_code, arg_max(name_zh, coalesce(valid_to_year, 9999)) as name_zh,
-        arg_max(name_en, coalesce(valid_to_year, 9999)) as name_en
-    from registry.region group by all
+    select region_level, region_code, arg_max(name_zh, year) as name_zh, arg_max(name_en, year) as name_en
+    from intermediate.int_region_years__gridded group by all
 """
 
 
@@ -161,7 +160,10 @@ def prefectures(snapshot: Snapshot) -> pd.DataFrame:
 def levels(snapshot: Snapshot) -> list[str]:
     """Levels of regions that have cells, prefectures first."""
     return list(
-        snapshot.rows("select distinct region_level from marts.panel_cell order by 1")["region_level"]
+        snapshot.rows(
+            "select distinct region_level from marts.panel_cell"
+            " order by case region_level when 'prefecture' then 0 when 'province' then 1 else 2 end"
+        )["region_level"]
     )
 
 
@@ -211,7 +213,7 @@ def cell_sources(snapshot: Snapshot, level: str, region: str, year: int, indicat
         """
         with input as (
             select input_indicator_id as indicator_id from intermediate.int_inputs__traced
-            where indicator_id = $indicator
+            where indicator_id = $indicator and region_level = $level
             union
             select $indicator
         )
@@ -223,11 +225,13 @@ def cell_sources(snapshot: Snapshot, level: str, region: str, year: int, indicat
         from marts.observation as seen
         inner join input using (indicator_id)
         left join intermediate.int_observations__selected as chosen
-            on chosen.region_level = seen.region_level and chosen.region_code = seen.region_code
-            and chosen.year = seen.year and chosen.indicator_id = seen.indicator_id
-            and chosen.vintage = seen.vintage and seen.is_panel_scope
+            on chosen.region_level = $level and chosen.printed_level = seen.region_level
+            and chosen.region_code = seen.region_code and chosen.year = seen.year
+            and chosen.indicator_id = seen.indicator_id and chosen.vintage = seen.vintage
+            and seen.is_panel_scope
         left join registry.source as source using (source_id)
-        where seen.region_level = $level and seen.region_code = $region and seen.year = $year
+        where seen.region_level = case $level when 'major_city' then 'prefecture' else $level end
+            and seen.region_code = $region and seen.year = $year
         order by is_in_panel desc, seen.indicator_id, seen.vintage
         """,
         level=level, region=region, year=year, indicator=indicator,

@@ -158,6 +158,7 @@ TEXT: dict[str, tuple[str, str]] = {
     # panel
     "level": ("层级", "Level"),
     "level_prefecture": ("地级", "Prefectures"),
+    "level_major_city": ("36个主要城市（国家数据平台）", "36 major cities (national platform)"),
     "level_province": ("省级", "Provinces"),
     "indicator": ("指标", "Indicator"),
     "shown_as": ("显示", "Shown as"),
@@ -240,8 +241,8 @@ TEXT: dict[str, tuple[str, str]] = {
     "outcome": ("被解释变量", "Outcome"),
     "observed_only": ("仅用已观测单元", "Observed cells only"),
     "observed_help": (
-        "去掉含插补值的行后重新估计。",
-        "Estimated again without the rows that rest on a filled cell.",
+        "去掉含插补值、或检测器判为插补或错印之值的行后重新估计。",
+        "Estimated again without the rows that rest on a filled cell, or on one that a detector doubts.",
     ),
     "coefficients": ("处理变量系数", "Coefficients of the treatment"),
     "event_study": ("政策动态效应", "Event study"),

@@ -104,7 +104,9 @@ def _simulate_seeds(seeds: Path, folder: Path, in_books: set[str], seed: int) ->
         for row, value in zip(rows, drawn, strict=True)
     ]
     _write(folder / path, _header(seeds / path), printed)
-    for name in ("yearbook/city_yearbook.csv", "yearbook/macro_series.csv", "registry/correction.csv"):
+    real = [f"print/{path.name}" for path in sorted((seeds / "print").glob("*.csv"))]
+    real += ["yearbook/city_yearbook.csv", "yearbook/macro_series.csv", "registry/correction.csv"]
+    for name in real:
         _write(folder / name, _header(seeds / name), [])
     for name in ("registry/series.csv", "registry/known_gap.csv"):
         kept = [

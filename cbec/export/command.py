@@ -29,6 +29,8 @@ FORMATS: dict[str, Writer] = {
     "dta": export_dta,
     "datapackage": export_datapackage,
 }
+# A workbook of more rows takes minutes to write and to open: it is made when it is asked for by name.
+XLSX_UNASKED_ROWS = 200_000
 # The program that estimates a table again stands beside the file that it reads.
 PROGRAMS = {"dta": export_do, "csv": export_r}
 
@@ -100,6 +102,10 @@ def _write(
         skipped.append(f"{panel}: no .do and .R file: awaiting data: the panel's main table has no estimates")
     for number, name in enumerate(formats):
         progress(name, number, len(formats))
+        n_rows = data.values.num_rows
+        if name == "xlsx" and len(formats) > 1 and n_rows > XLSX_UNASKED_ROWS:
+            skipped.append(f"{data.name}: no workbook of {n_rows:,} rows unless asked for: --format xlsx")
+            continue
         try:
             written += FORMATS[name](data, folder)
         except CbecError as reason:

@@ -16,6 +16,12 @@ from cbec.report.labels import VARIABLES, Lang, clean, pick
 # panel -> (table, level of its regions, key column, treatment table)
 PANELS = {
     "city_year": ("panel_city_year", "prefecture", "prefecture_code", "treatment_city_year"),
+    "major_city_year": (
+        "panel_major_city_year",
+        "major_city",
+        "prefecture_code",
+        "treatment_city_year",
+    ),
     "province_year": ("panel_province_year", "province", "province_code", "treatment_province_year"),
 }
 RULE = "default"
@@ -266,19 +272,21 @@ def _panel_sources(connection: duckdb.DuckDBPyConnection, level: str, lang: Lang
             select indicator_id, indicator_id as input_id from registry.indicator
             union
             select indicator_id, input_indicator_id from intermediate.int_inputs__traced
+            where region_level = $level
             union
             select index_id, indicator_id from registry.index_component
             union
             select component.index_id, traced.input_indicator_id
             from registry.index_component as component
             inner join intermediate.int_inputs__traced as traced using (indicator_id)
+            where traced.region_level = $level
         ) as origin using (indicator_id)
         inner join intermediate.int_observations__selected as selected
             on origin.input_id = selected.indicator_id and selected.region_level = $level
         inner join marts.observation as observation
             on selected.region_code = observation.region_code and selected.year = observation.year
             and selected.indicator_id = observation.indicator_id and selected.vintage = observation.vintage
-            and selected.region_level = observation.region_level and observation.is_panel_scope
+            and selected.printed_level = observation.region_level and observation.is_panel_scope
         """,
         {"level": level},
         lang,

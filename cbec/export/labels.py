@@ -10,6 +10,7 @@ TEXT: dict[str, tuple[str, str]] = {
         "Simulated data, drawn by cbec demo with known parameters; not a fact about anything.",
     ),
     "city_year": ("地级单位与年份面板", "Panel of prefecture-level units and years"),
+    "major_city_year": ("36个主要城市与年份面板", "Panel of 36 major cities and years"),
     "province_year": ("省级单位与年份面板", "Panel of provinces and years"),
     "table": ("数据表 {name}", "Table {name}"),
     "built": (

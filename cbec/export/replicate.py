@@ -15,7 +15,8 @@ from cbec.report.writers import replace_with
 
 # The main table of each panel: the first of these that has estimates.
 MAIN_TABLES = {
-    "city_year": (("major_cities", "T1"), ("city_outcomes", "T2")),
+    "city_year": (("city_trade", "T1"), ("city_outcomes", "T2")),
+    "major_city_year": (("major_cities", "T1"),),
     "province_year": (("province_ecommerce", "T2"),),
 }
 FLAGS = ("is_city", "is_major_city", "is_resource_based")
@@ -48,7 +49,7 @@ def main_table(connection: duckdb.DuckDBPyConnection, panel: str) -> list[Equati
     Columns that need more than the panel holds (another treatment rule, a lag, winsorised values, a subgroup)
     are left out.
     """
-    unit = PANELS[panel][2]
+    _, level, unit, _ = PANELS[panel]
     for study_id, table_no in MAIN_TABLES[panel]:
         rows = connection.execute(
             """
@@ -58,14 +59,15 @@ def main_table(connection: duckdb.DuckDBPyConnection, panel: str) -> list[Equati
                 list((estimate.term, estimate.estimate, estimate.std_error, estimate.n_obs))
             from estimates.regression as estimate
             inner join registry.sample as sample on estimate.sample = sample.sample_id
-            where estimate.study_id = $study and estimate.table_no = $table_no and estimate.estimator = 'twfe'
+            where sample.region_level = $level and estimate.study_id = $study
+                and estimate.table_no = $table_no and estimate.estimator = 'twfe'
                 and not estimate.is_observed_only and coalesce(estimate.treatment_rule, $rule) = $rule
                 and estimate.winsor is null and estimate.subgroup is null and estimate.mediator is null
                 and estimate.options is null and estimate.vcov = 'CRV1:' || $unit
                 and estimate.fixed_effects = $unit || ' + year'
             group by estimate.column_no order by estimate.column_no
             """,
-            {"study": study_id, "table_no": table_no, "rule": RULE, "unit": unit},
+            {"study": study_id, "table_no": table_no, "rule": RULE, "unit": unit, "level": level},
         ).fetchall()
         equations = []
         for column_no, formula, first, last, flag, included, excluded, found in rows:
@@ -108,11 +110,16 @@ def export_do(data: Dataset, equations: list[Equation], folder: Path) -> list[Pa
         if equation.included:
             where.append("(" + " | ".join(f'{unit} == "{code}"' for code in equation.included) + ")")
         terms = " ".join(names[term] for term in equation.terms)
+        used = f"used_{equation.column_no}"
+        measured = ", ".join([names[equation.outcome], *terms.split()])
         lines += [
             "",
             f'display as text _newline "{equation.study_id} {equation.table_no} ({equation.column_no}):'
             f' {names[equation.outcome]}"',
-            f"quietly xtreg {names[equation.outcome]} {terms} i.year if {' & '.join(where)},"
+            f"generate byte {used} = {' & '.join(where)} & !missing({measured})",
+            # A unit with one row has no deviation from its own mean; the warehouse leaves it out.
+            f"bysort unit_id (year): egen n_{used} = total({used})",
+            f"quietly xtreg {names[equation.outcome]} {terms} i.year if {used} & n_{used} > 1,"
             " fe vce(cluster unit_id)",
         ]
         for term in equation.terms:
@@ -148,11 +155,16 @@ def export_r(data: Dataset, equations: list[Equation], folder: Path) -> list[Pat
                 listed = ", ".join(f'"{code}"' for code in codes)
                 where.append(f"{sign}({unit} %in% c({listed}))")
         title = f"{equation.study_id} {equation.table_no} ({equation.column_no})"
+        measured = ", ".join(f'"{name}"' for name in (equation.outcome, *equation.terms))
         lines += [
             "",
             f'cat("\\n{title}: {equation.outcome}\\n")',
+            f"s <- subset(d, {' & '.join(where)})",
+            f"s <- s[complete.cases(s[c({measured})]), ]",
+            # A unit with one row has no deviation from its own mean; the warehouse leaves it out.
+            f"s <- s[ave(s$year, s${unit}, FUN = length) > 1, ]",
             f"m <- feols({equation.outcome} ~ {' + '.join(equation.terms)} | {unit} + year,",
-            f"  data = subset(d, {' & '.join(where)}), cluster = ~{unit})",
+            f"  data = s, cluster = ~{unit})",
         ]
         for term in equation.terms:
             estimate, error, n = equation.found[term]

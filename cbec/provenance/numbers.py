@@ -19,18 +19,21 @@ from cbec.provenance.walk import (
     ZoneAct,
     estimate_cells,
     observed,
+    printed_level,
     printed_lines,
     records,
     seed_files_behind,
     seed_rows,
-    source_cells,
+    some_source_cells,
     zones_behind,
     zones_of,
 )
 
 # A few of the many cells that an estimate rests on are enough to name.
 SHOWN = 20
-_PANELS = {"panel_city_year": "prefecture", "panel_province_year": "province"}
+_PANELS = {
+    "panel_city_year": "prefecture", "panel_major_city_year": "major_city", "panel_province_year": "province",
+}  # fmt: skip
 
 
 def ends_of(connection: duckdb.DuckDBPyConnection, table: str, column: str, row: Mapping[str, Any]) -> Ends:
@@ -80,10 +83,10 @@ def _cells(connection: duckdb.DuckDBPyConnection, cells: Any) -> Ends:
 def _frame(
     connection: duckdb.DuckDBPyConnection, cells: pd.DataFrame, zones: tuple[ZoneAct, ...] = ()
 ) -> Ends:
-    found = source_cells(connection, cells)
+    found, n_cells = some_source_cells(connection, cells, SHOWN)
     return Ends(
-        cells=found[:SHOWN],
-        n_cells=len(found),
+        cells=found,
+        n_cells=n_cells,
         zones=zones or zones_behind(connection, cells),
         # A province without a zone counts none because the list of zones says so.
         seed_rows=seed_files_behind(connection, "column:province:pilot_zone_count")
@@ -98,7 +101,9 @@ def _panel(connection: duckdb.DuckDBPyConnection, level: str, column: str, row: 
     if ends.is_found:
         return ends
     return Ends(
-        seed_rows=seed_rows(connection, "registry.region", {"region_level": level, "region_code": code})
+        seed_rows=seed_rows(
+            connection, "registry.region", {"region_level": printed_level(level), "region_code": code}
+        )
     )
 
 

@@ -77,7 +77,9 @@ def _text(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, float):
-        return f"{value:.4g}" if abs(value) < 1e6 else f"{value:,.0f}"
+        if abs(value) < 1000:
+            return f"{value:.4g}"
+        return f"{value:,.2f}" if abs(value) < 1e6 else f"{value:,.0f}"
     return format(value.normalize(), "f") if isinstance(value, Decimal) else str(value)
 
 
@@ -91,12 +93,12 @@ def _name(code: str, zh: str | None, en: str | None) -> str:
 
 def _sources(page: _Page, cells: tuple[SourceCell, ...]) -> None:
     page.table(
-        ["region", "year", "indicator", "scope", "vintage", "printed", "value", "status", "file", "sheet",
-         "cell", "sha256", "source"],
+        ["region", "year", "indicator", "scope", "vintage", "edition", "printed", "value", "status", "file",
+         "sheet", "cell", "sha256", "source"],
         [
             [
-                _name(c.region_code, c.name_zh, None), c.year, c.indicator_id, c.scope, c.vintage,
-                " ".join(filter(None, [c.value_printed, c.unit_printed])) or "blank",
+                _name(c.region_code, c.name_zh, None), c.year, c.indicator_id, c.scope, c.vintage, c.edition,
+                f"{c.value_printed} {c.unit_printed or ''}".strip() if c.value_printed else "blank",
                 None if c.value is None else f"{_text(c.value)} {c.unit}", c.obs_status_all,
                 c.file or "unknown", c.sheet, c.cell, (c.sha256 or "")[:12],
                 f"{c.citation}{'' if c.certainty in (None, 'stated') else f' ({c.certainty})'}",
@@ -110,6 +112,7 @@ def _sources(page: _Page, cells: tuple[SourceCell, ...]) -> None:
             f"from {', '.join(map(str, cell.anchor_years))}" if cell.anchor_years else "",
             f"doubts: {cell.suspect_codes}" if cell.suspect_codes else "",
             cell.obs_comment or "",
+            cell.correction or "",
         ]
         if any(words):
             page.line(

@@ -22,7 +22,8 @@ CELL_KEYS = ("region_level", "region_code", "year", "panel_column")
 
 @dataclass(frozen=True)
 class SourceCell:
-    """One figure as its file holds it. sheet and cell are the two halves of marts.observation's locator."""
+    """One figure as its file holds it. sheet and cell are the two halves of marts.observation's locator;
+    correction: what joined series read instead, and why."""
 
     region_level: str
     region_code: str
@@ -32,6 +33,7 @@ class SourceCell:
     indicator_id: str
     scope: str
     vintage: str
+    edition: int | None
     value: Decimal | None
     value_reported: Decimal | None
     unit: str
@@ -44,6 +46,7 @@ class SourceCell:
     anchor_years: list[int] | None
     suspect_codes: str | None
     obs_comment: str | None
+    correction: str | None
     file: str | None
     sheet: str
     cell: str
@@ -190,22 +193,31 @@ _NAMED_FILE = """(
 )"""
 
 _REGION = """(
-    select region_level, region_code, arg_max(name_zh, coalesce(valid_from_year, 0)) as name_zh,
-        arg_max(name_en, coalesce(valid_from_year, 0)) as name_en
-    from registry.region
+    select region_level, region_code, arg_max(name_zh, year) as name_zh, arg_max(name_en, year) as name_en
+    from intermediate.int_region_years__gridded
     group by region_level, region_code
 )"""
 
+# Of the observations `wanted`, found first: a join of a million rows for one figure takes a second.
 _SOURCE_COLUMNS = f"""
-    o.region_level, o.region_code, region.name_zh, region.name_en, o.year, o.indicator_id, o.scope, o.vintage,
+    o.region_level, o.region_code, region.name_zh, region.name_en, o.year, o.indicator_id, o.scope,
+    o.vintage, o.edition,
     o.value, o.value_reported, o.unit, o.value_printed, o.unit_printed, o.obs_status, o.obs_status_all,
-    o.impute_method, o.impute_by, o.anchor_years, o.suspect_codes, o.obs_comment, file.location as file,
+    o.impute_method, o.impute_by, o.anchor_years, o.suspect_codes, o.obs_comment,
+    'joined series read ' || correction.value_corrected || ' instead (registry.correction): '
+        || correction.reason as correction,
+    file.location as file,
     regexp_extract(o.source_locator, '^(.*)!', 1) as sheet,
     regexp_extract(o.source_locator, '([^!]*)$', 1) as cell,
     o.source_file_sha256 as sha256, o.source_id, source.citation, source.certainty, o.is_simulated
-from marts.observation as o
+from wanted as o
 left join {_NAMED_FILE} as file on o.source_file_sha256 = file.sha256
 left join registry.source as source on o.source_id = source.source_id
+left join registry.correction as correction
+    on correction.action = 'joined' and o.is_panel_scope and o.region_level = correction.region_level
+        and o.region_code = correction.region_code and o.year = correction.year
+        and o.indicator_id = correction.indicator_id and o.vintage = correction.vintage
+        and o.value_printed = correction.value_printed
 left join {_REGION} as region on o.region_level = region.region_level and o.region_code = region.region_code
 """
 
@@ -218,6 +230,11 @@ from intermediate.int_zones__timed as timed
 inner join registry.pilot_zone as zone on timed.zone_no = zone.zone_no
 inner join registry.pilot_zone_batch as batch on zone.batch = batch.batch
 """
+
+
+def printed_level(level: str) -> str:
+    """The level under which marts.observation and registry.region hold the regions of a panel's level."""
+    return "prefecture" if level == "major_city" else level
 
 
 def records(
@@ -245,37 +262,50 @@ def _ask(connection: duckdb.DuckDBPyConnection, cells: pd.DataFrame) -> None:
     connection.unregister("asked_frame")
 
 
-def source_cells(
-    connection: duckdb.DuckDBPyConnection, cells: pd.DataFrame, *, limit: int | None = None
-) -> tuple[SourceCell, ...]:
+def source_cells(connection: duckdb.DuckDBPyConnection, cells: pd.DataFrame) -> tuple[SourceCell, ...]:
     """Every figure that panel cells rest on, however many steps down. cells: columns CELL_KEYS."""
+    return _as(SourceCell, _figures(connection, cells))
+
+
+def some_source_cells(
+    connection: duckdb.DuckDBPyConnection, cells: pd.DataFrame, n: int
+) -> tuple[tuple[SourceCell, ...], int]:
+    """The first n of source_cells, and how many there are: an estimate rests on tens of thousands."""
+    found = _figures(connection, cells, limit=n)
+    return _as(SourceCell, found), found[0]["n_figures"] if found else 0
+
+
+def _figures(
+    connection: duckdb.DuckDBPyConnection, cells: pd.DataFrame, limit: int | None = None
+) -> list[dict[str, Any]]:
     _ask(connection, cells)
-    return _as(
-        SourceCell,
-        records(
-            connection,
-            f"""{_WALK}, figure as (
-                select distinct series.indicator_id, series.region_level, series.vintage, series.region_code,
-                    series.year
-                from walked
-                inner join marts.provenance_entity as named
-                    on named.kind = 'panel_column' and walked.region_level = named.region_level
-                        and walked.panel_column = named.panel_column
-                inner join intermediate.int_series__gridded as series
-                    on named.indicator_id = series.indicator_id
-                        and walked.region_level = series.region_level
-                        and walked.region_code = series.region_code
-                        and walked.year = series.year
-                        and series.is_panel_vintage
-            )
-            select {_SOURCE_COLUMNS}
-            inner join figure
-                on o.indicator_id = figure.indicator_id and o.region_level = figure.region_level
-                    and o.vintage = figure.vintage and o.region_code = figure.region_code
-                    and o.year = figure.year and o.is_panel_scope
-            order by o.indicator_id, o.region_code, o.year, o.vintage
-            {"limit " + str(int(limit)) if limit is not None else ""}""",
-        ),
+    # Step by step: of a recursive query the planner knows no size, and hashes a million rows for one figure.
+    connection.execute(f"create or replace temp table walked_cell as {_WALK} select * from walked")
+    connection.execute(
+        """create or replace temp table figure as
+        select distinct series.indicator_id, series.printed_level as region_level, series.vintage,
+            series.region_code, series.year
+        from walked_cell as walked
+        inner join marts.provenance_entity as named
+            on named.kind = 'panel_column' and walked.region_level = named.region_level
+                and walked.panel_column = named.panel_column
+        inner join intermediate.int_series__chosen as series
+            on named.indicator_id = series.indicator_id
+                and walked.region_level = series.region_level
+                and walked.region_code = series.region_code
+                and walked.year = series.year"""
+    )
+    return records(
+        connection,
+        f"""with wanted as materialized (
+            select observation.*
+            from marts.observation as observation
+            inner join figure using (indicator_id, region_level, vintage, region_code, year)
+            where observation.is_panel_scope
+        )
+        select count(*) over () as n_figures, {_SOURCE_COLUMNS}
+        order by o.indicator_id, o.region_code, o.year, o.vintage
+        {"limit " + str(int(limit)) if limit is not None else ""}""",
     )
 
 
@@ -293,9 +323,12 @@ def observed(
         SourceCell,
         records(
             connection,
-            f"""select {_SOURCE_COLUMNS}
-            where o.region_level = ? and o.region_code = ? and o.year = ? and o.indicator_id = ?
-                and o.vintage = coalesce(?, o.vintage) and (o.is_panel_scope or ? is null)
+            f"""with wanted as materialized (
+                select * from marts.observation
+                where region_level = ? and region_code = ? and year = ? and indicator_id = ?
+                    and vintage = coalesce(?, vintage) and (is_panel_scope or ? is null)
+            )
+            select {_SOURCE_COLUMNS}
             order by o.vintage, o.scope desc""",
             [region_level, region_code, year, indicator_id, vintage, vintage],
         ),

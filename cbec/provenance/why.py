@@ -19,6 +19,7 @@ from cbec.provenance.walk import (
     ZoneAct,
     observed,
     panel_cells,
+    printed_level,
     printed_lines,
     records,
     seed_rows,
@@ -269,9 +270,10 @@ def why_estimate(
         if (spec.study_id, spec.table_no, spec.column_no) == (study, table, question.column_no)
     )
     used = assemble(data, spec)
-    level = "province" if used.unit == "province_code" else "prefecture"
+    level = used.level
     cells = _used_cells(used, spec, level)
-    found = source_cells(connection, cells)
+    # What is blank (the dollars of a year that prints yuan) went into nothing.
+    found = tuple(cell for cell in source_cells(connection, cells) if cell.value is not None)
     influences, origin = _influences(connection, spec, used, estimate, question, progress)
     rule = specification["treatment_rule"]
     zones = (
@@ -527,7 +529,11 @@ def why_cell(connection: duckdb.DuckDBPyConnection, question: CellQuestion) -> t
     """From a panel cell to the figures, documents and rows behind it, one answer for each level."""
     regions = _regions(connection, question.region)
     if question.indicator in TREATMENT_COLUMNS:
-        return tuple(_treatment_cell(connection, question, region) for region in regions)
+        return tuple(
+            _treatment_cell(connection, question, region)
+            for region in regions
+            if region["region_level"] == printed_level(region["region_level"])
+        )
     columns = records(
         connection, "select distinct region_level, panel_column, indicator_id from marts.panel_cell"
     )
@@ -570,7 +576,9 @@ def _panel_cell_answer(
     steps = panel_cells(connection, cells) if len(cells) else ()
     found = source_cells(connection, cells) if len(cells) else ()
     indicator = steps[0].indicator_id if steps else name
-    printed = observed(connection, region["region_level"], region["region_code"], question.year, indicator)
+    printed = observed(
+        connection, printed_level(region["region_level"]), region["region_code"], question.year, indicator
+    )
     anchors = tuple(
         anchor
         for cell in found
@@ -605,8 +613,9 @@ def _regions(connection: duckdb.DuckDBPyConnection, text: str) -> list[dict[str,
     """Regions by code or name: the province and the prefecture of Beijing have one name and one code."""
     rows = records(
         connection,
-        "select region_level, region_code, name_zh, name_en from registry.region"
-        " order by valid_to_year nulls first, region_level desc",
+        "select region_level, region_code, name_zh, name_en, max(year) as last_year"
+        " from intermediate.int_region_years__gridded group by all"
+        " order by last_year desc, region_level desc, region_code",
     )
     found: dict[tuple[str, str], dict[str, Any]] = {}
     for row in rows:

@@ -73,7 +73,7 @@ unit as (
     from studies.specification as specification
     inner join marts.sample_member as member on specification.sample = member.sample_id
     left join marts.treatment_city_year as city
-        on member.region_level = 'prefecture' and specification.treatment_rule = city.rule_id
+        on member.region_level <> 'province' and specification.treatment_rule = city.rule_id
             and member.region_code = city.prefecture_code and member.year = city.year
     left join marts.treatment_province_year as province
         on member.region_level = 'province' and specification.treatment_rule = province.rule_id

@@ -97,13 +97,29 @@ class Source:
         ).fetchone()
         return pick((str(row[0]), str(row[1])), lang) if row else self.study_id
 
+    # Each figure of a study asks for these.
+    @cached_property
+    def _regression(self) -> pd.DataFrame:
+        return self.rows("estimates.regression")
+
+    @cached_property
+    def _indicator_of(self) -> dict[str, str]:
+        """Panel column -> indicator."""
+        if not self.has("marts.panel_cell"):
+            return {}
+        return dict(
+            self.connection.execute(
+                "select distinct panel_column, indicator_id from marts.panel_cell"
+            ).fetchall()
+        )
+
     def regression(self) -> pd.DataFrame:
         """Rows of estimates.regression of the study.
 
         Raises CbecError (exit code 2), `awaiting data` with the missing indicators, when there are none.
         """
         try:
-            return self.rows("estimates.regression")
+            return self._regression
         except Awaiting as nothing:
             missing = (
                 self.connection.execute(
@@ -128,18 +144,11 @@ class Source:
             f"select i.indicator_id, i.name_zh, i.name_en, coalesce(u.{names}, i.unit)"
             " from registry.indicator as i left join registry.unit as u using (unit)"
         ).fetchall()
-        columns = (
-            self.connection.execute(
-                "select distinct panel_column, indicator_id from marts.panel_cell"
-            ).fetchall()
-            if self.has("marts.panel_cell")
-            else []
-        )
         study = self.rows_if_any("studies.study_indicator")
         specification = self.rows_if_any("studies.specification")
         return Labels(
             lang=lang,
-            panel_columns=dict(columns),
+            panel_columns=self._indicator_of,
             indicators={row[0]: (row[1], row[2], row[3] or "") for row in indicators},
             study_names=dict(zip(study["indicator_id"], study["name_zh"], strict=True)) if len(study) else {},
             notes=_note_parts(specification) if "note_zh" in specification else {},
@@ -179,9 +188,11 @@ class Source:
                 on cell.region_level = member.region_level and cell.region_code = member.region_code
                 and cell.year = member.year and cell.panel_column = $column
             left join treatment
-                on treatment.region_level = member.region_level and treatment.region_code = member.region_code
+                on (treatment.region_level = 'province') = (member.region_level = 'province')
+                and treatment.region_code = member.region_code
             left join name
-                on name.region_level = member.region_level and name.region_code = member.region_code
+                on (name.region_level = 'province') = (member.region_level = 'province')
+                and name.region_code = member.region_code
             where member.sample_id = $sample
             order by all
             """,

@@ -137,12 +137,14 @@ TEXT: dict[str, tuple[str, str]] = {
         "Imputed cells: share of the cells used that somebody filled",
     ),
     "observed_note": (
-        "“仅用已观测单元”一行去掉含填补值的行后重新估计",
-        "“Observed cells only”: estimated again without the rows that rest on a filled cell",
+        "“仅用已观测单元”一行去掉含填补值、或检测器判为填补或错印之值的行后重新估计",
+        "“Observed cells only”: estimated again without the rows that rest on a filled cell, or on one that a"
+        " detector holds to be filled or misprinted",
     ),
     "main_is_observed": (
-        "各列只用没有填补值的行估计",
-        "All columns are estimated without the rows that rest on a filled cell",
+        "各列只用没有填补值、也没有检测器判为填补或错印之值的行估计",
+        "All columns are estimated without the rows that rest on a filled cell, or on one that a detector"
+        " holds to be filled or misprinted",
     ),
     "status_note": ("状态字母：{letters}", "Status letters: {letters}"),
     "columns_note": ("各列说明：{notes}", "By column: {notes}"),

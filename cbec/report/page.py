@@ -94,6 +94,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "level": ("级别", "Level"),
     "province": ("省级", "province"),
     "prefecture": ("城市", "prefecture"),
+    "major_city": ("36个主要城市", "36 major cities"),
     "last_year": ("最新年份", "Last year"),
     "n_indicators": ("指标数", "Indicators"),
     "which": ("指标", "Which"),
@@ -160,7 +161,7 @@ def write_page(new: Path, old: Path, path: Path) -> None:
         connection.execute("use new")
         facts = _facts(connection, has_old)
     with duckdb.connect(str(new), read_only=True) as connection:
-        facts["images"] = {lang: _images(connection, lang) for lang in LANGS}
+        facts["images"] = _images(connection)
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
     environment.filters["number"] = number
     template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
@@ -357,32 +358,34 @@ def _counted(values: Iterator[str]) -> dict[str, int]:
     return counts
 
 
-def _images(connection: duckdb.DuckDBPyConnection, lang: Lang) -> list[tuple[str, str]]:
-    """(study, SVG as base64) of the main figures of every study that is ready."""
+def _images(connection: duckdb.DuckDBPyConnection) -> dict[Lang, list[tuple[str, str]]]:
+    """(study, SVG as base64) of the main figures of every study that is ready, by language."""
+    found: dict[Lang, list[tuple[str, str]]] = {lang: [] for lang in LANGS}
     try:
         studies = connection.execute("select study_id from studies.study order by 1").fetchall()
     except duckdb.CatalogException:
-        return []
+        return found
     # matplotlib is slow to load, and a file without studies has no figure.
     from cbec.report import figures
 
-    found = []
     for (study,) in studies:
-        source, drawn = Source.of(connection, study), 0
-        for kind in MAIN_FIGURES:
-            if drawn == FIGURES_PER_STUDY:
-                break
-            try:
-                makers, _ = figures.figure_makers(source, lang, only=kind)
-                make = next(iter(makers.values()), None)
-                if make is None:
+        source = Source.of(connection, study)
+        for lang in LANGS:
+            drawn = 0
+            for kind in MAIN_FIGURES:
+                if drawn == FIGURES_PER_STUDY:
+                    break
+                try:
+                    makers, _ = figures.figure_makers(source, lang, only=kind)
+                    make = next(iter(makers.values()), None)
+                    if make is None:
+                        continue
+                    buffer = io.BytesIO()
+                    with figures.style():
+                        make().savefig(buffer, format="svg", metadata={"Date": None})
+                except (Awaiting, CbecError, ValueError):
+                    # A study that awaits data is listed as such.
                     continue
-                buffer = io.BytesIO()
-                with figures.style():
-                    make().savefig(buffer, format="svg", metadata={"Date": None})
-            except (Awaiting, CbecError, ValueError):
-                # A study that awaits data is listed as such.
-                continue
-            found.append((study, base64.b64encode(buffer.getvalue()).decode()))
-            drawn += 1
+                found[lang].append((study, base64.b64encode(buffer.getvalue()).decode()))
+                drawn += 1
     return found

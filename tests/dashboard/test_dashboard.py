@@ -248,7 +248,7 @@ def test_what_awaits_data_names_the_missing_indicators(
 def test_the_real_warehouse_awaits_productivity_and_has_no_banner(page: Page, real_site: str) -> None:
     open_page(page, real_site, "productivity", lang="zh")
     state = page.get_by_test_id("stAlert").filter(has_text="等待数据")
-    expect(state.get_by_text("capital_stock", exact=True)).to_be_visible()
+    expect(state.get_by_text("energy_use", exact=True)).to_be_visible()
     expect(page.get_by_text("模拟数据")).to_have_count(0)
     open_page(page, real_site, "overview")
     expect(page.get_by_text("Awaiting data (")).to_be_visible()

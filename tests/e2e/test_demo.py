@@ -41,7 +41,10 @@ def test_no_simulated_value_equals_the_printed_one_of_its_cell(
     real = {row[:4]: row[4] for row in db.sql(QUERY).fetchall()}
     with duckdb.connect(str(demo_warehouse / "demo.duckdb"), read_only=True) as connection:
         drawn = {row[:4]: row[4] for row in connection.sql(QUERY).fetchall()}
-    common = drawn.keys() & real.keys()
+    # A count of universities or a share of 100 is met by chance; three digits are not.
+    common = {
+        key for key in drawn.keys() & real.keys() if len(f"{real[key]:.15g}".replace(".", "").strip("0")) >= 3
+    }
     assert len(common) > 8000
     assert sum(drawn[key] == real[key] for key in common) <= 20, "printed values leak into the demo"
 

@@ -84,7 +84,9 @@ def test_no_specification_of_a_ready_study_is_refused(demo_warehouse: Path) -> N
         refused = connection.sql(
             "select study_id, table_no, column_no, reason from estimates.specification_status"
             " where status <> 'estimated' and not is_observed_only"
-            " and study_id not in ('manufacturing_exports', 'city_outcomes')"
+            " and study_id not in ('manufacturing_exports', 'city_outcomes', 'city_trade')"
+            # Variants on print read what only the yearbook prints.
+            " and not table_no like 'P%'"
         ).fetchall()
         diagnostics = {
             name: connection.sql(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import duckdb
@@ -32,7 +33,7 @@ def cbec(place: Path, *arguments: str):  # type: ignore[no-untyped-def]
     )
 
 
-def test_look_load_build_list_remove(place: Path) -> None:
+def test_look_load_build_list_remove(place: Path, warehouse: Path) -> None:
     looked = cbec(place, "import", str(place / "good.csv"), "--dry-run")
     assert looked.returncode == 0, looked.stderr
     assert "gb18030" in looked.stdout
@@ -41,6 +42,7 @@ def test_look_load_build_list_remove(place: Path) -> None:
     loaded = cbec(place, "import", str(place / "good.csv"))
     assert "landed; 6 cells" in loaded.stdout, loaded.stderr
     assert loaded.stderr == ""
+    shutil.copy(warehouse / "cbec.duckdb", place / "warehouse")
     built = cbec(place, "build")
     assert built.returncode == 0, built.stderr
     with duckdb.connect(str(place / "warehouse/cbec.duckdb"), read_only=True) as db:
@@ -60,11 +62,13 @@ def test_look_load_build_list_remove(place: Path) -> None:
             "select year, gdp_100m_yuan, gdp_primary_100m_yuan from marts.panel_city_year"
             " where prefecture_code = '130600' and gdp_100m_yuan is not null order by year"
         ).fetchall()
-        assert [row[0] for row in panel] == [2014, 2015, 2016]
+        # The panel of cities reads the yearbook and nothing beside it.
+        assert [row[0] for row in panel] == [*range(2009, 2017), *range(2018, 2024)]
+        assert not {row[1] for row in panel} & {2800.00005, 2900.0, 3000.0}
         status = db.sql(
             "select gdp_100m_yuan from marts.panel_city_year_status where prefecture_code = '130600' and year = 2015"
         ).fetchone()
-        assert status == ("I",)
+        assert status == ("A",)
     assert "good.csv" in cbec(place, "import", "--list").stdout
     assert "removed good.csv" in cbec(place, "import", "--remove", "good.csv").stdout
     assert list((place / "landing").glob("*.parquet")) == []

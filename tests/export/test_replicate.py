@@ -14,10 +14,12 @@ import pytest
 import statsmodels.api as sm
 
 from cbec.export.command import ExportOptions, export
+from cbec.export.dataset import PANELS, say
+from cbec.export.replicate import MAIN_TABLES
 from cbec.project import Project
 from tests.conftest import ROOT
 
-CASES = ["province_year", "demo city_year"]
+CASES = ["province_year", "city_year", "major_city_year", "demo city_year"]
 
 
 @pytest.fixture(scope="module", params=CASES)
@@ -51,6 +53,8 @@ def xtreg(frame: pd.DataFrame, outcome: str, terms: list[str], unit: str) -> pd.
     """What Stata's `xtreg y x i.year, fe vce(cluster unit)` does: deviations from the means of the units, least
     squares on them with year dummies, errors clustered with its correction for few clusters."""
     used = frame[[unit, "year", outcome, *terms]].dropna().astype(dict.fromkeys((outcome, *terms), float))
+    # What the .do file leaves out before.
+    used = used[used.groupby(unit)["year"].transform("size") > 1]
     wide = pd.concat([used, pd.get_dummies(used["year"], prefix="y", dtype=float).iloc[:, 1:]], axis=1)
     names = [name for name in wide.columns if name not in (unit, "year", outcome)]
     moved = wide[[outcome, *names]]
@@ -68,13 +72,16 @@ def test_the_dta_reproduces_what_the_do_file_says_is_ours(files: tuple[Path, Pat
     unit = re.search(r"encode (\w+),", program)
     assert unit
     commands = re.findall(
-        r'"(\w+) (\w+) \((\d+)\): \w+"\nquietly xtreg (\w+) ([\w ]+) i\.year if (.+), fe vce\(cluster unit_id\)\n'
+        r'"(\w+) (\w+) \((\d+)\): \w+"\ngenerate byte (\w+) = (.+) & !missing\((.+)\)\n'
+        r"bysort unit_id \(year\): egen n_\4 = total\(\4\)\n"
+        r"quietly xtreg (\w+) ([\w ]+) i\.year if \4 & n_\4 > 1, fe vce\(cluster unit_id\)\n"
         r"((?:(?:display|assert).+\n?)+)",
         program,
     )
     assert len(commands) == program.count("xtreg") >= 2
     with duckdb.connect(str(database), read_only=True) as connection:
-        for study, table, column, outcome, terms, condition, rest in commands:
+        for study, table, column, _, condition, measured, outcome, terms, rest in commands:
+            assert measured.split(", ") == [outcome, *terms.split()]
             found = xtreg(rows_where(frame, condition), outcome, terms.split(), unit[1])
             ours = connection.execute(
                 "select estimate, std_error, n_obs from estimates.regression where study_id = ? and table_no = ?"
@@ -97,7 +104,7 @@ def test_stata_runs_the_do_file(files: tuple[Path, Path, str]) -> None:
     if stata is None:
         pytest.skip("Stata is not installed")
     _, folder, stem = files
-    subprocess.run([stata, "-b", "do", f"{stem}.do"], cwd=folder, check=True, timeout=120)
+    subprocess.run([stata, "-b", "do", f"{stem}.do"], cwd=folder, check=True, timeout=1800)
     log = (folder / f"{stem}.log").read_text(encoding="utf-8", errors="replace")
     assert "ours" in log
     assert not re.search(r"^r\(\d+\);", log, re.M), log
@@ -111,7 +118,7 @@ def test_r_runs_the_r_file(files: tuple[Path, Path, str]) -> None:
         pytest.skip("R has no package fixest")
     _, folder, stem = files
     done = subprocess.run(
-        [rscript, f"{stem}.R"], cwd=folder, capture_output=True, text=True, check=False, timeout=120
+        [rscript, f"{stem}.R"], cwd=folder, capture_output=True, text=True, check=False, timeout=1800
     )
     assert done.returncode == 0, done.stderr
     assert "ours" in done.stdout
@@ -128,3 +135,9 @@ def test_the_programs_name_only_columns_that_are_there(files: tuple[Path, Path, 
     assert f'read.csv("{stem}.csv"' in text
     if "simulated" in stem:
         assert "模拟数据" in text.splitlines()[0]
+
+
+def test_every_panel_has_a_title_and_a_main_table() -> None:
+    for panel in PANELS:
+        assert all(say(panel, lang) for lang in ("zh", "en"))
+        assert MAIN_TABLES[panel]

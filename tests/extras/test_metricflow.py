@@ -54,7 +54,7 @@ def ask(file: Path, tmp_path_factory: pytest.TempPathFactory):
         answer = copy / "answer.csv"
         done = subprocess.run(
             [copy / "extras/metricflow/run", *arguments, "--csv", answer],
-            cwd=copy, env=env, capture_output=True, text=True, check=False, timeout=300,
+            cwd=copy, env=env, capture_output=True, text=True, check=False, timeout=1800,
         )  # fmt: skip
         assert done.returncode == 0, done.stdout + done.stderr
         with open(answer, encoding="utf-8", newline="") as lines:

@@ -20,6 +20,28 @@ def server() -> Iterator[Server]:
     running.remove()
 
 
+def cut_short(source: Path, folder: Path, longest: int, kept: int, whole: str = "", *also: str) -> None:
+    """A copy of a published file in which tables of more than `longest` rows, and `also`, keep their first."""
+    shutil.copy(source / "cbec.duckdb", folder / "cbec.duckdb")
+    with duckdb.connect(str(folder / "cbec.duckdb")) as connection:
+        large = connection.execute(
+            "select schema_name || '.' || table_name from duckdb_tables() where estimated_size > ?"
+            " and schema_name in ('marts', 'quality', 'estimates') and table_name <> ?",
+            [longest, whole],
+        ).fetchall()
+        for table in {*also, *(row[0] for row in large)}:
+            connection.execute(f"delete from {table} where rowid >= ?", [kept])
+        connection.execute("checkpoint")
+
+
+@pytest.fixture(scope="session")
+def long_enough(warehouse: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The published file with at most 20,000 rows a table: a million rows more tell nothing more."""
+    folder = tmp_path_factory.mktemp("long_enough")
+    cut_short(warehouse, folder, 20_000, 20_000)
+    return folder
+
+
 @pytest.fixture
 def database(server: Server) -> str:
     """Name of an empty database."""
@@ -33,19 +55,8 @@ def versions(warehouse: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple
     folders = []
     for version, kept in (("one", 400), ("two", 300)):
         folder = tmp_path_factory.mktemp(version)
-        shutil.copy(warehouse / "cbec.duckdb", folder / "cbec.duckdb")
+        cut_short(warehouse, folder, 3000, kept, COPIED, "marts.index_score", "quality.finding")
         with duckdb.connect(str(folder / "cbec.duckdb")) as connection:
             connection.execute("update meta.publication set run_id = ?", [version])
-            large = connection.execute(
-                "select schema_name || '.' || table_name from duckdb_tables() where estimated_size > 3000"
-                " and schema_name in ('marts', 'quality', 'estimates') and table_name <> ?",
-                [COPIED],
-            ).fetchall()
-            for table in {"marts.index_score", "quality.finding", *(row[0] for row in large)}:
-                connection.execute(
-                    f"delete from {table} where rowid not in (select rowid from {table} order by rowid limit ?)",
-                    [kept],
-                )
-            connection.execute("checkpoint")
         folders.append(folder)
     return folders[0], folders[1]

@@ -54,7 +54,7 @@ class Server:
     def _call(self, program: str, *arguments: str) -> None:
         done = subprocess.run(
             [self._binaries / program, *arguments], cwd=self.folder, capture_output=True, text=True,
-            check=False, timeout=120, **self._identity,
+            check=False, timeout=1800, **self._identity,
         )  # fmt: skip
         log = self.folder / "log"
         assert done.returncode == 0, done.stderr + (log.read_text() if log.exists() else "")
@@ -65,7 +65,7 @@ class Server:
         # Not through _call: the server would keep the pipes of its output open.
         done = subprocess.run(
             [self._binaries / "pg_ctl", "-D", "data", "-o", options, "-l", "log", "-w", "-t", "300", "start"],
-            cwd=self.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False, timeout=320,
+            cwd=self.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False, timeout=1800,
             **self._identity,
         )  # fmt: skip
         assert done.returncode == 0, (self.folder / "log").read_text()

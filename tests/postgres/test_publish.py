@@ -95,18 +95,18 @@ ONE, TWO = ("one", 400, 400), ("two", 300, 300)
 
 
 @pytest.fixture(scope="module")
-def filled(server: Server, warehouse: Path) -> str:
+def filled(server: Server, long_enough: Path) -> str:
     """Name of a database to which the real warehouse was published."""
     name = server.new_database()
-    done = publish(server, name, warehouse)
+    done = publish(server, name, long_enough)
     assert done.returncode == 0, done.stderr
     assert "tables made anew" in done.stdout
     assert done.stderr == "", "the owner of the server is told of nothing it could not do"
     return name
 
 
-def test_every_table_arrives_row_by_row(server: Server, filled: str, warehouse: Path) -> None:
-    sent = checksums_of_file(warehouse)
+def test_every_table_arrives_row_by_row(server: Server, filled: str, long_enough: Path) -> None:
+    sent = checksums_of_file(long_enough)
     assert len(sent) > 80 and sum(rows for rows, _ in sent.values()) > 100_000
     assert checksums_of_database(server, filled) == sent
 
@@ -228,10 +228,10 @@ def test_real_and_simulated_figures_never_share_a_database(
     assert all(title.startswith("SIMULATED DATA. ") for title in titles)
 
 
-def test_a_schema_of_somebody_else_is_left_alone(server: Server, database: str, warehouse: Path) -> None:
+def test_a_schema_of_somebody_else_is_left_alone(server: Server, database: str, long_enough: Path) -> None:
     with server.connect(database) as connection:
         connection.execute("create schema marts; create table marts.theirs as select 1 as a")
-    refused = publish(server, database, warehouse)
+    refused = publish(server, database, long_enough)
     assert refused.returncode == 2
     assert "schema marts that was not published from here" in refused.stderr
     with server.connect(database) as connection:
@@ -287,16 +287,16 @@ def test_passwords_come_from_three_places_and_are_never_shown(
             assert secret not in done.stdout + done.stderr
 
 
-def test_who_may_not_publish_is_told(server: Server, database: str, filled: str, warehouse: Path) -> None:
+def test_who_may_not_publish_is_told(server: Server, database: str, filled: str, long_enough: Path) -> None:
     with server.connect() as connection:
         connection.execute(f"create role guest login password {psycopg.sql.quote(PASSWORD)}")
     for name, words in ((database, "no right to create schemas"), (filled, "no right to publish there")):
         url = server.url(name, user="guest")
-        done = run_cbec("publish", "--to", url, warehouse=warehouse)
+        done = run_cbec("publish", "--to", url, warehouse=long_enough)
         assert done.returncode == 2, done.stderr
         assert words in done.stderr
     for role, words in (("owner", "has rights over the whole server"), ("pg_monitor", "cannot be the name")):
-        done = publish(server, database, warehouse, "--reader", role)
+        done = publish(server, database, long_enough, "--reader", role)
         assert done.returncode == 2
         assert words in done.stderr
     assert checksums_of_database(server, database) == {}
@@ -326,7 +326,7 @@ def test_two_publications_at_once(server: Server, database: str, versions: tuple
         first.send_signal(signal.SIGCONT)
     assert second.returncode == 5, second.stderr
     assert "another publication is running" in second.stderr
-    _, stderr = first.communicate(timeout=120)
+    _, stderr = first.communicate(timeout=1800)
     assert first.returncode == 0, stderr
     assert version_there(server, database) == ONE
 
@@ -430,7 +430,7 @@ def test_a_server_that_stops_midway_keeps_the_version_before(
     wait_for_copy(server, database)
     server.stop("immediate")
     try:
-        _, stderr = publisher.communicate(timeout=60)
+        _, stderr = publisher.communicate(timeout=600)
     finally:
         server.start()
     assert publisher.returncode == 4, stderr

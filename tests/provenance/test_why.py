@@ -113,7 +113,7 @@ def test_a_cell_is_what_the_seed_prints(open_db: duckdb.DuckDBPyConnection) -> N
 
 def test_beijing_answers_for_both_levels_and_index_for_its_zones(open_db: duckdb.DuckDBPyConnection) -> None:
     both = why(open_db, CellQuestion("Beijing", 2020, "gdp_log"))
-    assert {item.region["region_level"] for item in both} == {"province", "prefecture"}  # type: ignore[union-attr]
+    assert {item.region["region_level"] for item in both} == {"province", "prefecture", "major_city"}  # type: ignore[union-attr]
     (index,) = why(open_db, CellQuestion("320000", 2020, "cbec_development_province"))  # type: ignore[misc]
     count = next(step.value for step in index.steps if step.panel_column == "pilot_zone_count")
     assert len(index.zones) == count and abs(sum(row["weight"] for row in index.weights) - 1) < 1e-9

@@ -129,13 +129,17 @@ def test_every_official_figure_is_found(db: duckdb.DuckDBPyConnection) -> None:
 
 @needs_facts
 def test_statuses_of_the_fact_files(db: duckdb.DuckDBPyConnection) -> None:
-    """The breaks, odd cells and gaps that the fact files report, and no other."""
-    counts = dict(db.execute("select obs_status, count(*) from marts.observation group by 1").fetchall())
+    """The breaks, odd cells and gaps that the fact files report, and no other; the print's are its own."""
+    counts = dict(
+        db.execute(
+            "select obs_status, count(*) from marts.observation where vintage <> 'ccsy' group by 1"
+        ).fetchall()
+    )
     assert counts["L"] == 31
     assert counts["O"] == 98
     breaks = db.execute(
         "select indicator_id, region_level, year, count(*) from marts.observation"
-        " where obs_status = 'B' group by all order by all"
+        " where obs_status = 'B' and vintage <> 'ccsy' group by all order by all"
     ).fetchall()
     assert breaks == [
         ("ecommerce_enterprise_share", "province", 2023, 31),
@@ -148,7 +152,7 @@ def test_statuses_of_the_fact_files(db: duckdb.DuckDBPyConnection) -> None:
     ]
     odd = db.execute(
         "select region_code, year, indicator_id, obs_status from marts.observation"
-        " where suspect_codes is not null order by all"
+        " where suspect_codes is not null and vintage <> 'ccsy' order by all"
     ).fetchall()
     assert odd == [
         ("410100", 2011, "registered_population_year_end", "V"),

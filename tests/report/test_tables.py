@@ -259,7 +259,7 @@ def test_observed_only_coefficient_is_always_there() -> None:
     assert [plain(cell) for cell in turned.body[0].cells] == ["0.133***", "−0.056**"]
     assert row(turned, "all_cells") == ["0.123***", "−0.046**"]
     assert row(turned, "n_obs") == ["3,778", "3,770"]
-    assert "各列只用没有填补值的行估计" in turned.paragraphs[0]
+    assert "各列只用没有填补值、也没有检测器判为填补或错印之值的行估计" in turned.paragraphs[0]
 
 
 def test_captions() -> None:

@@ -45,7 +45,7 @@ def tracker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBP
             "--project-dir", ".", "--profiles-dir", ".", "--target-path", str(copy / "target"),
             "--log-path", str(copy / "logs"),
         ],
-        cwd=copy, capture_output=True, text=True, timeout=300, check=False,
+        cwd=copy, capture_output=True, text=True, timeout=1800, check=False,
         env=os.environ | {"CBEC_BUILD_PATH": str(database), "CBEC_LANDING": str(copy / "landing")},
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
