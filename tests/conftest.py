@@ -47,6 +47,12 @@ def built_once(factory: pytest.TempPathFactory, command: str) -> Path:
     return folder
 
 
+def copy_published(warehouse: Path, folder: Path) -> None:
+    """A published file in another folder, with the log that says how it was published: built on there."""
+    for name in ("cbec.duckdb", "run_log.jsonl"):
+        shutil.copy(warehouse / name, folder / name)
+
+
 @pytest.fixture(scope="session")
 def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of a published warehouse."""

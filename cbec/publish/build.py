@@ -42,6 +42,7 @@ from cbec.publish.inputs import (
     together,
 )
 from cbec.publish.rebuild import (
+    AlteredFile,
     Kept,
     Plan,
     changed_tables,
@@ -54,7 +55,18 @@ from cbec.publish.rebuild import (
     start_from,
     write_states,
 )
-from cbec.publish.runlog import Run, logged, now_text, published_run_id, read_runs, write_runs
+from cbec.publish.runlog import (
+    Run,
+    file_sha256,
+    is_as_published,
+    logged,
+    note,
+    now_text,
+    published_run_id,
+    read_runs,
+    recorded_sha256,
+    write_runs,
+)
 from cbec.quality.seeds import check_seeds
 
 MAX_SHOWN = 20
@@ -99,7 +111,7 @@ def build(
     if target == "demo":
         # Drawn anew each time.
         is_full = True
-    elif not is_full and _is_as_published(project, target):
+    elif not is_full and _is_current(project, target):
         return BuildResult(published_run_id(project, target), project.database(target), {}, is_new=False)
     with one_run(project, "demo" if target == "demo" else "build", target) as (run, folder):
         return build_and_publish(
@@ -107,13 +119,15 @@ def build(
         )
 
 
-def _is_as_published(project: Project, target: str) -> bool:
+def _is_current(project: Project, target: str) -> bool:
     """Whether the published file is of these seeds, code and landed files, with all that belongs to it."""
     beside = (project.parquet(target), project.docs(target), project.report(target))
     if not project.database(target).is_file() or not all(path.exists() for path in beside):
         return False
     inputs = [*code_inputs(project.root), *landed_inputs(project.landing)]
-    return together(inputs) == together(published_inputs(project.database(target)))
+    if together(inputs) != together(published_inputs(project.database(target))):
+        return False
+    return is_as_published(project, target)
 
 
 @contextlib.contextmanager
@@ -187,7 +201,7 @@ def build_and_publish(
     list_landed(read_from, folder / "landed.csv")
     # Seed files are hashed by the path that dbt_project.yml gives them, relative to the project.
     with contextlib.chdir(source):
-        done = _run_dbt(run, folder, database, project.database(target), inputs, is_full, report)
+        done = _run_dbt(run, project, folder, database, inputs, is_full, report)
     result.nodes, result.n_run, result.reason_full = done.seconds, done.n_run, done.plan.reason
     result.passed = sum(test["status"] == "pass" for test in done.tests)
     result.warned = sum(test["status"] == "warn" for test in done.tests)
@@ -208,6 +222,9 @@ def build_and_publish(
         report("report", 0, 1)
         result.warnings += _write_report(project, database, folder / REPORT, target)
     _land(landed, project.landing)
+    # Before the rename, so that the next build knows the file also after a kill.
+    run.file_sha256 = file_sha256(database)
+    note(project, run)
     run.reason = publish_run(project, target, folder, keep)
     run.outcome, run.published_run_id = "published", run.run_id
     result.warnings += [run.reason] if run.reason else []
@@ -272,15 +289,16 @@ class _Done:
 
 def _run_dbt(
     run: Run,
+    project: Project,
     folder: Path,
     database: Path,
-    published: Path,
     inputs: list[Input],
     is_full: bool,
     report: Progress,
 ) -> _Done:
     """Build, test and document the project in the working directory, from the published file where that
     says how it was made."""
+    published = project.database(run.target)
     with phase(run, "load dbt"):
         report("load dbt", 0, 1)
         dbt = _Dbt(folder, database, run.target, report)
@@ -291,7 +309,11 @@ def _run_dbt(
         with phase(run, "copy"):
             report("copy", 0, 1)
             try:
-                kept = start_from(published, database, plan)
+                recorded = recorded_sha256(project, published_run_id(project, run.target))
+                kept = start_from(published, database, plan, recorded)
+            except AlteredFile:
+                database.unlink()
+                plan = Plan(states, "the published file is not as it was published")
             except duckdb.Error as error:
                 # Whatever it lacks, a build needs none of it.
                 database.unlink(missing_ok=True)

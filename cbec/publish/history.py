@@ -17,7 +17,14 @@ import duckdb
 from cbec.project import PUBLIC_SCHEMAS, TARGETS, CbecError, Project, literal
 from cbec.publish.atomic import publish_file, publish_folder, remove_leftovers, sync
 from cbec.publish.read import connect
-from cbec.publish.runlog import Run, close_unfinished, note, published_run_id
+from cbec.publish.runlog import (
+    Run,
+    close_unfinished,
+    file_sha256,
+    note,
+    published_run_id,
+    recorded_sha256,
+)
 
 # What the demo drew and planted, beside its warehouse; only tests and quality.detector_score read it.
 TRUTH = "demo_truth"
@@ -179,9 +186,13 @@ def roll_back(project: Project, run: Run, folder: Path, to: str) -> str:
     home = history_folder(project, target) / chosen
     # The name by which repair finds it.
     staged = folder.with_name(chosen)
+    file = home / project.database(target).name
+    recorded = recorded_sha256(project, chosen)
+    if recorded and file_sha256(file) != recorded:
+        raise CbecError(f"{file}: not as it was published; kept: {listed}", exit_code=2)
     os.replace(folder, staged)
-    database = staged / project.database(target).name
-    link_or_copy(home / database.name, database)
+    database = staged / file.name
+    link_or_copy(file, database)
     for name in (DOCS, REPORT):
         if (home / name).is_file():
             link_or_copy(home / name, staged / name)

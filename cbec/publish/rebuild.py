@@ -27,6 +27,7 @@ import yaml
 import cbec
 from cbec.project import literal
 from cbec.publish.inputs import Input, together
+from cbec.publish.runlog import file_sha256
 
 # The bookkeeping of macros/rebuild.sql in the file that is built; gone before it is published.
 SCHEMA = "rebuild"
@@ -313,6 +314,10 @@ def write_states(connection: duckdb.DuckDBPyConnection, states: Mapping[str, Sta
     )
 
 
+class AlteredFile(Exception):
+    """A published file is not the one that its run published."""
+
+
 @dataclass(frozen=True)
 class Kept:
     """What the published file knows of nodes that do not run again, by name: seconds, and (status, failures,
@@ -322,9 +327,15 @@ class Kept:
     tests: dict[str, tuple[str, int | None, str | None]] = field(default_factory=dict)
 
 
-def start_from(published: Path, database: Path, plan: Plan) -> Kept:
-    """Copy the published file to the one that is built, without what this run says anew."""
+def start_from(published: Path, database: Path, plan: Plan, sha256: str) -> Kept:
+    """Copy the published file to the one that is built, without what this run says anew.
+
+    Raises AlteredFile when it is not the file of that SHA-256: what somebody wrote into it since it was
+    published would be carried on.
+    """
     shutil.copyfile(published, database)
+    if file_sha256(database) != sha256:
+        raise AlteredFile
     with duckdb.connect(str(database)) as connection:
         seconds = connection.execute("select name, seconds from meta.node_time").fetchall()
         tests = connection.execute("select test, status, failures, message from meta.test_result").fetchall()

@@ -12,7 +12,7 @@ from cbec.project import KEEP, CbecError, Project
 from cbec.publish.build import BuildResult, Progress, build_and_publish, one_run, phase
 from cbec.publish.history import link_or_copy, roll_back
 from cbec.publish.inputs import Input, code_inputs, landed_inputs, published_inputs, together
-from cbec.publish.runlog import Run, read_runs
+from cbec.publish.runlog import Run, is_as_published, read_runs
 
 if TYPE_CHECKING:
     from cbec.ingest.command import Outcome
@@ -72,7 +72,8 @@ def refresh(
 
 def _done(project: Project, before: list[Input]) -> set[str]:
     """Inputs that need no build: those of the published file, and those a person has rolled back from."""
-    done = {together(before)}
+    # A file that somebody has written into is published anew.
+    done = {together(before)} if is_as_published(project, "dev") else set()
     for run in reversed(read_runs(project, "dev")):
         if run.outcome == "rolled back":
             done.add(run.inputs_sha256)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import hashlib
 import json
 import os
 from collections.abc import Iterator
@@ -32,7 +33,7 @@ class Run:
 
     outcome: published, nothing new, refused, failed, rolled back (a person chose an earlier version), or
     killed (it never said how it ended). inputs_sha256: what it was built from, or the version rolled back
-    from.
+    from. file_sha256: the file as it was published, known before the rename.
     """
 
     run_id: str
@@ -49,6 +50,7 @@ class Run:
     rows_published: int | None = None
     published_run_id: str = ""
     inputs_sha256: str = ""
+    file_sha256: str = ""
 
 
 def now_text() -> str:
@@ -141,6 +143,23 @@ def published_run_id(project: Project, target: str) -> str:
     except duckdb.Error:
         return ""
     return str(row[0]) if row else ""
+
+
+def recorded_sha256(project: Project, run_id: str) -> str:
+    """SHA-256 of the file that a run published, as the log says; '' when it says nothing."""
+    return next((run.file_sha256 for run in read_runs(project) if run.run_id == run_id), "")
+
+
+def is_as_published(project: Project, target: str) -> bool:
+    """Whether the published file is, byte for byte, the one that its run published."""
+    path = project.database(target)
+    return path.is_file() and file_sha256(path) == recorded_sha256(project, published_run_id(project, target))
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_runs(connection: duckdb.DuckDBPyConnection, runs: list[Run]) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import duckdb
 import pytest
 
-from tests.conftest import run_cbec
+from tests.conftest import copy_published, run_cbec
 
 GOOD = """城市,年份,GDP(万元),插值_GDP(万元),第一产业增加值(亿元)
 保定市,2014,28000000.5,28000000.5,400.25
@@ -42,7 +41,7 @@ def test_look_load_build_list_remove(place: Path, warehouse: Path) -> None:
     loaded = cbec(place, "import", str(place / "good.csv"))
     assert "landed; 6 cells" in loaded.stdout, loaded.stderr
     assert loaded.stderr == ""
-    shutil.copy(warehouse / "cbec.duckdb", place / "warehouse")
+    copy_published(warehouse, place / "warehouse")
     built = cbec(place, "build")
     assert built.returncode == 0, built.stderr
     with duckdb.connect(str(place / "warehouse/cbec.duckdb"), read_only=True) as db:

@@ -17,7 +17,7 @@ import duckdb
 import pytest
 
 from cbec.publish.read import connect
-from tests.conftest import ROOT, run_cbec
+from tests.conftest import ROOT, copy_published, run_cbec
 
 
 def start_build(warehouse: Path, *options: str) -> subprocess.Popen[str]:
@@ -43,7 +43,7 @@ def published(warehouse: Path, tmp_path: Path) -> Path:
     """A folder of its own with a whole published file, to be attacked."""
     folder = tmp_path / "warehouse"
     folder.mkdir()
-    (folder / "cbec.duckdb").write_bytes((warehouse / "cbec.duckdb").read_bytes())
+    copy_published(warehouse, folder)
     return folder
 
 
@@ -128,9 +128,9 @@ def test_a_full_disk_leaves_the_published_file_whole(
 ) -> None:
     folder = tmp_path / "disk"
     folder.mkdir()
-    file = (warehouse / "cbec.duckdb").read_bytes()
-    with small_disk(folder, f"{len(file) // 2**20 + 1 + spare}m"):
-        (folder / "cbec.duckdb").write_bytes(file)
+    size = sum((warehouse / name).stat().st_size for name in ("cbec.duckdb", "run_log.jsonl"))
+    with small_disk(folder, f"{size // 2**20 + 1 + spare}m"):
+        copy_published(warehouse, folder)
         before = run_id(folder)
         done = run_cbec("build", *options, warehouse=folder)
         assert done.returncode == 4, done.stderr

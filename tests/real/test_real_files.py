@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 import subprocess
 from pathlib import Path
 
 import duckdb
 import pytest
 
-from tests.conftest import SHARED, run_cbec
+from tests.conftest import SHARED, copy_published, run_cbec
 
 REAL = SHARED / "real"
 pytestmark = pytest.mark.skipif(not REAL.is_dir(), reason="../shared/real is not here")
@@ -46,7 +45,7 @@ def built(
     landed: tuple[Path, subprocess.CompletedProcess[str]], warehouse: Path
 ) -> duckdb.DuckDBPyConnection:
     folder = landed[0]
-    shutil.copy(warehouse / "cbec.duckdb", folder / "warehouse")
+    copy_published(warehouse, folder / "warehouse")
     done = run_cbec("build", warehouse=folder / "warehouse", env={"CBEC_LANDING": str(folder / "landing")})
     assert done.returncode == 0, done.stderr
     return duckdb.connect(str(folder / "warehouse/cbec.duckdb"), read_only=True)

@@ -6,7 +6,6 @@ docs/DATA_STATUS.md quotes.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +14,7 @@ import pandas as pd
 import pytest
 
 from cbec.quality.truth import held_out_table, print_table, truth_table
-from tests.conftest import ROOT, SHARED, run_cbec
+from tests.conftest import ROOT, SHARED, copy_published, run_cbec
 
 PANEL = SHARED / "real/city/china_city_panel_real.csv"
 pytestmark = pytest.mark.skipif(not PANEL.is_file(), reason="../shared/real is not here")
@@ -25,7 +24,7 @@ pytestmark = pytest.mark.skipif(not PANEL.is_file(), reason="../shared/real is n
 def built(tmp_path_factory: pytest.TempPathFactory, warehouse: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     folder: Path = tmp_path_factory.mktemp("truth")
     (folder / "warehouse").mkdir()
-    shutil.copy(warehouse / "cbec.duckdb", folder / "warehouse")
+    copy_published(warehouse, folder / "warehouse")
     environment = {"CBEC_LANDING": str(folder / "landing")}
     for words in (("import", str(PANEL)), ("build",)):
         done = run_cbec(*words, warehouse=folder / "warehouse", env=environment)
