@@ -12,7 +12,7 @@ from pathlib import Path
 
 import duckdb
 
-from cbec.quality.detectors import DETECTOR_MODELS, load_seeds, render_model
+from cbec.registry.render import DETECTOR_MODELS, load_seeds, render_model
 
 ROOT = Path(__file__).resolve().parents[1]
 YEARS = 15

@@ -31,10 +31,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linprog  # type: ignore[import-untyped]
 
+from bench.progress import progress_bar
 from cbec.efficiency.frontier import evaluate
 from cbec.efficiency.index import malmquist, sbm_malmquist_luenberger
 from cbec.efficiency.panel import EfficiencyWarning, Panel, cube_panel
-from cbec.efficiency.progress import progress_bar
 from cbec.efficiency.technology import Technology
 
 Float = NDArray[np.float64]

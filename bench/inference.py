@@ -33,15 +33,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cbec.estimators.inference import group_difference_test, wild_cluster_bootstrap
-from cbec.estimators.placebo import (
-    leave_one_out,
-    placebo_test,
-    plan_assignments,
-    random_assignments,
-    treatment_columns,
-)
-from cbec.estimators.within import prepare_panel
+from cbec.estimators.multiple_testing import group_difference_test
+from cbec.estimators.panel import prepare_panel
+from cbec.estimators.permutations import plan_assignments, random_assignments
+from cbec.estimators.placebo import leave_one_out, placebo_test, treatment_columns
+from cbec.estimators.wild_bootstrap import wild_cluster_bootstrap
 
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 CONTROLS = tuple(f"x{i}" for i in range(1, 8))

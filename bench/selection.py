@@ -11,7 +11,7 @@ import sys
 import numpy as np
 
 from cbec.estimators.selection import entropy_did, entropy_twfe, matched_did
-from cbec.estimators.staggered import fit_staggered
+from cbec.estimators.staggered.fit import fit_staggered
 from tests.estimators.test_selection import EFFECT, arrays, make_panel
 
 

@@ -32,8 +32,8 @@ from rich.progress import Progress
 
 from cbec.estimators.regression import fit_least_squares
 from cbec.estimators.specification import Specification
-from cbec.estimators.staggered import fit_staggered
-from cbec.estimators.staggered_engines import ESTIMATORS
+from cbec.estimators.staggered.engines import ESTIMATORS
+from cbec.estimators.staggered.fit import fit_staggered
 
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 COHORTS = (4, 6, 8, 10)

@@ -101,7 +101,7 @@ def _build(
     project: Project | None = None,
     full: bool = False,
 ) -> None:
-    from cbec.publish.build import build as run_build
+    from cbec.pipeline.build import build as run_build
 
     with _progress() as progress:
         result = run_build(
@@ -154,7 +154,7 @@ def check(
     if paths:
         _import(paths, publication, edition, map_file, encoding, explain, lands=False)
         return
-    from cbec.quality.seeds import check_seeds
+    from cbec.registry.check import check_seeds
 
     violations = check_seeds(Project.here().root)
     for violation in violations:
@@ -263,8 +263,8 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help="Print the same as JSON.")] = False,
 ) -> None:
     """When it was published, from what, rows per table, tests, and which studies are ready."""
-    from cbec.publish.read import published
-    from cbec.publish.status import read_status
+    from cbec.common.warehouse import published
+    from cbec.pipeline.status import read_status
 
     project = Project.here()
     path = published(project, _target(demo))
@@ -426,8 +426,8 @@ def refresh(
     Exit codes: 0 published, 3 nothing new, 2 refused with reasons, 4 failed and nothing published,
     5 another run is busy. See docs/OPERATE.md.
     """
-    from cbec.publish.refresh import NOTHING_NEW
-    from cbec.publish.refresh import refresh as run_refresh
+    from cbec.pipeline.refresh import NOTHING_NEW
+    from cbec.pipeline.refresh import refresh as run_refresh
 
     with _progress() as progress:
         try:
@@ -455,7 +455,7 @@ def rollback(
     """Publish a kept version again, in one step; the run log records it."""
     project = Project.here()
     if listing:
-        from cbec.publish.history import versions
+        from cbec.pipeline.history import versions
 
         table = Table("run", "built", "MB", "", box=None)
         for version in versions(project, _target(demo)):
@@ -463,7 +463,7 @@ def rollback(
             table.add_row(version.run_id, version.built_at, f"{version.n_bytes / 1e6:.1f}", present)
         out.print(table)
         return
-    from cbec.publish.refresh import rollback as roll_back
+    from cbec.pipeline.refresh import rollback as roll_back
 
     run_id, warnings = roll_back(project, target=_target(demo), to=to)
     out.print(f"published {run_id} again: {project.database(_target(demo))}", highlight=False, soft_wrap=True)
@@ -499,9 +499,9 @@ def why(
 ) -> None:
     """Where a number comes from: coefficient, panel cell or printed number, down to file, cell and hash."""
     from cbec import provenance
+    from cbec.common.warehouse import connect, published
     from cbec.provenance.show import as_json as to_json
     from cbec.provenance.show import show
-    from cbec.publish.read import connect, published
 
     asked = [bool(study), cell is not None, published_ is not None, bool(result_no)]
     if sum(asked) != 1:
@@ -553,7 +553,7 @@ def referee(
 @app.command()
 def shell(demo: Demo = False) -> None:
     """Open a read-only SQL shell on the published file."""
-    from cbec.publish.read import published, replace_with_shell
+    from cbec.common.warehouse import published, replace_with_shell
 
     replace_with_shell(published(Project.here(), _target(demo)))
 

@@ -1,4 +1,4 @@
-{# A build that starts from the published file (cbec/publish/rebuild.py) passes over a model whose own code is
+{# A build that starts from the published file (cbec/pipeline/rebuild.py) passes over a model whose own code is
    as it was and whose parents came out as they were; a table that comes out as it was changes nothing after it.
    rebuild.to_run lists nodes of other code, rebuild.changed what came out otherwise. Plain dbt and a full build
    make everything, as ever. #}

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from cbec.report.labels import FORMULA, clean, inert
+from cbec.common.cells import FORMULA, clean, inert
 
 
 def csv(table: pd.DataFrame) -> bytes:

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import streamlit as st
 
+from cbec.common.warehouse import published
+from cbec.common.words import LANGS
 from cbec.dashboard import queries
 from cbec.dashboard.library import Library, Version
 from cbec.dashboard.parts import View, choose_language
 from cbec.dashboard.views import PAGES, Page
 from cbec.dashboard.words import say
 from cbec.project import CbecError, Project
-from cbec.publish.read import published
-from cbec.report.labels import LANGS
 
 # Seconds between two looks at whether a newer file was published.
 LOOK_EVERY = 10.0

@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 import duckdb
 import pandas as pd
 
+from cbec.common.warehouse import connect
 from cbec.project import CbecError
-from cbec.publish.read import connect
 
 T = TypeVar("T")
 # What makes one published file different from the next: inode, time of change, bytes.

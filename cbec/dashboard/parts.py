@@ -11,11 +11,11 @@ from typing import Any, Literal, cast
 import pandas as pd
 import streamlit as st
 
+from cbec.common.words import LANGS, Labels, Lang
 from cbec.dashboard import downloads, queries
 from cbec.dashboard.charts import OUTLINE, Chart, vega
 from cbec.dashboard.library import Snapshot
 from cbec.dashboard.words import say
-from cbec.report.labels import LANGS, Labels, Lang
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 # Light to dark: printed (grey), doubtful (blue), filled (orange), as in the figures of the reports.

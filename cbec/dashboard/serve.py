@@ -10,8 +10,8 @@ import sys
 import threading
 from pathlib import Path
 
+from cbec.common.warehouse import published
 from cbec.project import CbecError, Project
-from cbec.publish.read import published
 
 APP = Path(__file__).with_name("app.py")
 # Given as flags, so that no file of the user's overrides them.

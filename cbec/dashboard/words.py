@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from cbec.report.labels import TEXT as REPORT_TEXT
+from cbec.common.words import TEXT as REPORT_TEXT
 
-# key: (Chinese, English); what the tables and figures already say stands in cbec.report.labels.
+# key: (Chinese, English); what the tables and figures already say stands in cbec.common.words.
 TEXT: dict[str, tuple[str, str]] = {
     "page_overview": ("总览", "Overview"),
     "page_zones": ("综试区分布", "Zones"),

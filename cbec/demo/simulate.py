@@ -7,15 +7,14 @@ same door as any import. No real value is read.
 
 from __future__ import annotations
 
-import csv
 import json
 import re
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
+from cbec.demo.seeds import approval_years, read_header, read_rows, write_rows
 from cbec.demo.size import Size
 
 # Effect in log points on provinces, for each zone.
@@ -70,29 +69,12 @@ def simulate_project(root: Path, copy: Path, yearbooks: Path, truth: Path, size:
     )
 
 
-def _rows(path: Path) -> Iterator[dict[str, str]]:
-    with path.open(encoding="utf-8", newline="") as source:
-        yield from csv.DictReader(source)
-
-
-def _write(path: Path, header: list[str], rows: list[dict[str, str]]) -> None:
-    with path.open("w", encoding="utf-8", newline="") as target:
-        writer = csv.DictWriter(target, header, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-
-
-def _header(path: Path) -> list[str]:
-    with path.open(encoding="utf-8", newline="") as source:
-        return next(csv.reader(source))
-
-
 def _simulate_seeds(seeds: Path, folder: Path, in_books: set[str], seed: int) -> None:
     """Draw the provincial yearbook; what the yearbook files carry, and every real figure else, goes."""
     path = "yearbook/province_yearbook.csv"
-    rows = [row for row in _rows(seeds / path) if row["indicator_id"] not in in_books]
-    decimals = {row["indicator_id"]: row["decimals"] for row in _rows(seeds / "registry/indicator.csv")}
-    drawn = _draw(rows, _approval_years(seeds), np.random.default_rng(seed))
+    rows = [row for row in read_rows(seeds / path) if row["indicator_id"] not in in_books]
+    decimals = {row["indicator_id"]: row["decimals"] for row in read_rows(seeds / "registry/indicator.csv")}
+    drawn = _draw(rows, approval_years(seeds), np.random.default_rng(seed))
     simulated = {
         "obs_status_all": "A",
         "suspect_codes": "",
@@ -103,18 +85,18 @@ def _simulate_seeds(seeds: Path, folder: Path, in_books: set[str], seed: int) ->
         row | {"value": f"{value:.{int(decimals[row['indicator_id']])}f}"} | simulated
         for row, value in zip(rows, drawn, strict=True)
     ]
-    _write(folder / path, _header(seeds / path), printed)
+    write_rows(folder / path, read_header(seeds / path), printed)
     real = [f"print/{path.name}" for path in sorted((seeds / "print").glob("*.csv"))]
     real += ["yearbook/city_yearbook.csv", "yearbook/macro_series.csv", "registry/correction.csv"]
     for name in real:
-        _write(folder / name, _header(seeds / name), [])
+        write_rows(folder / name, read_header(seeds / name), [])
     for name in ("registry/series.csv", "registry/known_gap.csv"):
         kept = [
             row
-            for row in _rows(seeds / name)
+            for row in read_rows(seeds / name)
             if row["region_level"] == "province" and row["indicator_id"] not in in_books
         ]
-        _write(folder / name, _header(seeds / name), kept)
+        write_rows(folder / name, read_header(seeds / name), kept)
 
 
 def _widen_registry(copy: Path, cells: object, first_year: int) -> None:
@@ -123,7 +105,7 @@ def _widen_registry(copy: Path, cells: object, first_year: int) -> None:
 
     assert isinstance(cells, pd.DataFrame)
     path = copy / "seeds/registry/region.csv"
-    rows = list(_rows(path))
+    rows = list(read_rows(path))
     used = cells[["region_level", "region_code"]].drop_duplicates()
     known = {row["region_code"] for row in rows}
     if first_year < 2009:
@@ -165,7 +147,7 @@ def _widen_registry(copy: Path, cells: object, first_year: int) -> None:
                 "verified": "no",
             }
         )
-    _write(path, list(rows[0]), rows)
+    write_rows(path, list(rows[0]), rows)
     made_up = [row["region_code"] for row in rows if row["source"] == "simulation"]
     _list_gaps(copy / "seeds/registry", [code for code in made_up if code.endswith("0000")])
 
@@ -181,26 +163,12 @@ def _list_gaps(registry: Path, provinces: list[str]) -> None:
     }
     absent = [
         blank | {"region_code": code, "year": str(year)} | {k: row[k] for k in ("indicator_id", "vintage")}
-        for row in _rows(registry / "series.csv")
+        for row in read_rows(registry / "series.csv")
         if row["region_set"] == "provinces"
         for code in provinces
         for year in range(int(row["first_year"]), int(row["last_year"]) + 1)
     ]
-    _write(path, _header(path), [*_rows(path), *absent])
-
-
-def _approval_years(seeds: Path) -> dict[str, list[int]]:
-    """Approval years by region: of whole-prefecture zones for prefectures, of every zone for provinces."""
-    years: dict[str, list[int]] = {}
-    zone_year = {}
-    for zone in _rows(seeds / "registry/pilot_zone.csv"):
-        year = int((zone["approved_on"] or zone["published_on"])[:4])
-        zone_year[zone["zone_no"]] = year
-        years.setdefault(f"province {zone['province_code']}", []).append(year)
-    for link in _rows(seeds / "registry/pilot_zone_prefecture.csv"):
-        if link["coverage"] == "whole":
-            years.setdefault(f"city {link['prefecture_code']}", []).append(zone_year[link["zone_no"]])
-    return years
+    write_rows(path, read_header(path), [*read_rows(path), *absent])
 
 
 def _draw(rows: list[dict[str, str]], starts: dict[str, list[int]], rng: np.random.Generator) -> list[float]:

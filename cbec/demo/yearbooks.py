@@ -24,7 +24,7 @@ import numpy as np
 import pandas as pd
 from scipy.interpolate import CubicSpline
 
-from cbec.demo.simulate import _approval_years, _rows
+from cbec.demo.seeds import approval_years, read_rows
 from cbec.project import literal
 
 Array = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
@@ -142,7 +142,7 @@ def effect(base: float, cohort: int, event_year: int) -> float:
 
 def demo_cities(seeds: Path) -> pd.DataFrame:
     """The 285 prefecture-level cities whose code is valid from 2009 to 2024, with names by year of renaming."""
-    region = pd.DataFrame(_rows(seeds / "registry/region.csv"))
+    region = pd.DataFrame(read_rows(seeds / "registry/region.csv"))
     region = region[(region.region_level == "prefecture") & (region.is_city == "true")]
     first = pd.to_numeric(region.valid_from_year.replace("", "0"))
     last = pd.to_numeric(region.valid_to_year.replace("", "9999"))
@@ -160,7 +160,7 @@ def _growth_years(years: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> Arr
 
 def _made_up_codes(seeds: Path, n: int) -> list[str]:
     """Codes of n cities, at most 50 to a province as in the country, in prefixes that no province has."""
-    used = {row["region_code"][:2] for row in _rows(seeds / "registry/region.csv")}
+    used = {row["region_code"][:2] for row in read_rows(seeds / "registry/region.csv")}
     free = [str(prefix) for prefix in range(16, 100) if str(prefix) not in used | {"71", "81", "82"}]
     return [f"{free[k // 50]}{k % 50 + 1:02d}00" for k in range(n)]
 
@@ -180,7 +180,7 @@ def simulate_yearbooks(
     codes = [*cities.region_code, *made_up][:units]
     provinces = np.array([*cities.province_code, *(f"{code[:2]}0000" for code in made_up)][:units])
     # No zone of the registry lies in a made-up city: those are never treated.
-    starts = _approval_years(seeds)
+    starts = approval_years(seeds)
     cohort = np.array([min(starts.get(f"city {code}", [9999])) for code in codes])
     years = np.arange(first_year, first_year + n_years)
 
@@ -381,10 +381,10 @@ def _effects(treated: dict[str, Array], untreated: dict[str, Array], city: _Citi
 
 def bounds(seeds: Path, region_level: str) -> dict[str, tuple[float, float]]:
     """The least and the greatest value that the door takes, by indicator, in the printed unit."""
-    scale = {row["unit"]: int(row["scale"]) for row in _rows(seeds / "registry/unit.csv")}
-    own = {row["indicator_id"]: row["unit"] for row in _rows(seeds / "registry/indicator.csv")}
+    scale = {row["unit"]: int(row["scale"]) for row in read_rows(seeds / "registry/unit.csv")}
+    own = {row["indicator_id"]: row["unit"] for row in read_rows(seeds / "registry/indicator.csv")}
     found = dict.fromkeys(DEFINITIONS, (-np.inf, np.inf))
-    for row in _rows(seeds / "registry/indicator_bound.csv"):
+    for row in read_rows(seeds / "registry/indicator_bound.csv"):
         name = row["indicator_id"]
         if row["region_level"] == region_level and name in found:
             factor = 10.0 ** (scale[own[name]] - scale[DEFINITIONS[name].unit])
@@ -655,7 +655,7 @@ def write_yearbooks(books: Yearbooks, seeds: Path, folder: Path) -> list[Path]:
     year, symbols for blanks. Provinces: one CSV with a byte-order mark, years down. seeds: names of regions.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    region = pd.DataFrame(_rows(seeds / "registry/region.csv"))
+    region = pd.DataFrame(read_rows(seeds / "registry/region.csv"))
     first = pd.to_numeric(region.valid_from_year.replace("", "0"))
     last = pd.to_numeric(region.valid_to_year.replace("", "9999"))
     cells = books.cells[books.cells.region_level == "prefecture"]

@@ -21,7 +21,7 @@ from matplotlib.text import Text
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
-from cbec.report.fonts import chinese_font
+from cbec.common.fonts import chinese_font
 
 Float = NDArray[np.float64]
 Language = Literal["en", "zh"]

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from cbec.common.workers import worker_pool
 from cbec.efficiency import lp
 from cbec.efficiency.panel import Panel
 from cbec.efficiency.technology import (
@@ -21,7 +22,6 @@ from cbec.efficiency.technology import (
     slack_fixed,
     slack_weights,
 )
-from cbec.workers import worker_pool
 
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]

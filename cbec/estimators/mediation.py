@@ -15,9 +15,10 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from cbec.estimators.absorb import build_projector, residualise
+from cbec.estimators.panel import prepare_panel
 from cbec.estimators.regression import Fit, Term, fit_least_squares
 from cbec.estimators.specification import Specification
-from cbec.estimators.within import build_projector, prepare_panel, residualise
 
 Array = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 

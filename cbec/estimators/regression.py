@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from cbec.estimators.panel import factor_codes, rows_in_pairs
 from cbec.estimators.specification import Specification
-from cbec.estimators.within import factor_codes, rows_in_pairs
 
 EARTH_RADIUS_KM = 6371.0088
 Vector = np.ndarray[tuple[int, ...], np.dtype[np.float64]]

@@ -3,7 +3,7 @@
 Cohort by cohort: a city that adopts in g is compared with cities that are untreated in the year looked at,
 by covariates of the year before g, which treatment has not changed. Three ways to make them alike: nearest
 neighbours in the index of an adoption logit (Heckman, Ichimura and Todd 1997), entropy balancing (Hainmueller
-2012) and, in `cbec.estimators.staggered`, the doubly robust estimator of Callaway and Sant'Anna (2021).
+2012) and, in `cbec.estimators.staggered.fit`, the doubly robust estimator of Callaway and Sant'Anna (2021).
 
 Standard errors are clustered and hold matches and weights fixed. Only what a regression of the controls'
 change on the covariates leaves over enters them, because balance removes the rest (Abadie and Imbens 2011;
@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 from scipy import optimize, stats
 
-from cbec.estimators.staggered_sample import prepare_sample
+from cbec.estimators.staggered.sample import prepare_sample
 
 Array = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 Whole = np.ndarray[tuple[int, ...], np.dtype[np.int64]]

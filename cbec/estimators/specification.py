@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 LEAST_SQUARES = ("pooled", "twfe", "random_effects", "unit_slopes")
-# The estimators for staggered adoption; see cbec.estimators.staggered.
+# The estimators for staggered adoption; see cbec.estimators.staggered.fit.
 STAGGERED = (
     "twfe_event_study",
     "callaway_santanna",

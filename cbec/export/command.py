@@ -11,15 +11,15 @@ from typing import cast
 
 import duckdb
 
+from cbec.common.names import choose
+from cbec.common.warehouse import connect, published
+from cbec.common.words import LANGS, Lang
 from cbec.export.dataset import PANELS, Dataset, read_panel, read_table
 from cbec.export.replicate import export_do, export_r, main_table
 from cbec.export.stata import export_dta
 from cbec.export.writers import export_csv, export_datapackage, export_parquet, export_xlsx
 from cbec.project import CbecError, Project
-from cbec.publish.read import connect, published
 from cbec.report.command import Outcome, Progress
-from cbec.report.frames import choose
-from cbec.report.labels import LANGS, Lang
 
 Writer = Callable[[Dataset, Path], list[Path]]
 FORMATS: dict[str, Writer] = {

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import duckdb
 import pyarrow as pa
 
+from cbec.common.cells import clean
+from cbec.common.names import choose
+from cbec.common.words import VARIABLES, Lang, pick
 from cbec.export.labels import COLUMNS, INDICES, TEXT
 from cbec.project import PUBLIC_SCHEMAS
-from cbec.report.frames import choose
-from cbec.report.labels import VARIABLES, Lang, clean, pick
 
 # panel -> (table, level of its regions, key column, treatment table)
 PANELS = {

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import duckdb
 
+from cbec.common.files import replace_with
+from cbec.common.words import Lang
 from cbec.export.dataset import PANELS, RULE, Dataset
 from cbec.export.stata import stata_names
-from cbec.report.labels import Lang
-from cbec.report.writers import replace_with
 
 # The main table of each panel: the first of these that has estimates.
 MAIN_TABLES = {

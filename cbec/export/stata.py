@@ -12,10 +12,10 @@ import pandas as pd
 import pyarrow as pa
 import pyreadstat
 
+from cbec.common.cells import clean
+from cbec.common.files import replace_with
 from cbec.export.dataset import Dataset, say
 from cbec.export.writers import plain
-from cbec.report.labels import clean
-from cbec.report.writers import replace_with
 
 # pyreadstat counts by versions of Stata: 14 writes format 118, which Stata 14 to 19 and pandas read.
 STATA_14 = 14

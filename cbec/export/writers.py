@@ -20,10 +20,10 @@ from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
 from openpyxl.styles import Alignment, Font, PatternFill
 
+from cbec.common.cells import FORMULA, clean, inert
+from cbec.common.files import replace_with
 from cbec.export.dataset import Dataset, say
 from cbec.project import CbecError
-from cbec.report.labels import FORMULA, clean, inert
-from cbec.report.writers import replace_with
 
 XLSX_ROWS, XLSX_TITLE = 1_048_576, 31
 # One colour for each letter but A: blues are computed, greys missing, ambers doubtful.

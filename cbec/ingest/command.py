@@ -22,7 +22,7 @@ from cbec.project import CbecError, Project
 if TYPE_CHECKING:
     import pandas as pd
 
-    from cbec.quality.door import Door
+    from cbec.ingest.expectations import Door
 
 MAX_BATCH = 100
 HELD_SEEDS = (("province", "province_yearbook"), ("prefecture", "city_yearbook"))
@@ -115,7 +115,7 @@ def import_paths(
         if judged:
             if door is None:
                 # Great Expectations imports slowly: once, and only when a file has come to the door.
-                from cbec.quality.door import Door
+                from cbec.ingest.expectations import Door
 
                 door = Door(registry)
             found = {id(i): j for i, j in zip(judged, _judged(recogniser, door, known, judged), strict=True)}
@@ -192,7 +192,7 @@ def _judged(recogniser: Recogniser, door: Door, known: Known, batch: list[Import
     """Files of one batch after the expectations: with problems and suspicions."""
     import pandas as pd
 
-    from cbec.quality.door import flags, suspects, to_frame
+    from cbec.ingest.expectations import flags, suspects, to_frame
 
     registry = recogniser.registry
     first = batch[0]

@@ -13,13 +13,13 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from cbec.ingest.cells import Cell
+from cbec.common.files import publish_file
+from cbec.ingest.extract import Cell
 from cbec.ingest.printed.reader import Printed
 from cbec.ingest.problems import Problem
 from cbec.ingest.shipped import MIN_REPEATED, REPEATED_SHARE, Shipped, ShippedCell
 from cbec.ingest.text import PLACES
 from cbec.project import CbecError
-from cbec.publish.atomic import publish_file
 
 SCHEMA = pa.schema(
     [

@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from cbec.ingest.cells import Cell, Reader
+from cbec.ingest.cells import Reader
+from cbec.ingest.extract import Cell
 from cbec.ingest.files import Book, File, Refused, read_book
 from cbec.ingest.mapping import Mapping
 from cbec.ingest.printed import edition as editions

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from decimal import Decimal
 
-from cbec.ingest.cells import Cell, Extract
+from cbec.ingest.extract import Cell, Extract
 from cbec.ingest.problems import Problem
 from cbec.ingest.registry import Registry
 

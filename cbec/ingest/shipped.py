@@ -18,7 +18,7 @@ from cbec.ingest.text import PLACES
 if TYPE_CHECKING:
     import pandas as pd
 
-    from cbec.ingest.cells import Cell
+    from cbec.ingest.extract import Cell
 
 FOLDER = Path("seeds/print")
 KEYS = ("edition", "region_level", "region_code")

@@ -25,14 +25,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
+from cbec.common.files import publish_file, single_writer
 from cbec.ingest.command import Options, Run, import_paths
 from cbec.ingest.landing import SCOPES
 from cbec.ingest.publication import CITY_YEARBOOK
 from cbec.ingest.registry import load_registry
 from cbec.ingest.shipped import FOLDER, KEYS, figure_of
 from cbec.project import CbecError, Project
-from cbec.publish.atomic import publish_file, single_writer
-from cbec.quality.seeds import CHECKSUMS, checksums
+from cbec.registry.check import CHECKSUMS, checksums
 
 COLUMN = (
     "edition", "indicator_id", "column_no", "place_list", "unit", "obs_status_all", "obs_comment",

@@ -1,6 +1,6 @@
 """Where a number comes from: estimate, panel cell or printed number, down to cell, page and hash."""
 
-from cbec.provenance.why import (
+from cbec.provenance.answers import (
     CellQuestion,
     EstimateQuestion,
     PublishedQuestion,
@@ -8,8 +8,8 @@ from cbec.provenance.why import (
     WhyCell,
     WhyEstimate,
     WhyPublished,
-    why,
 )
+from cbec.provenance.estimate import why
 
 __all__ = [
     "CellQuestion",

@@ -11,8 +11,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from cbec.provenance.answers import WhyCell, WhyEstimate, WhyPublished
 from cbec.provenance.walk import SourceCell, ZoneAct
-from cbec.provenance.why import WhyCell, WhyEstimate, WhyPublished
 
 Answer = WhyEstimate | tuple[WhyCell, ...] | WhyPublished
 

@@ -1,1 +1,1 @@
-"""Build beside, test, rename; and read what was published."""
+"""The published tables for readers of other systems: PostgreSQL."""

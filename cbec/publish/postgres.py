@@ -20,9 +20,9 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 import duckdb
 
+from cbec.common.warehouse import published
 from cbec.project import PUBLIC_SCHEMAS, CbecError, Project
 from cbec.publish.keys import Keys, declared_keys, find_keys, parents_first
-from cbec.publish.read import published
 
 # The registry and the studies explain codes and printed results; meta says when and from what.
 SCHEMAS = (*PUBLIC_SCHEMAS, "registry", "studies", "meta")

@@ -17,16 +17,18 @@ from typing import Any, cast
 
 import duckdb
 
+from cbec.common.cells import inert
+from cbec.common.files import sync
+from cbec.common.names import choose
+from cbec.common.warehouse import connect, published
+from cbec.common.words import LANGS, Lang, pick
 from cbec.project import CbecError, Project
 from cbec.provenance.walk import records
-from cbec.publish.atomic import sync
-from cbec.publish.read import connect, published
 from cbec.referee import compare
 from cbec.referee.items import EXEMPT, ITEMS, MEDIATOR, PRODUCTIVITY, RULE, Item
 from cbec.referee.readme import archived_commit, readme
 from cbec.report.command import FigureOptions, Outcome, TableOptions, write_figures, write_tables
-from cbec.report.frames import Source, choose
-from cbec.report.labels import LANGS, Lang, inert, pick
+from cbec.report.frames import Source
 
 Progress = Callable[[str, int, int], None]
 # Marks a folder that this command made and may replace.

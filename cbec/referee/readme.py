@@ -10,8 +10,8 @@ from typing import Any
 
 import duckdb
 
+from cbec.pipeline.metadata import _git
 from cbec.provenance.walk import records
-from cbec.publish.build import _git
 
 # Packages whose version a reader asks for first; every other one stands in the lock.
 NAMED = ("duckdb", "dbt-core", "dbt-duckdb", "pyfixest", "diff-diff", "linearmodels", "numpy", "pandas",

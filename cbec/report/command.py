@@ -11,16 +11,19 @@ from typing import cast
 
 import pandas as pd
 
+from cbec.common.names import choose
+from cbec.common.warehouse import connect, published
+from cbec.common.words import BRACKETS, LANGS, Bracket, Lang
 from cbec.project import CbecError, Project
-from cbec.publish.read import connect, published
 from cbec.report import tables
-from cbec.report.frames import Awaiting, Source, choose
-from cbec.report.labels import BRACKETS, LANGS, Bracket, Lang
+from cbec.report import tables_diagnostics as diagnostics
+from cbec.report.frames import Awaiting, Source
+from cbec.report.table import Table
 from cbec.report.writers import WRITERS, write
 
 # What is done, how many are done, how many there are.
 Progress = Callable[[str, int, int], None]
-Make = Callable[[], tables.Table]
+Make = Callable[[], Table]
 
 
 @dataclass(frozen=True)
@@ -130,7 +133,7 @@ def table_makers(
     plain = regression[regression["estimator"].isin(["pooled", "twfe"])]["table_no"]
     first = min(plain.unique(), key=_natural, default="")
     add("descriptive", "estimates.descriptive", lambda rows: {
-        "descriptive": partial(tables.descriptive_table, _in_order(rows, specification), labels)
+        "descriptive": partial(diagnostics.descriptive_table, _in_order(rows, specification), labels)
     })  # fmt: skip
     published_results = source.rows_if_any("studies.published_result")
     for table_no in numbers:
@@ -141,8 +144,10 @@ def table_makers(
             study_title=source.title(lang), is_first=table_no == first,
         )  # fmt: skip
         printed = of(published_results, table_no)
-        if len(printed) and tables.comparison_columns(rows, spec, printed):
-            makers[f"{table_no}_comparison"] = partial(tables.comparison_table, rows, spec, printed, labels)
+        if len(printed) and diagnostics.comparison_columns(rows, spec, printed):
+            makers[f"{table_no}_comparison"] = partial(
+                diagnostics.comparison_table, rows, spec, printed, labels
+            )
     add("event study", "estimates.event_study", lambda rows: {
         f"{no}_event_study": partial(
             tables.event_study_table, of(rows, no), labels, vcov_of(no), bracket=bracket
@@ -155,16 +160,16 @@ def table_makers(
     })  # fmt: skip
     add("mediation", "estimates.mediation", lambda rows: {
         f"{no}_mediation": partial(
-            tables.mediation_table, of(rows, no), labels,
+            diagnostics.mediation_table, of(rows, no), labels,
             next(iter(vcov_of(no).values()), ""), bracket=bracket,
         )
         for no in sorted(rows["table_no"].unique(), key=_natural)
     })  # fmt: skip
     add("placebo", "estimates.placebo_summary", lambda rows: {
-        "placebo": partial(tables.placebo_table, rows, labels)
+        "placebo": partial(diagnostics.placebo_table, rows, labels)
     })  # fmt: skip
     add("falsification", "estimates.falsification", lambda rows: {
-        "falsification": partial(tables.falsification_table, rows, labels)
+        "falsification": partial(diagnostics.falsification_table, rows, labels)
     })  # fmt: skip
     return makers, skipped
 
@@ -206,11 +211,11 @@ def write_figures(project: Project, options: FigureOptions, progress: Progress) 
     data.
     """
     # matplotlib is slow to load and no other command needs it.
-    from cbec.report import figures
+    from cbec.report import figures, style
 
     lang = cast(Lang, choose("language", options.lang, LANGS))
     if options.figure:
-        choose("figure", options.figure, figures.KINDS)
+        choose("figure", options.figure, style.KINDS)
     with connect(published(project, options.target)) as connection:
         source = Source.of(connection, options.study)
         makers, skipped = figures.figure_makers(source, lang, only=options.figure)
@@ -219,7 +224,7 @@ def write_figures(project: Project, options: FigureOptions, progress: Progress) 
         for number, (name, make) in enumerate(makers.items()):
             progress(name, number, len(makers))
             try:
-                written += figures.save(make, folder, file_name(source.study_id, name, lang), dpi=options.dpi)
+                written += style.save(make, folder, file_name(source.study_id, name, lang), dpi=options.dpi)
             except (Awaiting, ValueError) as reason:
                 skipped.append(f"{name}: {reason}")
         progress("done", len(makers), len(makers))

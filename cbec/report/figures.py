@@ -6,15 +6,11 @@ They are called inside `style`, which sets the font.
 
 from __future__ import annotations
 
-import contextlib
 import math
-import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
-import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -24,9 +20,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from scipy.stats import gaussian_kde
 
-from cbec.report.fonts import chinese_font
-from cbec.report.frames import Awaiting, Source
-from cbec.report.labels import (
+from cbec.common.words import (
     COMPARISONS,
     ESTIMATORS,
     RULES,
@@ -38,37 +32,32 @@ from cbec.report.labels import (
     say,
     scheme_words,
 )
-from cbec.report.tables import MINUS, NO_ERROR, vcov_words
-from cbec.report.writers import replace_with
-
-KINDS = (
-    "event_study",
-    "placebo",
-    "bacon",
-    "timing",
-    "specification",
-    "leave_one_out",
-    "cohorts",
-    "estimators",
-    "growth_path",
-    "national_trade",
-    "printed_index",
+from cbec.report.frames import Awaiting, Source
+from cbec.report.notes import vcov_words
+from cbec.report.style import (
+    HOLLOW,
+    LINE_WIDTH,
+    MARKERS,
+    SHADES,
+    SMALL_PT,
+    WIDTH,
+    Make,
+    draw_note,
+    draw_points,
+    draw_title,
+    legend_above,
+    new_figure,
+    shown_digits,
+    spread_places,
+    wrapped_text,
 )
-FORMATS = ("png", "svg", "pdf")
-# Inches: the width of a journal's text block, 14 cm; and half characters of 7.5 points in a line of it.
-WIDTH = 5.6
+from cbec.report.table import MINUS, NO_ERROR
+
 # More series than these hide each other: each gets a panel of its own.
 MAX_OVERLAID = 4
 GRID_COLUMNS = 3
 # How a base period begins that is a year of the calendar.
 CALENDAR = "calendar year"
-LINE_WIDTH = 104.0
-LATIN_FONT = "STIXGeneral"
-TITLE_PT, LABEL_PT, SMALL_PT = 9.0, 8.0, 7.5
-SHADES = ("#000000", "#6e6e6e", "#333333", "#9a9a9a", "#000000", "#6e6e6e")
-MARKERS = ("o", "s", "^", "D", "v", "P")
-# Filled markers first, hollow ones after, so that six series stay apart without colour.
-HOLLOW = (False, False, True, False, True, True)
 # Light to dark: printed, doubtful (blue), filled (orange); each differs from the next in grey as well.
 STATUS_COLOURS = {
     "A": "#ebebeb", "G": "#dfe5ea", "N": "#d3dde6", "P": "#c6dbef", "U": "#b3d0e8", "V": "#9ecae1",
@@ -79,58 +68,6 @@ MISSING_COLOUR = "#ffffff"
 # Above these numbers of rows names no longer fit.
 NAMED_ROWS = 60
 FOREST_ROWS = 40
-
-Make = Callable[[], Figure]
-
-
-@contextlib.contextmanager
-def style() -> Iterator[None]:
-    """Font, sizes and embedding for the figures made and saved inside; nothing stays set afterwards."""
-    chinese = chinese_font()
-    with matplotlib.rc_context(
-        {
-            # Latin letters and digits of a Times, which matplotlib brings; what it lacks comes from the next.
-            "font.family": [LATIN_FONT, chinese.family],
-            "font.size": LABEL_PT,
-            "axes.titlesize": TITLE_PT,
-            "axes.labelsize": LABEL_PT,
-            "xtick.labelsize": SMALL_PT,
-            "ytick.labelsize": SMALL_PT,
-            "legend.fontsize": SMALL_PT,
-            "legend.frameon": False,
-            "axes.spines.top": False,
-            "axes.spines.right": False,
-            "axes.linewidth": 0.6,
-            "xtick.major.width": 0.6,
-            "ytick.major.width": 0.6,
-            "lines.linewidth": 1.0,
-            # Type 42 keeps the text of a PDF selectable and editable; journals refuse type 3, which is left
-            # for a system font that cannot be anything else.
-            "pdf.fonttype": 42 if chinese.is_truetype else 3,
-            "ps.fonttype": 42,
-            # The same figure twice is the same file.
-            "svg.hashsalt": "cbec",
-        }
-    ):
-        yield
-
-
-def save(make: Make, folder: Path, stem: str, *, dpi: int) -> list[Path]:
-    """Make a figure and write it as PNG (dpi dots per inch), SVG and PDF. Gives the three paths."""
-    paths = []
-    with style():
-        figure = make()
-        for suffix in FORMATS:
-            path = folder / f"{stem}.{suffix}"
-            metadata = (
-                {"Date": None} if suffix == "svg" else {"CreationDate": None} if suffix == "pdf" else None
-            )
-            replace_with(
-                path,
-                partial(figure.savefig, format=suffix, dpi=dpi, metadata=metadata, bbox_inches="tight"),
-            )
-            paths.append(path)
-    return paths
 
 
 def event_study(events: pd.DataFrame, labels: Labels) -> Figure:
@@ -159,7 +96,7 @@ def event_study(events: pd.DataFrame, labels: Labels) -> Figure:
     if is_grid:
         figure = _event_grid(events, series, [name_of(key) for key, _ in series], years, labels)
     else:
-        figure, axes = _figure(events, "event_study", labels, height=3.3)
+        figure, axes = new_figure(events, "event_study", labels, height=3.3)
         step = min(0.16, 0.6 / len(series))
         for place, (key, rows) in enumerate(series):
             shift = (place - (len(series) - 1) / 2) * step
@@ -168,7 +105,7 @@ def event_study(events: pd.DataFrame, labels: Labels) -> Figure:
         axes.set_xlabel(say("axis_year" if calendar else "axis_event", lang))
         axes.set_ylabel(say("axis_coefficient", lang))
         if len(series) > 1:
-            _legend_above(axes)
+            legend_above(axes)
     bases = sorted({base_words(text, lang) for text in bases_named})
     notes = [
         say("interval_note", lang),
@@ -180,7 +117,7 @@ def event_study(events: pd.DataFrame, labels: Labels) -> Figure:
         notes.append(say("no_error_note", lang))
     if len(series) == 1:
         notes.insert(0, named(ESTIMATORS, str(series[0][0][0]), lang))
-    _note(figure, notes, lang)
+    draw_note(figure, notes, lang)
     return figure
 
 
@@ -188,7 +125,7 @@ def _event_points(
     axes: Axes, rows: pd.DataFrame, place: int, shift: float, name: str, base: int = -1
 ) -> None:
     rows = rows.sort_values("event_year")
-    _points(axes, rows["event_year"].to_numpy(float) + shift, rows, place, name, joined=True)
+    draw_points(axes, rows["event_year"].to_numpy(float) + shift, rows, place, name, joined=True)
     if base not in set(rows["event_year"]):
         axes.plot([base + shift], [0.0], "o", mfc="white", mec=SHADES[place % len(SHADES)], ms=4, zorder=4)
     axes.axhline(0.0, color="black", lw=0.6, zorder=1)
@@ -223,7 +160,7 @@ def _event_grid(
     n_rows = math.ceil(len(series) / GRID_COLUMNS)
     figure = Figure(figsize=(WIDTH, 0.9 + 1.45 * n_rows), layout="constrained")
     grid = figure.subplots(n_rows, GRID_COLUMNS, sharex=True, sharey=True, squeeze=False)
-    _title(grid[0, 0], events, "event_study", labels, str(events["outcome"].iloc[0]))
+    draw_title(grid[0, 0], events, "event_study", labels, str(events["outcome"].iloc[0]))
     first = series[0][1].sort_values("event_year")
     for place, axes in enumerate(grid.flat):
         if place >= len(series):
@@ -234,7 +171,7 @@ def _event_grid(
         if place:
             axes.plot(first["event_year"], first["estimate"], color="#b0b0b0", lw=1.2, zorder=1.5)
         _event_points(axes, series[place][1], 0, 0.0, names[place])
-        axes.set_title(_wrapped(names[place], LINE_WIDTH / GRID_COLUMNS), fontsize=SMALL_PT)
+        axes.set_title(wrapped_text(names[place], LINE_WIDTH / GRID_COLUMNS), fontsize=SMALL_PT)
         axes.set_xticks(years[:: 1 if len(years) <= 10 else 2])
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0f}".replace("-", MINUS))
     figure.supylabel(say("axis_coefficient", labels.lang), fontsize=SMALL_PT)
@@ -257,7 +194,7 @@ def placebo(draws: pd.DataFrame, summary: pd.DataFrame, labels: Labels) -> Figur
     true = float(line["estimate"])
     density = gaussian_kde(values)
     bandwidth = float(density.factor * values.std(ddof=1))
-    figure, axes = _figure(draws, "placebo", labels, height=3.3)
+    figure, axes = new_figure(draws, "placebo", labels, height=3.3)
     span = max(np.ptp(values), abs(true) / 2)
     grid = np.linspace(min(values.min(), true) - 0.08 * span, max(values.max(), true) + 0.08 * span, 400)
     axes.plot(grid, density(grid), color="black", lw=1.2, label=say("density_of", lang), zorder=3)
@@ -286,20 +223,22 @@ def placebo(draws: pd.DataFrame, summary: pd.DataFrame, labels: Labels) -> Figur
             color="black",
             ls=(0, (5, 3)),
             lw=0.9,
-            label=f"{say('true_estimate', lang)} {_digits(true)}",
+            label=f"{say('true_estimate', lang)} {shown_digits(true)}",
         ),
         Line2D([], [], color="#6e6e6e", ls=(0, (2, 2)), lw=0.8, label="p = 0.10"),
     ]
-    _legend_above(axes, handles)
+    legend_above(axes, handles)
     seed = line["seed"]
     note = say(
         "placebo_note", lang,
         scheme=scheme_words(str(line["scheme"]), lang), n_draws=f"{int(line['n_draws']):,}",
-        seed=say("none", lang) if pd.isna(seed) else int(seed), bandwidth=_digits(bandwidth),
+        seed=say("none", lang) if pd.isna(seed) else int(seed), bandwidth=shown_digits(bandwidth),
         p=f"{float(line['p_randomization']):.3f}",
     )  # fmt: skip
     extra = line.get("note")
-    _note(figure, [note, *([] if extra is None or pd.isna(extra) else [labels.translate(str(extra))])], lang)
+    draw_note(
+        figure, [note, *([] if extra is None or pd.isna(extra) else [labels.translate(str(extra))])], lang
+    )
     return figure
 
 
@@ -310,7 +249,7 @@ def bacon(rows: pd.DataFrame, labels: Labels) -> Figure:
     """
     lang = labels.lang
     _need(rows, "estimates.bacon")
-    figure, axes = _figure(rows, "bacon", labels, height=3.2)
+    figure, axes = new_figure(rows, "bacon", labels, height=3.2)
     total = float(rows["weight"].sum())
     mean = float((rows["weight"] * rows["estimate"]).sum() / total)
     for place, (kind, group) in enumerate(rows.groupby("comparison_type", sort=True)):
@@ -326,9 +265,9 @@ def bacon(rows: pd.DataFrame, labels: Labels) -> Figure:
     axes.set_xlim(left=0)
     axes.set_xlabel(say("axis_weight", lang))
     axes.set_ylabel(say("axis_coefficient", lang))
-    _legend_above(axes)
+    legend_above(axes)
     forbidden = 100 * float(rows.loc[rows["comparison_type"] == "later vs earlier", "weight"].sum()) / total
-    _note(figure, [say("bacon_note", lang, mean=_digits(mean), share=f"{forbidden:.1f}")], lang)
+    draw_note(figure, [say("bacon_note", lang, mean=shown_digits(mean), share=f"{forbidden:.1f}")], lang)
     return figure
 
 
@@ -362,7 +301,7 @@ def timing(
     )
     is_named = len(order) <= NAMED_ROWS
     height = min(8.6, 1.5 + (0.155 if is_named else 0.026) * len(order))
-    figure, axes = _figure(cells, "timing", labels, height=height, column=column)
+    figure, axes = new_figure(cells, "timing", labels, height=height, column=column)
     colours = [MISSING_COLOUR, *(STATUS_COLOURS[letter] for letter in letters)]
     axes.imshow(
         grid, aspect="auto", interpolation="nearest", cmap=ListedColormap(colours),
@@ -384,7 +323,7 @@ def timing(
             f"{say('none', lang) if math.isinf(first) else int(first)} ({size})"
             for first, size in zip([float(str(key)) for key in sizes.index], sizes, strict=True)
         ]
-        keep = _spread(middles.to_numpy(float), at_least=len(order) / (height - 1.5) * SMALL_PT / 72)
+        keep = spread_places(middles.to_numpy(float), at_least=len(order) / (height - 1.5) * SMALL_PT / 72)
         axes.set_yticks(middles.to_numpy(float)[keep], [names[place] for place in keep])
         axes.set_ylabel(say("axis_cohort", lang))
     first_years = order["first"].to_numpy(float)
@@ -422,8 +361,8 @@ def timing(
         else:
             handles.append(Patch(fc=MISSING_COLOUR, ec="#6e6e6e", lw=0.4, label=missing))
     handles.append(Line2D([], [], color="black", lw=1.6, label=say("approval", lang)))
-    _legend_above(axes, handles)
-    _note(figure, [say("timing_note", lang, n=len(order), rule=named(RULES, rule_id, lang))], lang)
+    legend_above(axes, handles)
+    draw_note(figure, [say("timing_note", lang, n=len(order), rule=named(RULES, rule_id, lang))], lang)
     return figure
 
 
@@ -462,7 +401,7 @@ def specification_curve(rows: pd.DataFrame, labels: Labels) -> Figure:
     height = 2.2 + 0.17 * len(lines)
     figure = Figure(figsize=(WIDTH, height), layout="constrained")
     top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=[2.0, max(0.17 * len(lines), 0.3)])
-    _title(top, rows, "specification", labels, str(rows["outcome"].iloc[0]))
+    draw_title(top, rows, "specification", labels, str(rows["outcome"].iloc[0]))
     x = np.arange(1, len(rows) + 1, dtype=float)
     is_clear = ((rows["ci_low"] > 0) | (rows["ci_high"] < 0)).to_numpy(bool)
     top.vlines(x, rows["ci_low"], rows["ci_high"], color="#8a8a8a", lw=0.9 if len(rows) < 80 else 0.4)
@@ -494,7 +433,7 @@ def specification_curve(rows: pd.DataFrame, labels: Labels) -> Figure:
     for side in ("bottom", "left"):
         bottom.spines[side].set_visible(False)
     bottom.set_xlabel(say("axis_rank", lang))
-    _note(figure, [say("interval_note", lang), say("hollow_note", lang)], lang)
+    draw_note(figure, [say("interval_note", lang), say("hollow_note", lang)], lang)
     return figure
 
 
@@ -511,7 +450,7 @@ def leave_one_out(rows: pd.DataFrame, labels: Labels) -> Figure:
     shown = rows.loc[distance.sort_values(ascending=False).index[:FOREST_ROWS]].sort_values("estimate")
     dimension = str(rows["dimension"].iloc[0])
     suffix = f" ({say(f'dim_{dimension}', lang)})"
-    figure, axes = _figure(rows, "leave_one_out", labels, height=1.3 + 0.155 * len(shown), suffix=suffix)
+    figure, axes = new_figure(rows, "leave_one_out", labels, height=1.3 + 0.155 * len(shown), suffix=suffix)
     y = np.arange(len(shown))
     axes.hlines(y, shown["ci_low"], shown["ci_high"], color="#8a8a8a", lw=0.9)
     axes.plot(shown["estimate"], y, ls="", marker="o", color="black", ms=3.5)
@@ -527,14 +466,14 @@ def leave_one_out(rows: pd.DataFrame, labels: Labels) -> Figure:
     flips = int((np.sign(rows["estimate"]) != np.sign(full)).sum())
     notes = [
         say(
-            "leave_note", lang, full=_digits(full), low=_digits(float(rows["estimate"].min())),
-            high=_digits(float(rows["estimate"].max())), flips=flips,
+            "leave_note", lang, full=shown_digits(full), low=shown_digits(float(rows["estimate"].min())),
+            high=shown_digits(float(rows["estimate"].max())), flips=flips,
         ),
         say("interval_note_h", lang),
     ]  # fmt: skip
     if len(shown) < len(rows):
         notes.append(say("leave_extreme", lang, shown=len(shown), total=len(rows)))
-    _note(figure, notes, lang)
+    draw_note(figure, notes, lang)
     return figure
 
 
@@ -545,7 +484,7 @@ def cohorts(rows: pd.DataFrame, labels: Labels) -> Figure:
     """
     lang = labels.lang
     _need(rows, "estimates.att by cohort")
-    figure, axes = _figure(rows, "cohorts", labels, height=3.0)
+    figure, axes = new_figure(rows, "cohorts", labels, height=3.0)
     # Without a label: the average over cohorts of the same estimator.
     average = say("cohort_average", lang)
     rows = rows.assign(
@@ -560,14 +499,14 @@ def cohorts(rows: pd.DataFrame, labels: Labels) -> Figure:
     for place, ((estimator, table_no, column_no), of_series) in enumerate(series):
         name = named(ESTIMATORS, str(estimator), lang) + (f" {table_no}({column_no})" if repeated else "")
         x = np.array([groups.index(str(label)) for label in of_series["group_label"]], dtype=float)
-        _points(axes, x + (place - (len(series) - 1) / 2) * step, of_series, place, name, joined=False)
+        draw_points(axes, x + (place - (len(series) - 1) / 2) * step, of_series, place, name, joined=False)
     axes.axhline(0.0, color="black", lw=0.6, zorder=1)
     axes.set_xticks(range(len(groups)), groups)
     axes.set_xlim(-0.6, len(groups) - 0.4)
     axes.set_xlabel(say("axis_cohort", lang))
     axes.set_ylabel(say("axis_coefficient", lang))
-    _legend_above(axes)
-    _note(figure, [say("interval_note", lang)], lang)
+    legend_above(axes)
+    draw_note(figure, [say("interval_note", lang)], lang)
     return figure
 
 
@@ -581,7 +520,7 @@ def estimators(rows: pd.DataFrame, labels: Labels) -> Figure:
     if len(rows) < 2:
         raise Awaiting("fewer than two estimates of this outcome")
     rows = rows.reset_index(drop=True)
-    figure, axes = _figure(rows, "estimators", labels, height=1.2 + 0.2 * len(rows))
+    figure, axes = new_figure(rows, "estimators", labels, height=1.2 + 0.2 * len(rows))
     y = np.arange(len(rows))
     axes.hlines(y, rows["ci_low"], rows["ci_high"], color="#6e6e6e", lw=1.0)
     kinds = list(dict.fromkeys(rows["estimator"]))
@@ -602,7 +541,7 @@ def estimators(rows: pd.DataFrame, labels: Labels) -> Figure:
     )
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.set_xlabel(say("axis_coefficient", lang))
-    _note(figure, [say("interval_note_h", lang)], lang)
+    draw_note(figure, [say("interval_note_h", lang)], lang)
     return figure
 
 
@@ -755,105 +694,3 @@ def _by_outcome(rows: pd.DataFrame, labels: Labels) -> dict[str, pd.DataFrame]:
 def _need(frame: pd.DataFrame, what: str) -> None:
     if frame.empty:
         raise Awaiting(f"{what} has no row")
-
-
-def _figure(
-    rows: pd.DataFrame, kind: str, labels: Labels, *, height: float, column: str = "", suffix: str = ""
-) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=(WIDTH, height), layout="constrained")
-    axes = figure.subplots()
-    _title(axes, rows, kind, labels, column or str(rows["outcome"].iloc[0]), suffix)
-    return figure, axes
-
-
-def _title(axes: Axes, rows: pd.DataFrame, kind: str, labels: Labels, outcome: str, suffix: str = "") -> None:
-    lang = labels.lang
-    prefix = say("simulated", lang) + "  " if bool(rows["is_simulated"].any()) else ""
-    colon = "：" if lang == "zh" else ": "
-    text = f"{prefix}{say(f'figure_{kind}', lang)}{suffix}{colon}{labels.variable(outcome)}"
-    # Of the whole figure, so that a legend above the axes does not meet it.
-    figure = axes.figure
-    assert isinstance(figure, Figure)
-    figure.suptitle(_wrapped(text, LINE_WIDTH * SMALL_PT / TITLE_PT), fontsize=TITLE_PT)
-
-
-def _points(axes: Axes, x: np.ndarray, rows: pd.DataFrame, place: int, name: str, *, joined: bool) -> None:
-    colour = SHADES[place % len(SHADES)]
-    face = "white" if HOLLOW[place % len(HOLLOW)] else colour
-    axes.vlines(x, rows["ci_low"], rows["ci_high"], color=colour, lw=0.8, zorder=2)
-    axes.plot(
-        x, rows["estimate"], ls="-" if joined else "", lw=0.6, color=colour, ms=4, mew=0.8, mfc=face,
-        mec=colour, marker=MARKERS[place % len(MARKERS)], label=name, zorder=3,
-    )  # fmt: skip
-
-
-def _legend_above(axes: Axes, handles: list[Any] | None = None) -> None:
-    """Between title and axes, where it hides no point; as many columns as fit the width."""
-    shown, names = axes.get_legend_handles_labels()
-    if handles is not None:
-        shown, names = handles, [str(handle.get_label()) for handle in handles]
-    # Each entry has a sign and a gap, some six half characters.
-    widest = max(_width(name) for name in names) + 6.0
-    columns = max(1, min(len(names), 4, int(LINE_WIDTH // widest)))
-    axes.legend(
-        shown, names, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=columns, columnspacing=1.2,
-        handlelength=1.5, handletextpad=0.5, borderaxespad=0.2,
-    )  # fmt: skip
-
-
-def _note(figure: Figure, sentences: Sequence[str], lang: Lang) -> None:
-    text = say("note", lang) + say("sentence", lang).join(sentences) + say("stop", lang)
-    figure.supxlabel(_wrapped(text, LINE_WIDTH), fontsize=SMALL_PT, x=0.01, ha="left")
-
-
-def _width(text: str) -> float:
-    """Width in half Chinese characters; a Latin letter is a little narrower than half a Chinese one."""
-    return sum(2.0 if unicodedata.east_asian_width(character) in "WF" else 0.87 for character in text)
-
-
-def _wrapped(text: str, width: float) -> str:
-    """Lines of at most `width` half characters; Chinese breaks anywhere but before punctuation, other text at
-    spaces."""
-    lines, line, used = [], "", 0.0
-    for piece in _pieces(text):
-        size = _width(piece)
-        if used + size > width and line and piece not in "，。；：、）”":
-            lines.append(line.rstrip())
-            line, used = "", 0.0
-            piece = piece.lstrip()
-        line += piece
-        used += size
-    return "\n".join([*lines, line.rstrip()])
-
-
-def _pieces(text: str) -> Iterator[str]:
-    word = ""
-    for character in text:
-        if unicodedata.east_asian_width(character) in "WF":
-            if word:
-                yield word
-            yield character
-            word = ""
-        else:
-            word += character
-            if character == " ":
-                yield word
-                word = ""
-    if word:
-        yield word
-
-
-def _spread(places: np.ndarray, *, at_least: float) -> list[int]:
-    """Indices of places that are at least so far apart, so that their labels do not overlap."""
-    kept: list[int] = []
-    for number, place in enumerate(places):
-        if not kept or place - places[kept[-1]] >= at_least:
-            kept.append(number)
-    return kept
-
-
-def _digits(value: float) -> str:
-    decimals = 3
-    while decimals < 6 and value and abs(value) * 10**decimals < 10:
-        decimals += 1
-    return f"{value:.{decimals}f}".replace("-", MINUS)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
 import duckdb
 import pandas as pd
 
+from cbec.common.names import choose
+from cbec.common.words import Labels, Lang, pick
 from cbec.project import CbecError
-from cbec.report.labels import Labels, Lang, pick
 
 
 class Awaiting(Exception):
@@ -19,17 +18,6 @@ class Awaiting(Exception):
 
     def __init__(self, what: str) -> None:
         super().__init__(f"awaiting data: {what}")
-
-
-def choose(kind: str, value: str, known: Iterable[str]) -> str:
-    """The value when it is known. Raises CbecError (exit code 2) with the nearest known ones."""
-    options = list(known)
-    if value in options:
-        return value
-    by_lower = {option.lower(): option for option in options}
-    near = [by_lower[name] for name in difflib.get_close_matches(value.lower(), by_lower, n=3, cutoff=0.4)]
-    hint = f"nearest: {', '.join(near)}" if near else f"known: {', '.join(options) or 'none'}"
-    raise CbecError(f"{kind} {value!r} is not known; {hint}", exit_code=2)
 
 
 @dataclass(frozen=True)

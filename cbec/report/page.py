@@ -17,9 +17,9 @@ from typing import Any, cast
 import duckdb
 import jinja2
 
+from cbec.common.words import LANGS, Lang, pick
 from cbec.project import CbecError
 from cbec.report.frames import Awaiting, Source
-from cbec.report.labels import LANGS, Lang, pick
 
 # Rows shown of each list of changes; the counts are of all.
 MAX_ROWS = 25
@@ -366,7 +366,7 @@ def _images(connection: duckdb.DuckDBPyConnection) -> dict[Lang, list[tuple[str,
     except duckdb.CatalogException:
         return found
     # matplotlib is slow to load, and a file without studies has no figure.
-    from cbec.report import figures
+    from cbec.report import figures, style
 
     for (study,) in studies:
         source = Source.of(connection, study)
@@ -381,7 +381,7 @@ def _images(connection: duckdb.DuckDBPyConnection) -> dict[Lang, list[tuple[str,
                     if make is None:
                         continue
                     buffer = io.BytesIO()
-                    with figures.style():
+                    with style.style():
                         make().savefig(buffer, format="svg", metadata={"Date": None})
                 except (Awaiting, CbecError, ValueError):
                     # A study that awaits data is listed as such.

@@ -11,10 +11,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from cbec.report import figures
+from cbec.common.words import PATHS, READINGS, REVISIONS, RULES, Lang, named, say
 from cbec.report.frames import Awaiting, Source
-from cbec.report.labels import PATHS, READINGS, REVISIONS, RULES, Lang, named, say
-from cbec.report.tables import MINUS
+from cbec.report.style import HOLLOW, MARKERS, SHADES, SMALL_PT, TITLE_PT, WIDTH, draw_note, legend_above
+from cbec.report.table import MINUS
 
 Make = Callable[[], Figure]
 
@@ -56,8 +56,8 @@ def national_trade(rows: pd.DataFrame, lang: Lang) -> Figure:
         line = rows[rows["revision"] == revision].sort_values("year")
         if line.empty:
             continue
-        colour = figures.SHADES[place]
-        shape: dict[str, Any] = {"marker": figures.MARKERS[place], "color": colour, "ms": 5}
+        colour = SHADES[place]
+        shape: dict[str, Any] = {"marker": MARKERS[place], "color": colour, "ms": 5}
         name = named(REVISIONS, revision, lang)
         # A year without a figure breaks the line.
         years = range(int(line["year"].min()), int(line["year"].max()) + 1)
@@ -80,10 +80,10 @@ def printed_index(rows: pd.DataFrame, lang: Lang) -> Figure:
     if events.empty:
         raise Awaiting("estimates.printed_index_effect has no row")
     readings = [name for name in READINGS if (events["reading"] == name).any()]
-    figure = Figure(figsize=(figures.WIDTH, 1.1 + 1.6 * len(readings)), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 1.1 + 1.6 * len(readings)), layout="constrained")
     panels = figure.subplots(len(readings), 1, sharex=True, squeeze=False)[:, 0]
     rule = named(RULES, str(rows["rule_id"].iloc[0]), lang)
-    figure.suptitle(_title(rows, say("figure_printed_index", lang), lang), fontsize=figures.TITLE_PT)
+    figure.suptitle(_title(rows, say("figure_printed_index", lang), lang), fontsize=TITLE_PT)
     for axes, reading in zip(panels, readings, strict=True):
         line = events[events["reading"] == reading].sort_values("event_year")
         axes.axhline(0.0, color="black", lw=0.6)
@@ -101,12 +101,12 @@ def printed_index(rows: pd.DataFrame, lang: Lang) -> Figure:
                 "reading_title", lang, reading=named(READINGS, reading, lang),
                 effect=f"{average['estimate']:.4f}".replace("-", MINUS), p=f"{average['p_exact']:.2f}",
             ),
-            fontsize=figures.SMALL_PT,
+            fontsize=SMALL_PT,
         )  # fmt: skip
         axes.set_ylabel(say("axis_coefficient", lang))
     panels[-1].set_xlabel(say("axis_event", lang))
     n = int(rows["n_assignments"].iloc[0])
-    figures._note(figure, [say("exact_note", lang, n=f"{n:,}", rule=rule)], lang)
+    draw_note(figure, [say("exact_note", lang, n=f"{n:,}", rule=rule)], lang)
     return figure
 
 
@@ -146,21 +146,21 @@ def _title(rows: pd.DataFrame, text: str, lang: Lang) -> str:
 def _start(rows: pd.DataFrame, table: str, lang: Lang, key: str, name: str) -> tuple[Figure, Axes]:
     if rows.empty:
         raise Awaiting(f"{table} has no row")
-    figure = Figure(figsize=(figures.WIDTH, 3.2), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 3.2), layout="constrained")
     colon = ("：" if lang == "zh" else ": ") if name else ""
-    figure.suptitle(_title(rows, f"{say(key, lang)}{colon}{name}", lang), fontsize=figures.TITLE_PT)
+    figure.suptitle(_title(rows, f"{say(key, lang)}{colon}{name}", lang), fontsize=TITLE_PT)
     return figure, figure.subplots()
 
 
 def _line(axes: Axes, x: pd.Series, y: pd.Series, place: int, name: str) -> None:
     axes.plot(
-        x, y, ls="-", lw=0.8, color=figures.SHADES[place], marker=figures.MARKERS[place], ms=4,
-        mfc="white" if figures.HOLLOW[place] else figures.SHADES[place], label=name,
+        x, y, ls="-", lw=0.8, color=SHADES[place], marker=MARKERS[place], ms=4,
+        mfc="white" if HOLLOW[place] else SHADES[place], label=name,
     )  # fmt: skip
 
 
 def _finish(figure: Figure, axes: Axes, lang: Lang, note: str) -> Figure:
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    figures._legend_above(axes)
-    figures._note(figure, [note], lang)
+    legend_above(axes)
+    draw_note(figure, [note], lang)
     return figure

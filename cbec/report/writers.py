@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import os
 import unicodedata
 from collections.abc import Callable
 from pathlib import Path
@@ -20,8 +19,9 @@ from openpyxl import Workbook
 from openpyxl.cell.cell import Cell
 from openpyxl.styles import Alignment, Border, Font, Side
 
-from cbec.report.labels import say
-from cbec.report.tables import MINUS, Content, Number, Row, Table, plain
+from cbec.common.files import replace_with
+from cbec.common.words import say
+from cbec.report.table import MINUS, Content, Number, Row, Table, plain
 
 CHINESE_FONT = "宋体"
 LATIN_FONT = "Times New Roman"
@@ -42,16 +42,6 @@ def write(table: Table, path: Path) -> None:
     Raises KeyError on another suffix; the caller has checked it.
     """
     replace_with(path, lambda beside: WRITERS[path.suffix[1:]](table, beside))
-
-
-def replace_with(path: Path, make: Callable[[Path], None]) -> None:
-    """Make a file beside its place and rename it, so that a reader never sees half of one."""
-    beside = path.with_name(f".{os.getpid()}.{path.name}")
-    try:
-        make(beside)
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def write_html(table: Table, path: Path) -> None:

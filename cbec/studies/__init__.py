@@ -1,1 +1,1 @@
-"""What runs specifications on a warehouse that is being built."""
+"""What runs specifications and diagnostics on a warehouse that is being built."""

@@ -10,8 +10,8 @@ from typing import Any
 
 import duckdb
 
-from cbec.estimators.memory import Memory
-from cbec.estimators.sample import StudyData
+from cbec.studies.memory import Memory
+from cbec.studies.sample import StudyData
 
 # Made by `cbec build`; plain dbt has none, and computes everything.
 TABLE = "rebuild.kept"

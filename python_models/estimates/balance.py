@@ -1,4 +1,4 @@
-from cbec.estimators.diagnostic_tables import balance_table
+from cbec.studies.tables_sample import balance_table
 from cbec.studies.turn import study_data
 
 

@@ -1,4 +1,4 @@
-from cbec.estimators.diagnostic_tables import data_integrity_table
+from cbec.studies.tables_sample import data_integrity_table
 from cbec.studies.turn import study_data
 
 

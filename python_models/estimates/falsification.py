@@ -1,4 +1,4 @@
-from cbec.estimators.diagnostic_tables import falsification_table
+from cbec.studies.tables_design import falsification_table
 from cbec.studies.turn import study_data
 
 

@@ -1,5 +1,5 @@
-from cbec.estimators.sample import StudyData
-from cbec.estimators.study import fit_table
+from cbec.studies.fit import fit_table
+from cbec.studies.sample import StudyData
 from cbec.studies.turn import TURN, memory
 
 

@@ -1,4 +1,4 @@
-from cbec.estimators.diagnostic_tables import inference_table
+from cbec.studies.tables_resampling import inference_table
 from cbec.studies.turn import study_data
 
 

@@ -1,4 +1,4 @@
-from cbec.estimators.diagnostic_tables import leave_one_out_table
+from cbec.studies.tables_resampling import leave_one_out_table
 from cbec.studies.turn import study_data
 
 

@@ -1,4 +1,4 @@
-from cbec.estimators.diagnostic_tables import placebo_tables
+from cbec.studies.tables_resampling import placebo_tables
 from cbec.studies.turn import study_data
 
 

@@ -1,4 +1,4 @@
-from cbec.estimators.diagnostic_tables import pretrend_table
+from cbec.studies.tables_design import pretrend_table
 from cbec.studies.turn import study_data
 
 

@@ -1,4 +1,4 @@
-from cbec.estimators.printed_index import printed_index_effects
+from cbec.studies.printed_index import printed_index_effects
 
 
 def model(dbt, session):

@@ -1,6 +1,6 @@
 import pandas as pd
 
-from cbec.audit.statements import claim_statements, evaluate
+from cbec.studies.printed_statements import claim_statements, evaluate
 
 
 def model(dbt, session):

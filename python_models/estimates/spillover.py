@@ -1,4 +1,4 @@
-from cbec.estimators.diagnostic_tables import spillover_table
+from cbec.studies.tables_interference import spillover_table
 from cbec.studies.turn import study_data
 
 

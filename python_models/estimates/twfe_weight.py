@@ -1,4 +1,4 @@
-from cbec.estimators.diagnostic_tables import twfe_weight_table
+from cbec.studies.tables_design import twfe_weight_table
 from cbec.studies.turn import study_data
 
 

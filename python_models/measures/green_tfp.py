@@ -1,4 +1,4 @@
-from cbec.efficiency.study import TechnologyData, green_tfp_table, variables
+from cbec.studies.green_tfp import TechnologyData, green_tfp_table, variables
 
 
 def model(dbt, session):

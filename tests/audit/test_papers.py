@@ -5,7 +5,7 @@ from __future__ import annotations
 import duckdb
 import pytest
 
-from cbec.audit.papers import Language, with_audit
+from cbec.studies.papers import Language, with_audit
 from tests.conftest import ROOT
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from cbec.audit.statements import bind, claim_statements, evaluate, half_unit, zone_count
+from cbec.studies.printed_statements import bind, claim_statements, evaluate, half_unit, zone_count
 from tests.conftest import ROOT
 
 RESULT = ("result_no", "study_id", "table_no", "column_no", "row_label", "column_label", "statistic",

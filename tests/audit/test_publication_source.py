@@ -9,7 +9,7 @@ import re
 import duckdb
 import pytest
 
-from cbec.audit.statements import evaluate
+from cbec.studies.printed_statements import evaluate
 from tests.conftest import ROOT, SHARED
 
 SEED = ROOT / "seeds/studies/published_source.csv"

@@ -13,9 +13,9 @@ from pathlib import Path
 
 
 def main(root: Path, folder: Path, answer: Path) -> None:
+    from cbec.ingest import expectations as loaded  # its import is start-up, not work on a file
     from cbec.ingest.command import Options, import_paths
     from cbec.project import Project
-    from cbec.quality import door as loaded  # its import is start-up, not work on a file
 
     assert loaded
     project = Project(root, folder.parent / "warehouse", folder.parent / "landing")

@@ -17,9 +17,9 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
+from cbec.common.files import publish_file
 from cbec.dashboard.views import PAGES
 from cbec.dashboard.words import say
-from cbec.publish.atomic import publish_file
 from tests.conftest import run_cbec
 from tests.dashboard.browser import DRAWN, running
 

@@ -14,13 +14,13 @@ import openpyxl
 import pandas as pd
 import pytest
 
+from cbec.common.files import publish_file
 from cbec.dashboard import downloads
 from cbec.dashboard.charts import Chart, palette, projected, vega
 from cbec.dashboard.library import Library
 from cbec.dashboard.parts import STATUS_COLOURS
 from cbec.dashboard.words import TEXT
 from cbec.project import CbecError
-from cbec.publish.atomic import publish_file
 from cbec.report import figures
 
 

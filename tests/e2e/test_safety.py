@@ -16,7 +16,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from cbec.publish.read import connect
+from cbec.common.warehouse import connect
 from tests.conftest import ROOT, copy_published, run_cbec
 
 

@@ -10,17 +10,13 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from cbec.estimators.diagnostic_tables import (
-    balance_table,
-    falsification_table,
-    inference_table,
-    policy_table,
-    selection_table,
-    spillover_table,
-)
 from cbec.estimators.placebo import time_placebo
-from cbec.estimators.sample import StudyData
-from cbec.estimators.study import run
+from cbec.studies.fit import run
+from cbec.studies.sample import StudyData
+from cbec.studies.tables_design import falsification_table
+from cbec.studies.tables_interference import policy_table, spillover_table
+from cbec.studies.tables_resampling import inference_table
+from cbec.studies.tables_sample import balance_table, selection_table
 from tests.estimators.test_selection import make_panel
 
 ROW = {

@@ -12,14 +12,14 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from rich.console import Console
 
+from bench.progress import progress_bar
+from cbec.common.fonts import chinese_font
 from cbec.efficiency.figures import (
     cumulative_figure,
     decomposition_figure,
     frontier_figure,
     save_figure,
 )
-from cbec.efficiency.progress import progress_bar
-from cbec.report.fonts import chinese_font
 
 
 def panel() -> pd.DataFrame:

@@ -21,7 +21,7 @@ from cbec.estimators.exact import (
     exact_event_study,
     exact_twfe,
 )
-from cbec.estimators.printed_index import printed_index_effects
+from cbec.studies.printed_index import printed_index_effects
 
 NAMES = {"outcome": "y", "dose": "d", "first_year": "g", "unit": "unit", "time": "year"}
 

@@ -11,7 +11,7 @@ import pytest
 
 from cbec.efficiency.index import malmquist_luenberger, sbm_malmquist_luenberger
 from cbec.efficiency.panel import cube_panel
-from cbec.efficiency.study import GREEN_TFP_SCHEMA, TechnologyData, green_tfp_table, variables
+from cbec.studies.green_tfp import GREEN_TFP_SCHEMA, TechnologyData, green_tfp_table, variables
 from tests.conftest import ROOT
 
 YEARS, N = range(2010, 2017), 24

@@ -12,25 +12,22 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from cbec.estimators.inference import (
+from cbec.estimators.absorb import fit_treatment
+from cbec.estimators.multiple_testing import family_test, group_difference_test, holm, romano_wolf
+from cbec.estimators.panel import prepare_panel
+from cbec.estimators.permutations import plan_assignments, random_assignments
+from cbec.estimators.power import minimum_detectable_effect, power_of_test
+from cbec.estimators.wild_bootstrap import (
     METHODS,
     WEBB_POINTS,
     all_rademacher,
     bootstrap_draws,
     bootstrap_p,
     bootstrap_terms,
-    family_test,
-    group_difference_test,
-    holm,
-    minimum_detectable_effect,
-    power_of_test,
-    romano_wolf,
     t_star,
     weight_blocks,
     wild_cluster_bootstrap,
 )
-from cbec.estimators.placebo import plan_assignments, random_assignments
-from cbec.estimators.within import fit_treatment, prepare_panel
 
 KEYS: dict[str, Any] = {"outcome": "y", "treatment": "d", "unit": "city", "time": "year"}
 TWO_WAY: dict[str, Any] = {**KEYS, "fixed_effects": ("city", "year")}

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cbec.estimators import study
-from cbec.estimators.memory import Memory
-from cbec.estimators.sample import StudyData, assemble
-from cbec.estimators.study import fit_table
+from cbec.studies import fit as study
+from cbec.studies.fit import fit_table
+from cbec.studies.memory import Memory
+from cbec.studies.sample import StudyData, assemble
 from tests.estimators.test_specifications import one, warehouse
 
 

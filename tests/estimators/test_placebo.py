@@ -20,26 +20,22 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cbec.estimators.placebo import (
+from cbec.estimators.absorb import build_basis, build_projector, fit_treatment, residualise
+from cbec.estimators.panel import factor_codes, prepare_panel
+from cbec.estimators.permutations import (
     count_assignments,
     every_assignment,
     first_treated,
+    plan_assignments,
+    random_assignments,
+)
+from cbec.estimators.placebo import (
     leave_one_out,
     placebo_frame,
     placebo_statistics,
     placebo_test,
-    plan_assignments,
-    random_assignments,
     time_placebo,
     treatment_columns,
-)
-from cbec.estimators.within import (
-    build_basis,
-    build_projector,
-    factor_codes,
-    fit_treatment,
-    prepare_panel,
-    residualise,
 )
 
 #: Agreement with pyfixest 0.40.1, absolute for coefficients and relative for t.
@@ -511,7 +507,7 @@ import json, sys
 sys.path.insert(0, {tests!r})
 from test_placebo import make_panel, TWO_WAY
 from cbec.estimators.placebo import placebo_test
-from cbec.estimators.inference import wild_cluster_bootstrap
+from cbec.estimators.wild_bootstrap import wild_cluster_bootstrap
 data = make_panel(n_units=20)
 data["city"] = ["city%d" % c for c in data["city"]]
 data["province"] = ["province%d" % p for p in data["province"]]

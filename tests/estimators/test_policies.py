@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from cbec.estimators.policies import PolicyTerm, concurrent_policies
-from cbec.estimators.study import small_heap
+from cbec.studies.fit import small_heap
 from tests.estimators.test_spillover import SPEC
 
 

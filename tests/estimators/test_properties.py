@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from cbec.estimators.regression import Fit, fit_least_squares
 from cbec.estimators.specification import Specification
-from cbec.estimators.staggered import fit_staggered
-from cbec.estimators.study import stars
+from cbec.estimators.staggered.fit import fit_staggered
+from cbec.studies.fit import stars
 
 ROW = {
     "study_id": "s", "table_no": "T", "column_no": 1, "estimator": "twfe", "outcome": "y", "treatment": "d",

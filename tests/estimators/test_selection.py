@@ -25,8 +25,8 @@ from cbec.estimators.selection import (
     propensity_score,
     share_outside,
 )
-from cbec.estimators.staggered import fit_staggered
-from cbec.estimators.study import small_heap
+from cbec.estimators.staggered.fit import fit_staggered
+from cbec.studies.fit import small_heap
 
 EFFECT = 1.0
 DRAWS = 40

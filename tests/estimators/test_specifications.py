@@ -16,9 +16,9 @@ from cbec.estimators.regression import (
     fit_unit_slopes,
     great_circle_km,
 )
-from cbec.estimators.sample import AwaitingDataError, StudyData, assemble
 from cbec.estimators.specification import Specification, Subgroup, Winsor
-from cbec.estimators.study import fit_table
+from cbec.studies.fit import fit_table
+from cbec.studies.sample import AwaitingDataError, StudyData, assemble
 
 CITIES, YEARS = [f"{n:06d}" for n in range(110000, 110012)], range(2010, 2020)
 BASE = {

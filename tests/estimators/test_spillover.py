@@ -11,7 +11,7 @@ import pytest
 
 from cbec.estimators.specification import Specification
 from cbec.estimators.spillover import SpilloverTerm, distance_to_treated, spillovers
-from cbec.estimators.study import small_heap
+from cbec.studies.fit import small_heap
 
 # One degree on the equator.
 DEGREE_KM = 6371.0088 * np.pi / 180

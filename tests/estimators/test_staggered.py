@@ -17,8 +17,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cbec.estimators.staggered import StaggeredFit, fit_staggered
-from cbec.estimators.staggered_engines import ESTIMATORS, averages
+from cbec.estimators.staggered.aggregation import averages
+from cbec.estimators.staggered.engines import ESTIMATORS
+from cbec.estimators.staggered.fit import StaggeredFit, fit_staggered
 
 ROOT = Path(__file__).resolve().parents[2]
 _spec = importlib.util.spec_from_file_location("bench_staggered", ROOT / "bench/staggered.py")
@@ -393,8 +394,8 @@ import importlib.util, json, sys
 spec = importlib.util.spec_from_file_location("bench_staggered", {bench!r})
 bench = importlib.util.module_from_spec(spec); sys.modules["bench_staggered"] = bench
 spec.loader.exec_module(bench)
-from cbec.estimators.staggered import fit_staggered
-from cbec.estimators.staggered_engines import ESTIMATORS
+from cbec.estimators.staggered.fit import fit_staggered
+from cbec.estimators.staggered.libraries import ESTIMATORS
 from cbec.estimators.diagnostics import honest_did, pretrend_power
 panel = bench.simulate_panel(seed=2)
 panel["city"] = ["city " + str(c) for c in panel["city"]]

@@ -6,9 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cbec.estimators.staggered import ESTIMATORS, fit_staggered
-from cbec.estimators.staggered_engines import Options, _doubly_robust, influence
-from cbec.estimators.staggered_sample import prepare_sample
+from cbec.estimators.staggered.aggregation import Options
+from cbec.estimators.staggered.callaway_santanna import _doubly_robust, influence
+from cbec.estimators.staggered.engines import ESTIMATORS
+from cbec.estimators.staggered.fit import fit_staggered
+from cbec.estimators.staggered.sample import prepare_sample
 
 COHORTS = (None, 2015, 2016, 2018, 2019)
 EFFECT = 0.5

@@ -22,12 +22,12 @@ from frictionless import Package, system
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cbec.common.cells import FORMULA, inert
+from cbec.common.warehouse import connect
 from cbec.export.command import FORMATS
 from cbec.export.dataset import Column, Dataset, read_table
 from cbec.export.stata import NAME_LENGTH, export_dta, stata_names, with_notes
 from cbec.export.writers import COLOURS
-from cbec.publish.read import connect
-from cbec.report.labels import FORMULA, inert
 from tests.conftest import run_cbec
 from tests.e2e.test_safety import small_disk
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from cbec.publish.read import connect
+from cbec.common.warehouse import connect
 from tests.conftest import ROOT, run_cbec
 
 # {folder}: a folder that must stay empty.
@@ -111,7 +111,7 @@ def test_the_connection_refuses(file: Path, tmp_path: Path, statement: str) -> N
 def test_a_log_cannot_be_written_to_a_file(file: Path, tmp_path: Path) -> None:
     """DuckDB 1.5.5 accepts the call, then may abort on the first line of the log: so in its own process."""
     code = (
-        "import sys; from pathlib import Path; from cbec.publish.read import connect\n"
+        "import sys; from pathlib import Path; from cbec.common.warehouse import connect\n"
         "c = connect(Path(sys.argv[1]))\n"
         "c.execute(f\"call enable_logging(storage = 'file', storage_path = '{sys.argv[2]}')\")\n"
         "c.execute('select 1')"

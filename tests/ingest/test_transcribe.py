@@ -14,12 +14,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from cbec.common.files import single_writer
 from cbec.ingest.command import Options, import_paths
 from cbec.ingest.registry import load_registry
 from cbec.ingest.transcribe import transcribe
 from cbec.project import CbecError, Project
-from cbec.publish.atomic import single_writer
-from cbec.quality.seeds import check_seeds
+from cbec.registry.check import check_seeds
 from tests.conftest import ROOT, run_cbec
 from tests.printed.workbooks import Print, Row, cities, make, provinces, workbook
 

@@ -11,11 +11,11 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from cbec.common.warehouse import connect
 from cbec.project import CbecError
 from cbec.provenance import CellQuestion, EstimateQuestion, PublishedQuestion, WhyEstimate, why
 from cbec.provenance.numbers import ends_of
 from cbec.provenance.walk import Ends, records
-from cbec.publish.read import connect
 from tests.conftest import ROOT, run_cbec
 
 N_WALKS = 500

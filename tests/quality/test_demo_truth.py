@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cbec.demo.detector_score import detector_score_table, observation_from_cells
 from cbec.demo.yearbooks import (
     DEFINITIONS,
     Yearbooks,
@@ -19,8 +20,7 @@ from cbec.demo.yearbooks import (
     simulate_yearbooks,
     write_yearbooks,
 )
-from cbec.quality.detectors import load_seeds, run_detectors
-from cbec.quality.score import detector_score_table, observation_from_cells
+from cbec.registry.render import load_seeds, run_detectors
 from tests.conftest import ROOT
 
 SEEDS = ROOT / "seeds"

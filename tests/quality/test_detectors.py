@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cbec.quality.detectors import load_seeds, render_model, run_detectors
+from cbec.registry.render import load_seeds, render_model, run_detectors
 from tests.conftest import ROOT
 
 YEARS = range(2009, 2024)

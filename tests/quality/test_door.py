@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from cbec.quality.door import Door, flags, to_frame
+from cbec.ingest.expectations import Door, flags, to_frame
 from tests.ingest import REGISTRY, Table, read
 
 CITIES = ("石家庄市", "唐山市", "秦皇岛市", "邯郸市", "邢台市", "保定市")

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from cbec.efficiency.grey import GreyRefusal, gm11
-from cbec.quality.detectors import render_model
+from cbec.registry.render import render_model
 from tests.conftest import ROOT
 
 TREATED, CONTROL = "130100", "130200"

@@ -6,7 +6,7 @@ import duckdb
 import pandas as pd
 import pytest
 
-from cbec.quality.truth import print_table, truth_table
+from bench.detector_truth import print_table, truth_table
 
 CELL = ["region_code", "year", "indicator_id", "vintage", "value_printed", "obs_status_all"]
 

@@ -9,7 +9,7 @@ import duckdb
 import pandas as pd
 import pytest
 
-from cbec.quality.detectors import load_seeds, run_detectors
+from cbec.registry.render import load_seeds, run_detectors
 from tests.conftest import ROOT, SHARED
 
 CITY = SHARED / "real/city"

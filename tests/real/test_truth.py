@@ -13,7 +13,7 @@ import duckdb
 import pandas as pd
 import pytest
 
-from cbec.quality.truth import held_out_table, print_table, truth_table
+from bench.detector_truth import held_out_table, print_table, truth_table
 from tests.conftest import ROOT, SHARED, copy_published, run_cbec
 
 PANEL = SHARED / "real/city/china_city_panel_real.csv"

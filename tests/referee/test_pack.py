@@ -15,13 +15,13 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from cbec.publish.read import connect
+from cbec.common.cells import FORMULA
+from cbec.common.warehouse import connect
 from cbec.referee.compare import compare
 from cbec.referee.items import ITEMS, Item
 from cbec.referee.pack import _artefact
 from cbec.referee.readme import locked_versions
 from cbec.report.frames import Source
-from cbec.report.labels import FORMULA
 from tests.conftest import ROOT, run_cbec
 
 STATUSES = {"done", "not applicable", "awaiting data", "not specified"}

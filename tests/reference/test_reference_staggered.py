@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cbec.estimators.diagnostics import bacon_decomposition, honest_did, pretrend_power, twfe_weights
-from cbec.estimators.staggered import EventTime, StaggeredFit, fit_staggered
+from cbec.estimators.diagnostics import bacon_decomposition, pretrend_power, twfe_weights
+from cbec.estimators.honest_did import honest_did
+from cbec.estimators.staggered.fit import EventTime, StaggeredFit, fit_staggered
 from tests.conftest import SHARED
 
 REFERENCE = SHARED / "reference"
@@ -95,8 +96,9 @@ def test_callaway_santanna_and_its_four_averages_equal_r_did(
 def test_the_error_of_the_mean_over_groups_differs_from_r_by_its_indexing(mpdta: pd.DataFrame) -> None:
     """The first three of R's (g,t) pairs are all of cohort 2004; with them in place of the three cohorts
     our influence functions give R's number to the last digit."""
-    from cbec.estimators.staggered_engines import Options, averages, influence
-    from cbec.estimators.staggered_sample import prepare_sample
+    from cbec.estimators.staggered.aggregation import Options, averages
+    from cbec.estimators.staggered.callaway_santanna import influence
+    from cbec.estimators.staggered.sample import prepare_sample
 
     expected = case("did.cs_mpdta_nocov_never_varying")["expected"]["group"]
     sample = prepare_sample(mpdta, outcome="lemp", unit="countyreal")

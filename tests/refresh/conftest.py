@@ -60,7 +60,7 @@ class Small:
     def log(self) -> list[tuple[str, str, int]]:
         """(run id, outcome, exit code) of every run, from the log beside the file."""
         code = (
-            "from cbec.project import Project; from cbec.publish.runlog import read_runs\n"
+            "from cbec.project import Project; from cbec.pipeline.runlog import read_runs\n"
             "for r in read_runs(Project.here(), 'dev'): print(r.run_id, r.outcome.replace(' ', '_'), r.exit_code)"
         )
         done = subprocess.run(

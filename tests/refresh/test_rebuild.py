@@ -15,10 +15,10 @@ import pytest
 import yaml
 
 from bench.compare import differing
+from cbec.pipeline import rebuild
+from cbec.pipeline.build import build
+from cbec.pipeline.runlog import file_sha256
 from cbec.project import Project
-from cbec.publish import rebuild
-from cbec.publish.build import build
-from cbec.publish.runlog import file_sha256
 from tests.conftest import ROOT, run_cbec
 from tests.refresh.conftest import Small, make_small_project
 
@@ -278,7 +278,7 @@ def test_a_changed_module_changes_the_print(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(rebuild, "_PACKAGE", package)
     model = ROOT / "python_models/estimates/fit.py"
     reached = {line.split()[0] for line in rebuild.python_prints(model)} - {"model"}
-    assert {"cbec", "cbec.estimators.within", "cbec.estimators.staggered_engines"} <= reached
+    assert {"cbec", "cbec.estimators.absorb", "cbec.estimators.staggered.libraries"} <= reached
     for name in sorted(reached):
         before = rebuild.python_prints(model)
         place = package.joinpath(*name.split(".")[1:])

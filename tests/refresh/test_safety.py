@@ -24,7 +24,7 @@ KILLS = int(os.environ.get("CBEC_TEST_KILLS", "6"))
 # Opens the published file anew for each answer, as a dashboard does for each visitor.
 READER = """
 import pathlib, sys, time
-from cbec.publish.read import connect
+from cbec.common.warehouse import connect
 path, stop = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
 QUERY = '''select (select run_id from meta.publication), min(stamp), max(stamp), count(*)
            from (select stamp from marts.first union all select stamp from marts.second)'''
@@ -38,7 +38,7 @@ while not stop.exists():
 REFRESHER = """
 import pathlib, sys
 from cbec.project import Project
-from cbec.publish.refresh import refresh
+from cbec.pipeline.refresh import refresh
 for number in range(100, 100 + int(sys.argv[1])):
     pathlib.Path('seeds/refresh/stamp.csv').write_text(f'stamp\\n{number}\\n')
     print(refresh(Project.here()).result.run_id, number, flush=True)
@@ -131,7 +131,7 @@ def _assert_tidy(small: Small) -> None:
 MOMENTS = """
 import os, signal, sys
 from cbec.project import Project
-from cbec.publish.refresh import refresh
+from cbec.pipeline.refresh import refresh
 left = int(sys.argv[1])
 def dying(function):
     def inner(*arguments, **options):
@@ -141,7 +141,7 @@ def dying(function):
             os.kill(os.getpid(), signal.SIGKILL)
         return function(*arguments, **options)
     return inner
-from cbec.publish import build
+from cbec.pipeline import build
 publish = build.publish_run
 def armed(*arguments, **options):
     os.replace, os.link = dying(os.replace), dying(os.link)

@@ -14,11 +14,12 @@ from matplotlib.figure import Figure
 from matplotlib.ft2font import FT2Font
 from matplotlib.image import imread
 
+from cbec.common import fonts
+from cbec.common.words import ESTIMATORS, TEXT, Labels, sample_words, scheme_words
 from cbec.project import CbecError, Project
-from cbec.report import figures, fonts
+from cbec.report import figures, style
 from cbec.report.command import FigureOptions, write_figures
 from cbec.report.frames import Awaiting
-from cbec.report.labels import ESTIMATORS, TEXT, Labels, sample_words, scheme_words
 from tests.report import conftest as small
 
 LABELS = Labels("zh", {}, {"gdp_log": ("地区生产总值（对数）", "Log of GDP", "")})
@@ -52,7 +53,7 @@ def test_every_character_of_the_labels_has_a_glyph() -> None:
     """Of the fonts that a figure uses, the Latin one first."""
     from matplotlib import font_manager
 
-    latin = Path(font_manager.findfont(figures.LATIN_FONT, fallback_to_default=False))
+    latin = Path(font_manager.findfont(style.LATIN_FONT, fallback_to_default=False))
     for character in set("".join(zh + en for zh, en in TEXT.values())) - set("\n"):
         assert fonts.has_glyphs(latin, character) or fonts.has_glyphs(fonts.chinese_font().path, character), (
             character
@@ -95,7 +96,7 @@ MAKERS = {
 
 @pytest.mark.parametrize("kind", MAKERS)
 def test_three_files_that_are_not_blank(kind: str, tmp_path: Path) -> None:
-    paths = figures.save(lambda: MAKERS[kind](LABELS), tmp_path, kind, dpi=80)
+    paths = style.save(lambda: MAKERS[kind](LABELS), tmp_path, kind, dpi=80)
     assert [path.suffix for path in paths] == [".png", ".svg", ".pdf"]
     pixels = imread(paths[0])[..., :3]
     assert pixels.min() < 0.2 and 0.005 < (pixels < 0.9).any(axis=2).mean() < 0.6
@@ -104,13 +105,13 @@ def test_three_files_that_are_not_blank(kind: str, tmp_path: Path) -> None:
     # TrueType programs (FontFile2); type 3 is what journals refuse, and CFF under a TrueType name is wrong.
     assert pdf.startswith(b"%PDF") and pdf.count(b"/FontFile2") == 2
     assert b"/Type3" not in pdf and b"/FontFile3" not in pdf
-    again = figures.save(lambda: MAKERS[kind](LABELS), tmp_path, "again", dpi=80)
+    again = style.save(lambda: MAKERS[kind](LABELS), tmp_path, "again", dpi=80)
     assert [path.read_bytes() for path in again] == [path.read_bytes() for path in paths]
 
 
 def drawn(kind: str, lang: str = "zh") -> Figure:
     labels = Labels(lang, {}, {"gdp_log": ("地区生产总值（对数）", "Log of GDP", "")})  # type: ignore[arg-type]
-    with figures.style():
+    with style.style():
         return MAKERS[kind](labels)
 
 
@@ -158,7 +159,7 @@ def test_bacon_mean_and_forbidden_share() -> None:
 def test_a_base_of_the_calendar_has_years_on_the_axis() -> None:
     one = small.event_study().query("not is_observed_only and estimator == 'sun_abraham'")
     rows = one.assign(event_year=one.event_year + 2016, base_period="calendar year 2015")
-    with figures.style():
+    with style.style():
         figure = figures.event_study(rows, LABELS)
     shown = texts(figure).replace("\n", "")
     assert "年份" in shown and "相对时间" not in shown and "基期：2015年" in shown
@@ -172,7 +173,7 @@ def test_many_estimators_get_a_panel_each() -> None:
     rows = pd.concat([one.assign(estimator=name, column_no=n) for n, name in enumerate(names, 1)])
     # One city alone: a point without a bar.
     rows.loc[rows.event_year == 3, ["std_error", "ci_low", "ci_high"]] = float("nan")
-    with figures.style():
+    with style.style():
         figure = figures.event_study(rows, LABELS)
         figure.draw_without_rendering()
     panels = [axes for axes in figure.axes if axes.get_visible()]
@@ -205,7 +206,7 @@ def test_timing_line_and_colours() -> None:
             "is_simulated",
         ],
     )
-    with figures.style():
+    with style.style():
         figure = figures.timing(
             cells, LABELS, column="gdp_log", rule_id="default", status_names={"A": "正常", "I": "插补"}
         )
@@ -262,7 +263,7 @@ def test_specification_curve_leaves_out_twins_that_say_nothing() -> None:
     same = rows.assign(
         estimate=lambda frame: frame.groupby(["table_no", "column_no"])["estimate"].transform("first")
     )
-    with figures.style():
+    with style.style():
         assert "仅已观测单元" in texts(figures.specification_curve(rows, LABELS))
         figure = figures.specification_curve(same, LABELS)
     assert "仅已观测单元" not in texts(figure)
@@ -284,9 +285,9 @@ def test_specification_curve_leaves_out_twins_that_say_nothing() -> None:
         partial(figures.estimators, small.regression().head(1), LABELS),
     ],
 )
-def test_no_rows_no_picture(make: figures.Make, tmp_path: Path) -> None:
+def test_no_rows_no_picture(make: style.Make, tmp_path: Path) -> None:
     with pytest.raises(Awaiting, match="awaiting data"):
-        figures.save(make, tmp_path, "empty", dpi=80)
+        style.save(make, tmp_path, "empty", dpi=80)
     assert not list(tmp_path.iterdir())
 
 
@@ -300,7 +301,7 @@ def test_the_driver_makes_every_kind(small_file: Path, tmp_path: Path) -> None:
             "event_study_gdp_log", "placebo_T1_1_cohort", "bacon_T1_1", "timing_gdp_log", "specification_gdp_log",
             "leave_one_out_T1_1_province", "cohorts_gdp_log", "estimators_gdp_log",
         )
-        for suffix in figures.FORMATS
+        for suffix in style.FORMATS
     }  # fmt: skip
     assert all(path.stat().st_size > 2000 for path in outcome.written)
 
@@ -318,10 +319,10 @@ def test_an_absent_table_is_said(small_file: Path, tmp_path: Path) -> None:
 
 
 def test_lines_break_within_the_width() -> None:
-    wrapped = figures._wrapped(
+    wrapped = style.wrapped_text(
         "注：" + "虚假系数的核密度，" * 20 + "and a sentence of English words " * 3, 60
     )
-    assert all(figures._width(line) <= 62 for line in wrapped.splitlines())
+    assert all(style._width(line) <= 62 for line in wrapped.splitlines())
     assert not re.search(r"\n[，。；]", wrapped)
     assert wrapped.replace("\n", "").replace(" ", "") == (
         "注：" + "虚假系数的核密度，" * 20 + "andasentenceofEnglishwords" * 3

@@ -14,13 +14,14 @@ from docx import Document
 from docx.oxml.ns import qn
 
 from cbec import cli
+from cbec.common.files import replace_with
+from cbec.common.words import TEXT, Labels
 from cbec.project import Project
 from cbec.report import tables as build
 from cbec.report.command import TableOptions, write_tables
 from cbec.report.frames import Source
-from cbec.report.labels import TEXT, Labels
-from cbec.report.tables import MINUS, Interval, Number, Row, Table, plain
-from cbec.report.writers import replace_with, tex, write
+from cbec.report.table import MINUS, Interval, Number, Row, Table, plain
+from cbec.report.writers import tex, write
 from tests.conftest import run_cbec
 from tests.report.conftest import EVIL_ZH, STUDY, event_study, regression, specification
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from cbec.project import Project
-from cbec.report import figures, tracker_figures
+from cbec.report import style, tracker_figures
 from cbec.report.command import FigureOptions, write_figures
 from cbec.report.frames import Awaiting
 
@@ -32,7 +32,7 @@ def test_studies_of_print_alone_have_figures(
     outcome = write_figures(project, FigureOptions(study, lang=lang, dpi=72, out=tmp_path), lambda *_: None)
     assert outcome.skipped == ()
     assert {path.name for path in outcome.written} == {
-        f"{study}_{name}_{lang}.{suffix}" for name in names for suffix in figures.FORMATS
+        f"{study}_{name}_{lang}.{suffix}" for name in names for suffix in style.FORMATS
     }
     for path in tmp_path.glob("*.png"):
         assert (matplotlib.image.imread(path)[..., :3].mean(axis=2) < 0.5).sum() > 1000, path.name
@@ -51,7 +51,7 @@ def test_simulated_warehouse_is_in_the_title() -> None:
         "std_error": 0.1, "p_exact": 0.5, "n_assignments": 10, "is_simulated": True,
     }  # fmt: skip
     rows = pd.DataFrame([row, row | {"estimator": "twfe_event_study", "event_year": 0}])
-    with figures.style():
+    with style.style():
         figure = tracker_figures.printed_index(rows, "en")
     assert figure._suptitle is not None
     assert figure._suptitle.get_text().startswith("SIMULATED DATA")

@@ -9,7 +9,7 @@ import pytest
 
 from cbec.ingest.registry import load_registry
 from cbec.project import CbecError
-from cbec.quality.seeds import check_seeds
+from cbec.registry.check import check_seeds
 from tests.conftest import ROOT
 
 PROVINCE = "yearbook/province_yearbook.csv"

@@ -15,7 +15,7 @@ from tests.conftest import ROOT
 
 CODE = """
 import os, time
-from cbec.workers import worker_pool
+from cbec.common.workers import worker_pool
 
 def first():
     pass

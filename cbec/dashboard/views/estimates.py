@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from cbec.common.words import ESTIMATORS, RULES, named, scheme_words
 from cbec.dashboard import queries
 from cbec.dashboard.charts import Chart, palette
 from cbec.dashboard.parts import (
@@ -20,7 +21,6 @@ from cbec.dashboard.parts import (
     renamed,
     switch,
 )
-from cbec.report.labels import ESTIMATORS, RULES, named, scheme_words
 
 # Points of one event year stand side by side within this many years.
 SPREAD = 0.6

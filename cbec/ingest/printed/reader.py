@@ -8,7 +8,7 @@ import statistics
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
-from cbec.ingest.cells import Cell, Extract
+from cbec.ingest.extract import Cell, Extract
 from cbec.ingest.files import Book, Sheet
 from cbec.ingest.printed import layout
 from cbec.ingest.printed.layout import CHINESE, Column, Page

@@ -1,1 +1,0 @@
-"""Audit of printed tables: statements that must hold, and what became of them."""

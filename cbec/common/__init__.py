@@ -1,0 +1,1 @@
+"""What every room needs: the published file, whole files, words, safe cells, nearest names."""

@@ -1,0 +1,21 @@
+"""Cells of files that a spreadsheet opens: text that stays text, and no formula from the data."""
+
+from __future__ import annotations
+
+import re
+
+# Control characters that XML, and so docx and xlsx, cannot hold.
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
+# What Excel, LibreOffice and WPS take for the beginning of a formula, the wide forms with it.
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
+
+
+def clean(text: str) -> str:
+    """The text without the control characters that no document can hold."""
+    return _CONTROL.sub("", text)
+
+
+def inert(text: str) -> str:
+    """The text with an apostrophe before it when a spreadsheet would run it; a plain number stays."""
+    return f"'{text}" if text.startswith(FORMULA) and not _NUMBER.fullmatch(text) else text

@@ -1,0 +1,1 @@
+"""Staggered treatment: one sample, several estimators, the averages that are reported."""

@@ -1,0 +1,384 @@
+"""Estimators for staggered adoption: one sample, one result shape, the libraries' own numbers.
+
+`fit_staggered` runs any estimator of `staggered_engines.ESTIMATORS` on the sample of `prepare_sample`
+and adds inference.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from cbec.estimators.staggered.aggregation import AGGREGATIONS, Estimates, FloatArray, Options, treated_cells
+from cbec.estimators.staggered.engines import ESTIMATORS
+from cbec.estimators.staggered.libraries import BASE_PERIODS, CONTROL_GROUPS, METHODS, WEIGHTS
+from cbec.estimators.staggered.sample import Sample, prepare_sample
+
+
+@dataclass(frozen=True)
+class EventTime:
+    """Average effect at one distance from treatment; n_cohorts cohorts have that distance.
+
+    std_error and interval are NaN where no error can be learnt; see `Effect`.
+    """
+
+    event_year: int
+    estimate: float
+    std_error: float
+    ci_low: float
+    ci_high: float
+    n_cohorts: int
+
+
+@dataclass(frozen=True)
+class Effect:
+    """An average of effects on the treated.
+
+    aggregation is "overall" (each treated unit-year counts once), "dynamic" (by event year), "group"
+    (by cohort) or "calendar" (by year); group is that event year, cohort or year, or None for the
+    whole: then "dynamic" and "calendar" are plain means over their parts and "group" the mean weighted
+    by cohort size (Callaway and Sant'Anna 2021). n_units counts treated units, n_cells the
+    cohort-years averaged.
+
+    std_error, p_value and interval are NaN where every contributing cohort is one unit: its effect is fitted
+    to that unit, so that no residual is left to learn an error from, and the clustered formula returns
+    the controls' share alone (Conley and Taber 2011; MacKinnon and Webb 2018).
+    """
+
+    aggregation: str
+    group: int | None
+    estimate: float
+    std_error: float
+    p_value: float
+    ci_low: float
+    ci_high: float
+    n_units: int
+    n_cells: int
+
+
+@dataclass(frozen=True)
+class StaggeredFit:
+    """What one estimator says about one sample.
+
+    p values and intervals use t(G - 1), G the clusters. events leaves the base period out;
+    event_vcov is the covariance of events in their order, shape (len(events), len(events)); None where
+    they are not measured from one base period by one estimator, so that no joint test or sensitivity
+    analysis of them means anything: imputation and two_stage (leads are residuals of years that the first
+    stage fits), lp_did and de_chaisemartin_dhaultfoeuille (one regression each), extended_twfe without
+    leads, synthetic_did (a weighted base), callaway_santanna with a varying base.
+    """
+
+    estimator: str
+    effects: tuple[Effect, ...]
+    events: tuple[EventTime, ...]
+    n_obs: int
+    n_units: int
+    n_clusters: int
+    n_dropped: int
+    drop_reason: str
+    base_period: str
+    formula: str
+    engine: str
+    note: str | None
+    event_vcov: FloatArray | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def overall(self) -> Effect:
+        return next(effect for effect in self.effects if effect.aggregation == "overall")
+
+
+#: Which estimators an option other than its default is for; elsewhere it is an error, never ignored.
+SUPPORT = {
+    "method": ("callaway_santanna",),
+    "base_period": ("callaway_santanna",),
+    "base": ("twfe_event_study", "sun_abraham"),
+    "base_calendar_year": ("twfe_event_study",),
+    "weights": ("lp_did",),
+    # Sun and Abraham's and the synthetic control group is the never treated anyway.
+    "control_group": (
+        "callaway_santanna",
+        "stacked",
+        "lp_did",
+        "extended_twfe",
+        "sun_abraham",
+        "synthetic_did",
+    ),
+    "anticipation": (
+        "twfe_event_study",
+        "callaway_santanna",
+        "sun_abraham",
+        "imputation",
+        "two_stage",
+        "stacked",
+        "extended_twfe",
+    ),
+}
+
+
+def fit_staggered(
+    frame: pd.DataFrame,
+    *,
+    estimator: str,
+    outcome: str,
+    unit: str,
+    time: str = "year",
+    cohort: str = "first_treated_year",
+    controls: Sequence[str] = (),
+    cluster: str | None = None,
+    control_group: str = "not_yet_treated",
+    method: str = "reg",
+    anticipation: int = 0,
+    first_event: int = -5,
+    last_event: int = 7,
+    base: int = -1,
+    base_calendar_year: int | None = None,
+    base_period: str = "universal",
+    gaps: str = "drop",
+    weights: str = "equal",
+    treatment: str | None = None,
+    aggregations: Sequence[str] = AGGREGATIONS,
+) -> StaggeredFit:
+    """Effects of a permanent treatment that units adopt at different times.
+
+    frame has one row per unit and time; cohort holds the first treated time, missing for never
+    treated. The sample rules, and what raises, are those of `prepare_sample`. cluster defaults to the
+    unit, and units must lie inside clusters.
+
+    estimator is a key of `staggered_engines.ESTIMATORS`; which options it has is in `SUPPORT`.
+    control_group and method (outcome regression, inverse probability weighting, doubly robust) choose
+    the comparison. first_event and last_event bound the event study; twfe_event_study bins what lies
+    outside into its ends. base is the omitted event year; anticipation moves it further back.
+    base_calendar_year makes twfe_event_study compare ever treated with never treated units year by year
+    against that year: event_year is then a calendar year. base_period "varying" gives
+    callaway_santanna's short differences before treatment. weights "regression" leaves lp_did as its
+    regression weighs the cohorts; "equal" counts each treated unit once, the average effect on the treated.
+    aggregations leaves averages out that nobody asks for ("calendar" costs imputation and two_stage one
+    fit a year); "overall" is always there. An estimator gives those of its averages that it defines.
+
+    Controls enter as the estimator's authors propose: linearly (two-way fixed effects, Sun and
+    Abraham, local projections), in the model of the untreated outcome (imputation, two-stage), at the
+    base period (Callaway and Sant'Anna), demeaned within cohort-years and interacted (extended TWFE),
+    residualised (de Chaisemartin and D'Haultfoeuille) or removed with coefficients of untreated rows
+    (synthetic). stacked takes none.
+
+    Raises ValueError as `prepare_sample` does, for an unknown or unsupported choice (with those
+    allowed), and when an estimator cannot identify the overall effect.
+    """
+    if estimator not in ESTIMATORS:
+        raise ValueError(f"estimator {estimator!r}; allowed: {', '.join(ESTIMATORS)}")
+    _choice("control_group", control_group, CONTROL_GROUPS)
+    _choice("method", method, METHODS)
+    _choice("base_period", base_period, BASE_PERIODS)
+    _choice("weights", weights, WEIGHTS)
+    for aggregation in aggregations:
+        _choice("aggregations", aggregation, AGGREGATIONS)
+    if not first_event <= base < 0 <= last_event:
+        raise ValueError(
+            f"events {first_event} to {last_event} with base {base}; allowed: first <= base < 0 <= last"
+        )
+    asked = {
+        "method": method != "reg",
+        "base_period": base_period != "universal",
+        "base": base != -1,
+        "base_calendar_year": base_calendar_year is not None,
+        "weights": weights != "equal",
+        "control_group": control_group != "not_yet_treated",
+        "anticipation": anticipation != 0,
+    }
+    for option, estimators in SUPPORT.items():
+        if asked[option] and estimator not in estimators:
+            raise ValueError(f"{option} is no option of {estimator}; it is one of {', '.join(estimators)}")
+    naive = estimator in ("twfe", "twfe_event_study")
+    if control_group == "never_treated" and not naive and not _has_never_treated(frame, time, cohort):
+        raise ValueError("no never-treated unit in the window; use control_group='not_yet_treated'")
+    sample = prepare_sample(
+        frame,
+        outcome=outcome,
+        unit=unit,
+        time=time,
+        cohort=cohort,
+        controls=controls,
+        cluster=cluster,
+        treatment=treatment,
+        anticipation=anticipation,
+        gaps=gaps,
+        keep_always_treated=naive,
+        needs_controls=not naive,
+    )
+    options = Options(
+        control_group,
+        method,
+        anticipation,
+        first_event,
+        last_event,
+        base,
+        base_calendar_year,
+        base_period,
+        gaps,
+        weights,
+        ("overall", *(name for name in AGGREGATIONS[1:] if name in aggregations)),
+    )
+    with warnings.catch_warnings():
+        # What a library drops is counted or raised below.
+        warnings.simplefilter("ignore")
+        try:
+            found = _found(estimator, sample, options)
+        except (ValueError, NotImplementedError, np.linalg.LinAlgError) as error:
+            with_controls = f" with controls {', '.join(sample.controls)}" if sample.controls else ""
+            raise ValueError(f"{estimator} of {outcome!r}{with_controls}: {error}") from error
+    n_clusters = sample.n_clusters
+    sizes = sample.cohort_sizes
+
+    def error_of(cells: Sequence[tuple[int, int]], std_error: float) -> float:
+        """NaN where nothing but cohorts of one unit contributes."""
+        members = [sizes[g] for g in {g for g, _ in cells}]
+        # Two-way effects pool their cohorts, so that two lone units are a sample of two.
+        return math.nan if sum(members) == 1 or (not naive and set(members) == {1}) else float(std_error)
+
+    effects = tuple(
+        Effect(
+            aggregation,
+            group,
+            float(estimate),
+            float(error),
+            _p_value(estimate, error, n_clusters),
+            *_interval(estimate, error, n_clusters),
+            n_units=sum(sizes[g] for g in {g for g, _ in cells}),
+            n_cells=len(cells),
+        )
+        for aggregation, group, estimate, given, cells in found.effects
+        for error in [error_of(cells, given)]
+        if aggregation in options.aggregations
+        and math.isfinite(estimate)
+        and (error > 0 or (math.isnan(error) and aggregation != "overall" and cells))
+    )
+    if not effects or effects[0].aggregation != "overall":
+        raise ValueError(
+            f"{estimator} of {outcome!r}: the overall effect has no standard error; "
+            "too few units to compare with"
+        )
+    counted = _counts_years(estimator, sample, options)
+    at_event = _cells_by_event(
+        sample.counted() if counted else sample, options, binned=estimator == "twfe_event_study"
+    )
+    if counted:
+        years = dict(zip(sorted(sample.counted().cohort_sizes), sorted(sizes), strict=True))
+        at_event = {e: [(years[g], t) for g, t in cells] for e, cells in at_event.items()}
+    events = tuple(
+        EventTime(int(e), float(b), error, *_interval(b, error, n_clusters), n_cohorts=int(n))
+        for e, b, given, n in found.events
+        for error in [error_of(at_event[e], given) if e in at_event else float(given)]
+    )
+    n_obs = len(sample.data) if found.n_obs is None else found.n_obs
+    dropped = [f"{n} rows: {reason}" for reason, n in sample.dropped]
+    if n_obs < len(sample.data):
+        dropped.append(f"{len(sample.data) - n_obs} rows: alone in a fixed effect")
+    return StaggeredFit(
+        estimator=estimator,
+        effects=effects,
+        events=events,
+        n_obs=n_obs,
+        n_units=sample.n_units,
+        n_clusters=n_clusters,
+        n_dropped=sample.n_offered - n_obs,
+        drop_reason="; ".join(dropped) or "none",
+        base_period=_base_period(found.base_period, sample, base - anticipation),
+        formula=_readable(found.formula, sample, outcome),
+        engine=found.engine,
+        note="; ".join([*sample.notes, *found.notes, *([COUNTED] if counted else [])]) or None,
+        event_vcov=found.vcov,
+    )
+
+
+#: Libraries that take differences over evenly spaced times.
+EVENLY_SPACED = ("stacked", "lp_did", "de_chaisemartin_dhaultfoeuille")
+COUNTED = "event years count the years that are there"
+
+
+def _counts_years(estimator: str, sample: Sample, options: Options) -> bool:
+    keeps_gaps = estimator == "callaway_santanna" and options.gaps == "keep"
+    return bool(sample.unpublished) and (estimator in EVENLY_SPACED or keeps_gaps)
+
+
+def _found(estimator: str, sample: Sample, options: Options) -> Estimates:
+    """What an estimator finds; where it needs evenly spaced times, on years counted one by one, with cohorts
+    and years named as they are."""
+    if not _counts_years(estimator, sample, options):
+        return ESTIMATORS[estimator](sample, options)
+    counted = sample.counted()
+    found = ESTIMATORS[estimator](counted, options)
+    years = sample.years
+    cohorts = dict(zip(sorted(counted.cohort_sizes), sorted(sample.cohort_sizes), strict=True))
+
+    def year(t: int) -> int:
+        return years[t - years[0]]
+
+    def named(aggregation: str, group: int | None) -> int | None:
+        if group is None or aggregation not in ("group", "calendar"):
+            return group
+        return cohorts[group] if aggregation == "group" else year(group)
+
+    return replace(
+        found,
+        effects=[
+            (aggregation, named(aggregation, group), b, s, [(cohorts[g], year(t)) for g, t in cells])
+            for aggregation, group, b, s, cells in found.effects
+        ],
+    )
+
+
+def _base_period(text: str, sample: Sample, base: int) -> str:
+    """The base with the year itself for each cohort whose base year no unit has."""
+    if not text.startswith("event year"):
+        return text
+    moved = {g: sample.last_before(g, base) for g in sample.cohort_sizes if g + base in sample.unpublished}
+    named = [f"{year} for the cohort of {g}" for g, year in sorted(moved.items())]
+    return "; ".join([text, *named])
+
+
+def _cells_by_event(sample: Sample, options: Options, *, binned: bool) -> dict[int, list[tuple[int, int]]]:
+    """Cohort-years behind each event year; none for calendar years, to which every cohort contributes."""
+    if options.base_calendar_year is not None:
+        return {}
+    found: dict[int, list[tuple[int, int]]] = {}
+    for g, t in treated_cells(sample):
+        event = min(max(t - g, options.first_event), options.last_event) if binned else t - g
+        found.setdefault(event, []).append((g, t))
+    return found
+
+
+def _interval(estimate: float, std_error: float, n_units: int) -> tuple[float, float]:
+    """95 % interval with t(G - 1)."""
+    half = float(stats.t.ppf(0.975, n_units - 1) * std_error)
+    return float(estimate) - half, float(estimate) + half
+
+
+def _p_value(estimate: float, std_error: float, n_clusters: int) -> float:
+    return float(2 * stats.t.sf(abs(estimate / std_error), n_clusters - 1))
+
+
+def _choice(name: str, value: str, allowed: Sequence[str]) -> None:
+    if value not in allowed:
+        raise ValueError(f"{name} {value!r}; allowed: {', '.join(allowed)}")
+
+
+def _has_never_treated(frame: pd.DataFrame, time: str, cohort: str) -> bool:
+    if cohort not in frame or time not in frame:
+        return True  # prepare_sample says which column is missing
+    first = pd.to_numeric(frame[cohort], errors="coerce")
+    return bool((first.isna() | first.gt(pd.to_numeric(frame[time], errors="coerce").max())).any())
+
+
+def _readable(formula: str, sample: Sample, outcome: str) -> str:
+    """Names in place of the sample's codes."""
+    controls = "".join(f" + {name}" for name in sample.controls)
+    names = {"{y}": outcome, "{controls}": controls, "{unit}": "unit", "{time}": "time"}
+    for code, name in names.items():
+        formula = formula.replace(code, name)
+    return formula

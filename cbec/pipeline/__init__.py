@@ -1,0 +1,1 @@
+"""Build beside, test, rename; refresh, go back, and the log of runs."""

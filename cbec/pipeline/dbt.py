@@ -1,0 +1,209 @@
+"""dbt in this process."""
+
+from __future__ import annotations
+
+import logging
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from cbec.pipeline.inputs import Input
+from cbec.pipeline.rebuild import (
+    AlteredFile,
+    Kept,
+    Plan,
+    changed_tables,
+    make_plan,
+    name_of,
+    node_states,
+    parents_of,
+    start_from,
+)
+from cbec.pipeline.runlog import Progress, Run, phase, published_run_id, recorded_sha256
+from cbec.project import CbecError, Project
+
+
+@dataclass
+class DbtRun:
+    """What dbt did. tests: name, status, failures and message of every test, run now or on the same tables
+    before; seconds: of every node, when it last ran; as_it_was: (schema, table) that no run has changed."""
+
+    plan: Plan
+    tests: list[dict[str, Any]]
+    seconds: dict[str, float]
+    n_run: int
+    as_it_was: frozenset[tuple[str, str]] = frozenset()
+
+
+def run_dbt(
+    run: Run,
+    project: Project,
+    folder: Path,
+    database: Path,
+    inputs: list[Input],
+    is_full: bool,
+    report: Progress,
+) -> DbtRun:
+    """Build, test and document the project in the working directory, from the published file where that
+    says how it was made."""
+    published = project.database(run.target)
+    with phase(run, "load dbt"):
+        report("load dbt", 0, 1)
+        dbt = _Dbt(folder, database, run.target, report)
+        states = node_states(dbt.manifest, Path(), inputs, run.target)
+        plan = Plan(states, "asked for") if is_full else make_plan(dbt.manifest, states, published)
+    kept = Kept()
+    if not plan.reason:
+        with phase(run, "copy"):
+            report("copy", 0, 1)
+            try:
+                recorded = recorded_sha256(project, published_run_id(project, run.target))
+                kept = start_from(published, database, plan, recorded)
+            except AlteredFile:
+                database.unlink()
+                plan = Plan(states, "the published file is not as it was published")
+            except duckdb.Error as error:
+                # Whatever it lacks, a build needs none of it.
+                database.unlink(missing_ok=True)
+                plan = Plan(states, f"the published file cannot be built on: {error}")
+    os.environ["CBEC_REBUILD"] = "no" if plan.reason else "yes"
+    try:
+        with phase(run, "seeds, models and tests"):
+            nodes = dbt.build(plan)
+        with phase(run, "docs"):
+            report("docs", 0, 1)
+            dbt.docs()
+    finally:
+        os.environ.pop("CBEC_REBUILD", None)
+        dbt.close()
+    return _merged(dbt.manifest, database, plan, kept, nodes)
+
+
+def _merged(manifest: Any, database: Path, plan: Plan, kept: Kept, nodes: list[dict[str, Any]]) -> DbtRun:
+    """What ran now beside what is known of the rest."""
+    changed = set(plan.states)
+    if not plan.reason:
+        changed = changed_tables(database)
+    ran = {
+        node["unique_id"]: node
+        for node in nodes
+        if plan.reason
+        or node["unique_id"] in plan.changed
+        or changed.intersection(parents_of(manifest, node["unique_id"]))
+    }
+    tests = []
+    for unique_id in plan.states:
+        if unique_id.startswith(("test.", "unit_test.")):
+            name = name_of(manifest, unique_id)
+            done = ran.get(unique_id)
+            status, failures, message = (
+                (done["status"], done["failures"], done["message"]) if done else kept.tests[name]
+            )
+            tests.append({"name": name, "status": status, "failures": failures, "message": message})
+    seconds = {name: value for name, value in kept.seconds.items() if name in plan.states}
+    seconds |= {name: node["seconds"] for name, node in ran.items() if name in plan.states}
+    same = {
+        state.relation[:2]
+        for unique_id, state in plan.states.items()
+        if state.relation and unique_id not in changed and not plan.reason
+    }
+    n_run = sum(unique_id.startswith("model.") for unique_id in ran)
+    return DbtRun(plan, tests, seconds, n_run, frozenset(same))
+
+
+class _Dbt:
+    """dbt in this process, so that one start-up and one parse serve building and docs."""
+
+    def __init__(self, run: Path, database: Path, target: str, report: Progress) -> None:
+        os.environ["CBEC_BUILD_PATH"] = str(database)
+        os.environ["DO_NOT_TRACK"] = "1"
+        # dbt and its adapters import slowly; `cbec status` must not pay for it.
+        from dbt.cli.main import dbtRunner
+
+        self._report = report
+        self._target = run / "target"
+        self._done = 0
+        self._total = 0
+        self._options = [
+            "--quiet",
+            "--log-level", "none",
+            "--project-dir", ".",
+            "--profiles-dir", ".",
+            "--target", target,
+            "--target-path", str(self._target),
+            "--log-path", str(run / "logs"),
+        ]  # fmt: skip
+        parsed = dbtRunner().invoke(["parse", "--no-partial-parse", "--no-write-json", *self._options])
+        if not parsed.success:
+            self.close()
+            raise CbecError(
+                f"nothing was published: dbt cannot read the project: {parsed.exception}", exit_code=4
+            )
+        manifest: Any = parsed.result
+        self.manifest = manifest
+        self._runner = dbtRunner(manifest=manifest, callbacks=[self._on_event])
+
+    def _on_event(self, event: Any) -> None:
+        if event.info.name == "NodeFinished":
+            self._done += 1
+            self._report("seeds, models and tests", self._done, self._total)
+
+    def build(self, plan: Plan) -> list[dict[str, Any]]:
+        """Run all nodes, or those that a plan selects with the tests on them."""
+        nodes = self.manifest.nodes.values()
+        self._total = sum(node.resource_type in ("seed", "model", "test") for node in nodes)
+        self._total += len(self.manifest.unit_tests)
+        chosen: list[str] = []
+        if not plan.reason:
+            if not plan.selected:
+                # The docs read what a run of dbt would have left.
+                self._target.mkdir(parents=True, exist_ok=True)
+                self.manifest.writable_manifest().write(str(self._target / "manifest.json"))
+                return []
+            self._total = len(plan.selected)
+            chosen = ["--select", *(name_of(self.manifest, name) for name in plan.selected)]
+            same = [name for name in self.manifest.unit_tests if name not in plan.changed]
+            chosen += ["--exclude", *(name_of(self.manifest, name) for name in same)] if same else []
+        outcome = self._runner.invoke(["build", *chosen, *self._options])
+        results: Any = outcome.result
+        if results is None:
+            self.close()
+            raise CbecError(f"nothing was published: {outcome.exception}", exit_code=4)
+        nodes = [
+            {
+                "unique_id": item.node.unique_id,
+                "name": item.node.name,
+                "kind": str(item.node.resource_type),
+                "status": str(item.status),
+                "failures": item.failures,
+                "message": item.message,
+                "seconds": item.execution_time,
+            }
+            for item in results.results
+        ]
+        bad = [node for node in nodes if node["status"] in ("error", "fail", "runtime error")]
+        if bad or not outcome.success:
+            self.close()
+            lines = [f"{node['kind']} {node['name']}: {node['message']}" for node in bad]
+            raise CbecError("\n".join(["nothing was published", *lines]), exit_code=4)
+        return nodes
+
+    def docs(self) -> None:
+        outcome = self._runner.invoke(["docs", "generate", "--static", "--no-compile", *self._options])
+        if not outcome.success:
+            self.close()
+            raise CbecError(f"nothing was published: docs: {outcome.exception}", exit_code=4)
+
+    @staticmethod
+    def close() -> None:
+        """Release the file: dbt-duckdb keeps its connection for the life of the process."""
+        from dbt.adapters.duckdb import connections
+
+        manager: Any = connections.DuckDBConnectionManager
+        manager.close_all_connections()
+        # Its handlers would write to log files of a run folder that is gone.
+        for name in ("file_log", "stdout_log"):
+            logging.getLogger(name).handlers.clear()

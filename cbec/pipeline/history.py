@@ -1,0 +1,199 @@
+"""Published versions: put one in place, keep the last ones, go back to one of them.
+
+A finished run is a folder warehouse/.build/<run id> that holds the file and what belongs to it. Putting it in
+place begins with one rename of the file; all that follows can be repeated, so a run that was killed on the
+way is finished by the next one.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from cbec.common.files import publish_file, publish_folder, remove_leftovers, sync
+from cbec.common.warehouse import connect
+from cbec.pipeline.runlog import Run, close_unfinished, file_sha256, note, published_run_id, recorded_sha256
+from cbec.project import PUBLIC_SCHEMAS, TARGETS, CbecError, Project, literal
+
+# What the demo drew and planted, beside its warehouse; only tests and quality.detector_score read it.
+TRUTH = "demo_truth"
+# Names inside the folder of a run and inside the history.
+PARQUET, DOCS, REPORT = "parquet", "docs.html", "report.html"
+
+
+@dataclass(frozen=True)
+class Version:
+    """One kept version. n_bytes: of its files, shared with the published ones for the present version."""
+
+    run_id: str
+    built_at: str
+    n_bytes: int
+    is_published: bool
+
+
+def history_folder(project: Project, target: str) -> Path:
+    return project.warehouse / "history" / TARGETS[target]
+
+
+def link_or_copy(source: Path | str, place: Path | str) -> None:
+    """A second name of a file that is never written again; a copy where the disk has no second names."""
+    try:
+        os.link(source, place)
+    except OSError:
+        shutil.copyfile(source, place)
+        sync(Path(place))
+
+
+def keep_published(project: Project, target: str) -> None:
+    """Give the published version a second name in the history, unless it has one."""
+    run_id = published_run_id(project, target)
+    home = history_folder(project, target) / run_id
+    if not run_id or home.is_dir():
+        return
+    new = home.with_name(f".{run_id}.new")
+    shutil.rmtree(new, ignore_errors=True)
+    new.mkdir(parents=True)
+    link_or_copy(project.database(target), new / project.database(target).name)
+    for source, name in ((project.docs(target), DOCS), (project.report(target), REPORT)):
+        if source.is_file():
+            link_or_copy(source, new / name)
+    truth = project.warehouse / TRUTH
+    if target == "demo" and truth.is_dir():
+        shutil.copytree(truth, new / TRUTH, copy_function=link_or_copy)
+    os.replace(new, home)
+    sync(home.parent)
+
+
+def _prune(project: Project, target: str, keep: int) -> None:
+    """Delete what is older than the last versions; the published one stays however old it is."""
+    folder = history_folder(project, target)
+    kept = sorted((p.name for p in folder.iterdir() if not p.name.startswith(".")), reverse=True)[:keep]
+    remove_leftovers(folder, keep=frozenset({*kept, published_run_id(project, target)}))
+
+
+def publish_run(project: Project, target: str, folder: Path, keep: int) -> str:
+    """Put a finished run in the place of the published version and keep the last `keep` versions.
+
+    Gives '' or, when the file is published and something beside it is not, what; the folder of the run
+    must then stay, and the next run finishes. Raises OSError when nothing was published.
+    """
+    keep_published(project, target)
+    publish_file(folder / project.database(target).name, project.database(target))
+    try:
+        _finish(project, target, folder)
+        _prune(project, target, keep)
+    except OSError as error:
+        return f"published, but not everything beside it; the next run finishes: {error}"
+    return ""
+
+
+def _finish(project: Project, target: str, folder: Path) -> None:
+    """Put what belongs to the published file in place. Repeats harmlessly."""
+    publish_folder(folder / PARQUET, project.parquet(target))
+    if target == "demo":
+        publish_folder(folder / TRUTH, project.warehouse / TRUTH)
+    for name, place in ((DOCS, project.docs(target)), (REPORT, project.report(target))):
+        if (folder / name).is_file():
+            publish_file(folder / name, place)
+    keep_published(project, target)
+
+
+def repair(project: Project) -> None:
+    """Finish what a killed run had published, clear what it had not, close its log. With the lock held."""
+    for target in TARGETS:
+        run_id = published_run_id(project, target)
+        folder = project.build_folder / run_id
+        if run_id and folder.is_dir():
+            _finish(project, target, folder)
+    close_unfinished(project)
+    remove_leftovers(project.build_folder)
+
+
+def copy_to_parquet(
+    database: Path,
+    folder: Path,
+    before: Path | None = None,
+    as_it_was: frozenset[tuple[str, str]] = frozenset(),
+) -> None:
+    """One Parquet file per public table, folder/schema/table.parquet; of a table that is as it was the file
+    in `before` gets a second name."""
+    folder.mkdir()
+    with duckdb.connect(str(database), read_only=True) as connection:
+        for schema, table in tables(connection):
+            if schema in PUBLIC_SCHEMAS:
+                (folder / schema).mkdir(exist_ok=True)
+                path = folder / schema / f"{table}.parquet"
+                old = before / schema / path.name if before else path
+                if (schema, table) in as_it_was and old.is_file():
+                    link_or_copy(old, path)
+                    continue
+                connection.execute(f"copy {schema}.{table} to {literal(path)} (format parquet)")
+
+
+def tables(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:
+    """(schema, table) of every table but those about the publication itself."""
+    rows = connection.execute(
+        "select schema_name, table_name from duckdb_tables()"
+        " where schema_name <> 'meta' and not temporary order by all"
+    ).fetchall()
+    return [(str(schema), str(table)) for schema, table in rows]
+
+
+def versions(project: Project, target: str) -> list[Version]:
+    """Kept versions, the newest first."""
+    folder = history_folder(project, target)
+    present = published_run_id(project, target)
+    found = []
+    for home in sorted(folder.glob("[!.]*"), reverse=True) if folder.is_dir() else ():
+        with connect(home / project.database(target).name) as connection:
+            row = connection.execute(
+                "select strftime(built_at at time zone 'UTC', '%Y-%m-%dT%H:%M:%SZ') from meta.publication"
+            ).fetchone()
+        n_bytes = sum(path.stat().st_size for path in home.rglob("*") if path.is_file())
+        found.append(Version(home.name, str(row[0]) if row else "", n_bytes, home.name == present))
+    return found
+
+
+def roll_back(project: Project, run: Run, folder: Path, to: str) -> str:
+    """Publish a kept version again: `to`, or the newest one that is older than the present one.
+
+    folder: an empty build folder, renamed to the version's run id. Gives what publish_run gives. Raises
+    CbecError (2) when there is no such version, naming those there are.
+    """
+    target = run.target
+    present = published_run_id(project, target)
+    kept = [version.run_id for version in versions(project, target)]
+    listed = ", ".join(kept) or "none"
+    if to and to not in kept:
+        raise CbecError(f"{to}: no such version is kept; kept: {listed}", exit_code=2)
+    older = [run_id for run_id in kept if run_id < present]
+    if not to and not older:
+        raise CbecError(f"nothing older than {present or 'nothing'} is kept; kept: {listed}", exit_code=2)
+    chosen = to or older[0]
+    if chosen == present:
+        raise CbecError(f"{chosen} is the published version; kept: {listed}", exit_code=2)
+    home = history_folder(project, target) / chosen
+    # The name by which repair finds it.
+    staged = folder.with_name(chosen)
+    file = home / project.database(target).name
+    recorded = recorded_sha256(project, chosen)
+    if recorded and file_sha256(file) != recorded:
+        raise CbecError(f"{file}: not as it was published; kept: {listed}", exit_code=2)
+    os.replace(folder, staged)
+    database = staged / file.name
+    link_or_copy(file, database)
+    for name in (DOCS, REPORT):
+        if (home / name).is_file():
+            link_or_copy(home / name, staged / name)
+    if (home / TRUTH).is_dir():
+        shutil.copytree(home / TRUTH, staged / TRUTH, copy_function=link_or_copy)
+    copy_to_parquet(database, staged / PARQUET)
+    # Before the rename, so that a kill after it is understood.
+    run.published_run_id = chosen
+    note(project, run)
+    # Every kept version stays: a person may want to go forward again.
+    return publish_run(project, target, staged, keep=len(kept) + 1)

@@ -1,0 +1,88 @@
+"""What a publication is made from: code, seeds, landed files and installed packages, each by SHA-256."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import platform
+from dataclasses import dataclass
+from importlib.metadata import distributions
+from pathlib import Path
+
+import duckdb
+import pyarrow.parquet as pq
+
+import cbec
+from cbec.common.warehouse import connect
+
+PROJECT_FILES = ("dbt_project.yml", "profiles.yml")
+PROJECT_FOLDERS = ("models", "python_models", "macros", "seeds", "analyses", "tests")
+# Python below tests/ is pytest's and no part of a build.
+SUFFIXES = {
+    "models": (".sql", ".yml"),
+    "python_models": (".py", ".yml"),
+    "macros": (".sql", ".yml"),
+    "seeds": (".csv", ".yml"),
+    "analyses": (".sql", ".yml"),
+    "tests": (".sql", ".yml"),
+}
+
+
+@dataclass(frozen=True)
+class Input:
+    """One input. kind: seed, code, landed or environment."""
+
+    kind: str
+    path: str
+    sha256: str
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def code_inputs(root: Path) -> list[Input]:
+    """Seeds, models, macros, data tests, the package cbec, and the installed packages."""
+    found = [Input("code", name, _digest(root / name)) for name in PROJECT_FILES]
+    for folder in PROJECT_FOLDERS:
+        for path in sorted((root / folder).rglob("*")):
+            if path.suffix in SUFFIXES[folder] and path.is_file():
+                kind = "seed" if path.suffix == ".csv" else "code"
+                found.append(Input(kind, path.relative_to(root).as_posix(), _digest(path)))
+    package = Path(cbec.__file__).parent
+    for path in sorted(p for p in package.rglob("*") if p.suffix in (".py", ".jinja")):
+        found.append(Input("code", f"cbec/{path.relative_to(package).as_posix()}", _digest(path)))
+    names = sorted({f"{d.metadata['Name']}=={d.version}" for d in distributions()})
+    packages = "\n".join([f"python=={platform.python_version()}", *names])
+    return [*found, Input("environment", "packages", hashlib.sha256(packages.encode()).hexdigest())]
+
+
+def landed_inputs(landing: Path) -> list[Input]:
+    """Every landed file: its name is the SHA-256 of what was imported, its content how that was read."""
+    return [Input("landed", path.name, _digest(path)) for path in sorted(landing.glob("*.parquet"))]
+
+
+def list_landed(landing: Path, path: Path) -> None:
+    """Write name and number of rows of every landed file, for the test that all of them were read."""
+    with path.open("w", encoding="utf-8", newline="") as out:
+        writer = csv.writer(out)
+        writer.writerow(["sha256", "n_rows"])
+        for file in sorted(landing.glob("*.parquet")):
+            writer.writerow([file.stem, pq.read_metadata(file).num_rows])
+
+
+def together(inputs: list[Input]) -> str:
+    """One SHA-256 for all inputs."""
+    lines = sorted(f"{i.kind} {i.path} {i.sha256}" for i in inputs)
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def published_inputs(path: Path) -> list[Input]:
+    """What a published file was made from; nothing for a file that does not say so or cannot be read."""
+    try:
+        with connect(path) as connection:
+            rows = connection.execute("select kind, path, sha256 from meta.input_file").fetchall()
+    except duckdb.Error:
+        return []
+    return [Input(*map(str, row)) for row in rows]

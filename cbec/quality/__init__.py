@@ -1,1 +1,0 @@
-"""Check what comes in and say how far it can be trusted."""

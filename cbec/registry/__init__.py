@@ -1,0 +1,1 @@
+"""The registry: checks of its seeds, and the detectors' SQL for tests."""

@@ -1,0 +1,434 @@
+"""From the warehouse's tables to the rows that a specification is estimated on, with reasons for the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, fields
+from functools import cached_property, partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cbec.estimators.panel_tests import winsorise
+from cbec.estimators.specification import Specification, Subgroup, source
+from cbec.studies.memory import digest
+
+KEYS = {"province": "province_code", "prefecture": "prefecture_code", "major_city": "prefecture_code"}
+# What diagnostics read beside the equation: groups to leave out or to compare, and places.
+COMPANIONS = (
+    "first_treated_year", "province_code", "batch", "longitude", "latitude", "region3", "is_resource_based",
+)  # fmt: skip
+CELL_COLUMNS = (
+    "region_level", "region_code", "year", "panel_column", "obs_status", "imputed_share", "is_simulated",
+)  # fmt: skip
+# SDMX precedence, highest first; spelt out because an estimator reads no registry.
+PRECEDENCE = "BOMLHQJSDKWIFEPNUVGA"
+# A study is not estimated on what is left of its sample: each outcome, control and mediator has a value in at
+# least this share of the rows that the sample offers.
+LEAST_COVERED = 0.5
+
+
+class AwaitingDataError(ValueError):
+    """A specification whose data are not loaded; names the columns without a value."""
+
+
+class EmptiedError(ValueError):
+    """A covariate is missing for a whole cohort or for every control; names both."""
+
+
+@dataclass(frozen=True)
+class StudyData:
+    """The tables that a specification reads, as pandas frames, one field a table of the warehouse."""
+
+    specification: pd.DataFrame
+    sample_member: pd.DataFrame
+    panel_province_year: pd.DataFrame
+    panel_city_year: pd.DataFrame
+    panel_major_city_year: pd.DataFrame
+    panel_cell: pd.DataFrame
+    treatment_province_year: pd.DataFrame
+    treatment_city_year: pd.DataFrame
+    doubted_cell: pd.DataFrame
+
+    @classmethod
+    def from_reader(cls, read: Callable[[str], Any]) -> StudyData:
+        """read gives a DuckDB relation for a table's name; of panel_cell, a row for each cell of some hundred
+        columns, only those are taken that a specification names."""
+        tables = {item.name: read(item.name) for item in fields(cls)}
+        specification = tables.pop("specification").df()
+        cells = tables.pop("panel_cell").project(", ".join(CELL_COLUMNS))
+        rows = (Specification.from_row(row) for row in _records(specification))
+        named = sorted({name for spec in rows for name in spec.columns})
+        listed = ", ".join("'" + name.replace("'", "''") + "'" for name in named)
+        return cls(
+            specification=specification,
+            panel_cell=(cells.filter(f"panel_column in ({listed})") if named else cells).df(),
+            **{name: relation.df() for name, relation in tables.items()},
+        )
+
+    def panel(self, level: str) -> pd.DataFrame:
+        """The panel of a level of regions (a key of KEYS)."""
+        tables = {
+            "province": self.panel_province_year,
+            "prefecture": self.panel_city_year,
+            "major_city": self.panel_major_city_year,
+        }
+        return tables[level]
+
+    @cached_property
+    def cells_of(self) -> dict[tuple[str, str], pd.DataFrame]:
+        """Rows of panel_cell by level and column: every specification reads a few of some hundred columns."""
+        return self._by_column(self.panel_cell)
+
+    @cached_property
+    def doubts_of(self) -> dict[tuple[str, str], pd.DataFrame]:
+        """Rows of doubted_cell by level and column."""
+        return self._by_column(self.doubted_cell)
+
+    def _by_column(self, cells: pd.DataFrame) -> dict[tuple[str, str], pd.DataFrame]:
+        parts = cells.groupby(["region_level", "panel_column"], sort=False)
+        return {
+            (str(level), str(column)): part.rename(columns={"region_code": KEYS[str(level)]}).assign(
+                place=self.places(part["region_code"], part["year"])
+            )
+            for (level, column), part in parts
+        }
+
+    @cached_property
+    def _numbers(self) -> dict[str, int]:
+        """A number for each region code: part of the tables, for they travel to other processes."""
+        tables = (self.sample_member, self.panel_cell, self.doubted_cell)
+        codes = {str(code) for table in tables for code in table["region_code"].unique()}
+        return {code: number for number, code in enumerate(sorted(codes))}
+
+    def places(self, codes: pd.Series, years: pd.Series) -> np.ndarray[Any, np.dtype[np.int64]]:
+        """One integer a region and year, ten thousand apart from region to region: joins of text are slow."""
+        numbers = np.asarray(codes.map(self._numbers), dtype=np.int64)
+        places: np.ndarray[Any, np.dtype[np.int64]] = numbers * 10_000 + np.asarray(years, dtype=np.int64)
+        return places
+
+    @cached_property
+    def _grids(self) -> dict[tuple[str, str | None, str], pd.DataFrame]:
+        return {}
+
+    def grid(self, level: str, rule: str | None, sample: str, everything: pd.DataFrame) -> pd.DataFrame:
+        """Rows of a sample with every column of the panel and the rule, in the order of units and years.
+
+        Database order is not part of a result.
+        """
+        key = (level, rule, sample)
+        if key not in self._grids:
+            unit = KEYS[level]
+            members = self.sample_member[self.sample_member["sample_id"] == sample]
+            grid = members.rename(columns={"region_code": unit})[[unit, "year"]]
+            frame = grid.merge(everything, on=[unit, "year"], how="left", validate="one_to_one")
+            self._grids[key] = frame.sort_values([unit, "year"], ignore_index=True)
+        return self._grids[key]
+
+    @cached_property
+    def with_treatment(self) -> dict[tuple[str, str | None], pd.DataFrame]:
+        """Panels joined with a rule's timing, by level and rule, as they were asked for."""
+        return {}
+
+    @cached_property
+    def _digests(self) -> dict[tuple[str | None, ...], str]:
+        return {}
+
+    def digest(self, spec: Specification, more: Iterable[str] = ()) -> str:
+        """SHA-256 of a specification and of all that its samples are made of: the rows of the sample, the
+        timing of the rule, and each column that is read, with the status of its cells and the doubts.
+
+        more: columns that are read beside the specification's own. What is estimated on data of one digest is
+        the same; the converse need not hold.
+        """
+        members = self._digest_of("sample", spec.sample, lambda: self._members(spec.sample))
+        of_sample = self._members(spec.sample)
+        level = str(of_sample["region_level"].iloc[0]) if len(of_sample) else ""
+        names = {source(name)[0] for name in (*spec.columns, *more)} | set(COMPANIONS)
+        return digest(
+            spec, level, members, *(self._column(level, spec.treatment_rule, name) for name in sorted(names))
+        )
+
+    def unit_of(self, spec: Specification) -> str:
+        """The column that names the regions of a specification's sample; empty for an unknown sample."""
+        levels = self._members(spec.sample)["region_level"]
+        return KEYS[str(levels.iloc[0])] if len(levels) else ""
+
+    def timing_digest(self, rule: str | None) -> str:
+        """SHA-256 of the treatment of all cities under a rule."""
+        timing = self.treatment_city_year
+        return self._digest_of("timing", rule, lambda: timing[timing["rule_id"] == rule])
+
+    def _members(self, sample: str) -> pd.DataFrame:
+        return self.sample_member[self.sample_member["sample_id"] == sample]
+
+    def _digest_of(self, kind: str, name: str | None, frame: Callable[[], pd.DataFrame]) -> str:
+        key = (kind, name)
+        if key not in self._digests:
+            self._digests[key] = _frame_digest(frame())
+        return self._digests[key]
+
+    def _column(self, level: str, rule: str | None, name: str) -> str:
+        """Digest of a column of a level: panel, cells and doubts; of a treatment, under a rule."""
+        if level not in KEYS:
+            return ""
+        unit, panel = KEYS[level], self.panel(level)
+        if name in panel.columns:
+            parts = [self._digest_of(f"panel {level}", name, lambda: panel[[unit, "year", name]])]
+        else:
+            timing = self.treatment_province_year if level == "province" else self.treatment_city_year
+            if rule is None or name not in timing.columns:
+                parts = ["absent"]
+            else:
+                own = [unit, "year", name]
+                parts = [
+                    self._digest_of(
+                        f"rule {level} {rule}", name, lambda: timing.loc[timing["rule_id"] == rule, own]
+                    )
+                ]
+        for kind, of in (("cells", self.cells_of), ("doubts", self.doubts_of)):
+            if (level, name) in of:
+                parts.append(self._digest_of(f"{kind} {level}", name, partial(of.__getitem__, (level, name))))
+        return " ".join([name, *parts])
+
+    @cached_property
+    def placebo_draws(self) -> dict[str, Any]:
+        """Draws and their summary, which two models read, by the diagnostics that ask for them."""
+        return {}
+
+    @cached_property
+    def is_simulated(self) -> bool:
+        return bool(self.panel_cell["is_simulated"].any())
+
+    def specifications(self) -> list[Specification]:
+        """Every row of the seed, in order of study, table and column."""
+        ordered = self.specification.sort_values(["study_id", "table_no", "column_no"])
+        return [Specification.from_row(row) for row in _records(ordered)]
+
+
+@dataclass(frozen=True)
+class EstimationSample:
+    """Complete rows of one specification.
+
+    level: level of the regions, a key of KEYS.
+    rows: unit, year and every column the equation names, winsorised when asked; cells: status and
+    imputed_share of the panel cells behind them, one row for each unit, year and column; n_offered: rows of
+    the sample's grid (of the subgroup); reasons: why the others are not used; n_filled_here: blanks that were
+    filled for this sample alone.
+    """
+
+    rows: pd.DataFrame
+    cells: pd.DataFrame
+    level: str
+    unit: str
+    n_offered: int
+    reasons: tuple[str, ...] = field(default=())
+    n_filled_here: int = 0
+
+    @property
+    def imputed_share(self) -> float:
+        return float(self.cells["imputed_share"].mean()) if len(self.cells) else 0.0
+
+    @property
+    def worst_status(self) -> str:
+        return min(self.cells["obs_status"].unique(), key=PRECEDENCE.index, default="A")
+
+
+def _records(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(name): value for name, value in row.items()} for row in rows.to_dict("records")]
+
+
+def _frame_digest(frame: pd.DataFrame) -> str:
+    kinds = [(name, str(kind)) for name, kind in frame.dtypes.items()]
+    return digest(kinds, pd.util.hash_pandas_object(frame, index=False).to_numpy().tobytes())
+
+
+def assemble(
+    data: StudyData, spec: Specification, *, observed_only: bool = False, fill: str | None = None
+) -> EstimationSample:
+    """Join the sample's grid, the panel and the treatment of the rule; keep rows that the equation can use.
+
+    observed_only: leave out rows that rest on a cell that somebody filled, or that a detector holds to be
+    filled or misprinted. fill: "linear" or "geometric" fills blanks of outcome and controls between two
+    years of a unit, never across its first treated year; for comparison only, nothing is kept.
+
+    Raises AwaitingDataError when a column has no value in the sample, ValueError for an unknown sample, rule
+    or column, EmptiedError when a control empties a cohort or the control group.
+    """
+    members = data.sample_member[data.sample_member["sample_id"] == spec.sample]
+    if members.empty:
+        known = sorted(data.sample_member["sample_id"].unique())
+        raise ValueError(f"{spec.label}: sample {spec.sample!r} is empty; known: {known}")
+    level = str(members["region_level"].iloc[0])
+    unit = KEYS[level]
+    everything = data.with_treatment.get((level, spec.treatment_rule))
+    if everything is None:
+        everything = _with_treatment(data, spec, data.panel(level), unit, level)
+        data.with_treatment[level, spec.treatment_rule] = everything
+    spec.check_columns(everything.columns)
+    wanted = [unit, "year", *(name for name in spec.columns if name not in (unit, "year"))]
+    extra = [name for name in COMPANIONS if name in everything.columns and name not in wanted]
+    frame = data.grid(level, spec.treatment_rule, spec.sample, everything)[[*wanted, *extra]]
+    behind = [data.panel_cell.iloc[:0].rename(columns={"region_code": unit}).assign(place=0)]
+    doubts = [data.doubted_cell.iloc[:0].rename(columns={"region_code": unit}).assign(place=0)]
+    for name in dict.fromkeys(spec.variables):
+        column, lag = source(name)
+        if lag:
+            earlier = everything[[unit, "year", column]].rename(columns={column: name})
+            frame = frame.merge(earlier.assign(year=earlier["year"] + lag), on=[unit, "year"], how="left")
+        for parts, of in ((behind, data.cells_of), (doubts, data.doubts_of)):
+            part = of.get((level, column))
+            if part is not None:
+                parts.append(part.assign(year=part["year"] + lag, place=part["place"] + lag) if lag else part)
+    place = pd.Series(data.places(frame[unit], frame["year"]), index=frame.index)
+    if spec.subgroup:
+        frame = frame[_in_subgroup(frame, spec.subgroup, unit)]
+    n_offered = len(frame)
+    frame, n_filled = _filled(frame, spec, fill, unit) if fill else (frame, 0)
+    status = pd.concat(behind)[[unit, "year", "panel_column", "obs_status", "imputed_share", "place"]]
+    frame, reasons = _complete(frame, spec, status)
+    if observed_only:
+        filled = status.loc[status["imputed_share"] > 0, "place"]
+        for places, words in (
+            (filled, "a cell was filled"),
+            (pd.concat(doubts)["place"], "a detector doubts a cell"),
+        ):
+            is_found = np.isin(place[frame.index], places)
+            if is_found.any():
+                reasons.append(f"{int(is_found.sum())} rows: {words}")
+                frame = frame[~is_found]
+    if spec.winsor:
+        frame = winsorise(frame, spec.variables, spec.winsor)
+    is_used = np.isin(status["place"], place[frame.index])
+    used = status[is_used].drop(columns="place").reset_index(drop=True)
+    return EstimationSample(frame, used, level, unit, n_offered, tuple(reasons), n_filled)
+
+
+def _with_treatment(
+    data: StudyData, spec: Specification, panel: pd.DataFrame, unit: str, level: str
+) -> pd.DataFrame:
+    if not spec.treatment_rule:
+        return panel
+    treatment = data.treatment_province_year if level == "province" else data.treatment_city_year
+    rule = treatment[treatment["rule_id"] == spec.treatment_rule]
+    if rule.empty:
+        known = sorted(treatment["rule_id"].unique())
+        raise ValueError(f"{spec.label}: rule {spec.treatment_rule!r}; known: {known}")
+    own = [name for name in rule.columns if name in (unit, "year") or name not in panel.columns]
+    return panel.merge(rule[own], on=[unit, "year"], how="left", validate="one_to_one")
+
+
+def _in_subgroup(frame: pd.DataFrame, group: Subgroup, unit: str) -> pd.Series:
+    values = frame[group.column]
+    if group.relation in ("=", "!="):
+        text = values.map(lambda value: str(value).lower() if isinstance(value, bool) else str(value))
+        return text.eq(group.value) if group.relation == "=" else text.ne(group.value)
+    number = values.astype(float)
+    if group.value == "median":
+        # Before anyone of the sample is treated, or in its first year when nobody ever is.
+        start = frame["first_treated_year"].min() if "first_treated_year" in frame else None
+        first = frame["year"].min() + 1 if start is None or start != start else start
+        before = frame.assign(number=number)[frame["year"] < first].groupby(unit)["number"].mean()
+        number, middle = frame[unit].map(before), before.median()
+    elif group.value == "median_by_year":
+        middle = number.groupby(frame["year"]).transform("median")
+    else:
+        middle = number.median()
+    # A unit without a value is in neither group.
+    inside: pd.Series = number > middle if group.relation == ">" else number <= middle
+    return inside
+
+
+def _filled(frame: pd.DataFrame, spec: Specification, rule: str, unit: str) -> tuple[pd.DataFrame, int]:
+    out = frame.copy()
+    start = frame.get("first_treated_year", pd.Series(float("nan"), frame.index))
+    assert start is not None
+    start = start.astype(float)
+    # Anchors lie on one side of the approval: each side is a series of its own.
+    side = [frame[unit], frame["year"] >= start.fillna(float("inf"))]
+    changed = 0
+    for name in dict.fromkeys(spec.variables):
+        if name == spec.treatment or frame[name].dtype == bool:
+            continue
+        numbers = frame[name].astype(float)
+        # What falls below zero has no geometric path.
+        is_log = rule == "geometric" and bool((numbers.dropna() > 0).all())
+        scaled = numbers.map(np.log) if is_log else numbers
+        path = _between(scaled, side)
+        out[name] = (path.map(np.exp) if is_log else path).where(numbers.isna(), numbers)
+        changed += int((numbers.isna() & path.notna()).sum())
+    return out, changed
+
+
+def _between(values: pd.Series, groups: list[pd.Series]) -> pd.Series:
+    """Values; where one is missing, the straight line between the nearest rows of its group that have one."""
+    place = pd.Series(np.arange(len(values)), index=values.index).where(values.notna())
+    ends = pd.DataFrame({"value": values, "place": place}).groupby(groups)
+    before, after = ends.ffill(), ends.bfill()
+    share = (np.arange(len(values)) - before["place"]) / (after["place"] - before["place"])
+    return values.fillna(before["value"] + (after["value"] - before["value"]) * share)
+
+
+def _complete(
+    frame: pd.DataFrame, spec: Specification, status: pd.DataFrame
+) -> tuple[pd.DataFrame, list[str]]:
+    """Rows without a blank, and why the others left. A year that the source prints for nobody is named."""
+    empty = [name for name in dict.fromkeys(spec.variables) if frame[name].isna().all()]
+    if empty:
+        raise AwaitingDataError(f"{spec.label}: no value of {', '.join(empty)}")
+    for name in dict.fromkeys(spec.variables):
+        n_values = int(frame[name].notna().sum())
+        if name != spec.treatment and n_values < LEAST_COVERED * len(frame):
+            years = _unpublished(frame, name, status)
+            raise AwaitingDataError(
+                f"{spec.label}: {name} has a value in {n_values} of {len(frame)} rows of {spec.sample}"
+                + (f"; no edition prints it for {_years(years)}" if years else "")
+            )
+    reasons = []
+    keep = pd.Series(True, index=frame.index)
+    guarded = spec.treatment_rule is not None and "first_treated_year" in frame
+    roles = {spec.outcome: "outcome", spec.treatment: "treatment", spec.mediator: "mediator"}
+    for name in dict.fromkeys(spec.variables):
+        missing = keep & frame[name].isna()
+        if guarded and name not in (spec.outcome, spec.treatment) and missing.any():
+            _guard(frame["first_treated_year"].fillna(0), keep, missing, f"{spec.label}: {name}")
+        if missing.any():
+            role, years = roles.get(name, "control"), _unpublished(frame, name, status)
+            n_unpublished = int((missing & frame["year"].isin(years)).sum())
+            if n_unpublished:
+                reasons.append(f"{n_unpublished} rows: {role} {name} is in no edition for {_years(years)}")
+            if n_unpublished < int(missing.sum()):
+                reasons.append(f"{int(missing.sum()) - n_unpublished} rows: {role} {name} missing")
+            keep &= ~missing
+    if not keep.any():
+        raise AwaitingDataError(f"{spec.label}: no row has all of {', '.join(spec.variables)}")
+    return frame[keep], reasons
+
+
+def _unpublished(frame: pd.DataFrame, name: str, status: pd.DataFrame) -> list[int]:
+    """Years of a variable that have no value and whose cells rest on what no edition prints (status L)."""
+    of_column = status[status["panel_column"] == source(name)[0]]
+    no_edition = set(of_column.loc[of_column["obs_status"] == "L", "year"])
+    has_value = set(frame.loc[frame[name].notna(), "year"])
+    return sorted(int(year) for year in no_edition & set(frame["year"]) - has_value)
+
+
+def _years(years: list[int]) -> str:
+    """'2009-2019, 2021': runs of years."""
+    runs: list[list[int]] = []
+    for year in years:
+        if runs and year == runs[-1][1] + 1:
+            runs[-1][1] = year
+        else:
+            runs.append([year, year])
+    return ", ".join(f"{first}" if first == last else f"{first}-{last}" for first, last in runs)
+
+
+def _guard(cohort: pd.Series, keep: pd.Series, missing: pd.Series, where: str) -> None:
+    """Raise EmptiedError when dropping rows for one covariate leaves a cohort or the controls empty."""
+    lost = sorted(set(cohort[keep]) - set(cohort[keep & ~missing]))
+    # Without a single row left the column awaits data.
+    if lost and (keep & ~missing).any():
+        names = ", ".join("the never treated" if year == 0 else f"the cohort of {int(year)}" for year in lost)
+        raise EmptiedError(f"{where} is missing in every row of {names}; leave it out or restrict the sample")

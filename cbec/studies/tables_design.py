@@ -1,0 +1,232 @@
+"""Diagnostics of the design: falsification, pre-trends, weights of comparisons, functional form."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from scipy import stats
+
+from cbec.estimators.diagnostics import bacon_decomposition, pretrend_power, pretrend_test, twfe_weights
+from cbec.estimators.functional_form import FORMS, density_test, transformed
+from cbec.estimators.honest_did import honest_did
+from cbec.estimators.placebo import time_placebo
+from cbec.estimators.regression import fit_least_squares
+from cbec.estimators.staggered.fit import StaggeredFit, fit_staggered
+from cbec.studies.diagnostics import Requested, diagnostic_table, table_schema, term_columns, term_numbers
+from cbec.studies.memory import Memory
+from cbec.studies.sample import AwaitingDataError, StudyData, assemble
+
+FALSIFICATION = table_schema(
+    "outcome:s kind:s variant:s estimate:f std_error:f p_value:f ci_low:f ci_high:f n_treated_cells:i n_obs:i"
+)
+
+
+PRETREND = table_schema(
+    "outcome:s estimator:s statistic:f df1:i df2:i p_value:f slope_power_50:f slope_power_80:f estimate:f"
+    " breakdown_relative_magnitude:f honest_ci_low:f honest_ci_high:f honest_bound:f"
+)
+
+
+BACON = table_schema("outcome:s treated_cohort:i control_cohort:i comparison_type:s weight:f estimate:f")
+TWFE_WEIGHT = table_schema(
+    "outcome:s estimate:f n_weights:i n_negative:i sum_negative:f sigma_zero:f sigma_opposite:f"
+)
+
+
+FUNCTIONAL_FORM = table_schema(
+    "outcome:s form:s estimate:f std_error:f p_value:f ci_low:f ci_high:f effect_in_percent:f statistic:f"
+    " lowest_probability:f n_bins:i n_obs:i n_units:i n_draws:i seed:i"
+)
+
+
+def falsification_table(data: StudyData, diagnostic: pd.DataFrame, kept: Memory | None = None) -> pa.Table:
+    """Effects that must be zero if the design holds, in the columns of estimates.falsification.
+
+    in_time: the treatment some years early, on untreated rows only; outcome: the same column with an outcome
+    that a zone cannot move. A placebo outcome that is not loaded is a row that awaits its data.
+    """
+
+    def earlier(asked: Requested) -> list[dict[str, Any]]:
+        shifts = [int(shift) for shift in asked.options["shifts"].split("-")]
+        result = time_placebo(asked.rows, outcome=asked.specification.outcome, shifts=shifts, **asked.columns)
+        found = []
+        per_shift = zip(result.shifts, result.estimates, result.n_fake_cells, result.n_obs, strict=True)
+        for shift, fit, cells, n_obs in per_shift:
+            half = float(stats.t.ppf(0.975, fit.df)) * fit.se
+            found.append(
+                {
+                    "kind": "in_time",
+                    "variant": str(shift),
+                    "estimate": fit.estimate,
+                    "std_error": fit.se,
+                    "p_value": fit.p_value,
+                    "ci_low": fit.estimate - half,
+                    "ci_high": fit.estimate + half,
+                    "n_treated_cells": int(cells),
+                    "n_obs": int(n_obs),
+                }
+            )
+        return found
+
+    def unmoved(asked: Requested) -> list[dict[str, Any]]:
+        spec = asked.specification
+        found: list[dict[str, Any]] = []
+        for name in filter(None, asked.options["outcomes"].split("+")):
+            row: dict[str, Any] = {"kind": "outcome", "variant": name}
+            other = spec.with_(outcome=name)
+            try:
+                if name in spec.controls:
+                    raise ValueError(f"{name} is a control of this column")
+                sample = assemble(data, other)
+                fit = fit_least_squares(sample.rows, other, unit=sample.unit)
+                term = next(term for term in fit.terms if term.term == spec.treatment)
+            except AwaitingDataError as error:
+                found.append(row | {"note": f"awaiting data: {error}"})
+                continue
+            except ValueError as error:
+                found.append(row | {"note": f"refused: {error}"})
+                continue
+            estimate, std_error, p_value, ci_low, ci_high = term_numbers(term)
+            row |= {"estimate": estimate, "std_error": std_error, "p_value": p_value}
+            row |= {"ci_low": ci_low, "ci_high": ci_high, "n_obs": fit.n_obs}
+            found.append(row | {"n_treated_cells": int(sample.rows[spec.treatment].astype(bool).sum())})
+        if not found:
+            raise ValueError("outcome_placebo names no outcome")
+        return found
+
+    return pa.concat_tables(
+        [
+            diagnostic_table(data, diagnostic, "time_placebo", FALSIFICATION, earlier, kept),
+            diagnostic_table(
+                data,
+                diagnostic,
+                "outcome_placebo",
+                FALSIFICATION,
+                unmoved,
+                kept,
+                more=lambda asked: [name for name in asked.options["outcomes"].split("+") if name],
+            ),
+        ]
+    )
+
+
+def pretrend_table(data: StudyData, diagnostic: pd.DataFrame, kept: Memory | None = None) -> pa.Table:
+    """Joint test before treatment, its power and the honest interval, for estimates.pretrend."""
+
+    def rows(asked: Requested) -> list[dict[str, Any]]:
+        spec, sample = asked.specification, asked.sample
+        fit: StaggeredFit = fit_staggered(
+            sample.rows, estimator=spec.estimator, outcome=spec.outcome, unit=sample.unit,
+            controls=spec.controls, cluster=spec.cluster, aggregations=("overall",),
+            **dict(spec.options),  # type: ignore[arg-type]
+        )  # fmt: skip
+        base = dict(spec.options).get("base", -1)
+        joint = pretrend_test(fit.events, fit.event_vcov, n_clusters=fit.n_clusters, base=int(base))
+        power = {p.power: p.slope for p in pretrend_power(fit.events, fit.event_vcov, base=int(base))}
+        honest = honest_did(fit.events, fit.event_vcov, bounds=(1.0,), base=int(base))
+        return [
+            {
+                "estimator": spec.estimator,
+                "statistic": joint.statistic,
+                "df1": joint.df,
+                "df2": joint.df_denominator,
+                "p_value": joint.p_value,
+                "slope_power_50": power[0.5],
+                "slope_power_80": power[0.8],
+                "estimate": honest.estimate,
+                "breakdown_relative_magnitude": honest.breakdown,
+                "honest_ci_low": honest.intervals[0].ci_low,
+                "honest_ci_high": honest.intervals[0].ci_high,
+                "honest_bound": honest.intervals[0].bound,
+                "note": None if honest.breakdown is not None else "significant at every bound that was tried",
+            }
+        ]
+
+    return diagnostic_table(data, diagnostic, "pretrend", PRETREND, rows, kept)
+
+
+def bacon_table(data: StudyData, diagnostic: pd.DataFrame, kept: Memory | None = None) -> pa.Table:
+    """Two-group comparisons behind two-way effects, in the columns of estimates.bacon."""
+
+    def rows(asked: Requested) -> list[dict[str, Any]]:
+        frame = bacon_decomposition(
+            asked.sample.rows, outcome=asked.specification.outcome, unit=asked.sample.unit
+        )
+        named = frame.rename(columns={"comparison": "comparison_type"})
+        named = named.astype(object).where(named.notna(), None)
+        return [{str(k): v for k, v in row.items()} for row in named.to_dict("records")]
+
+    return diagnostic_table(data, diagnostic, "bacon", BACON, rows, kept)
+
+
+def twfe_weight_table(data: StudyData, diagnostic: pd.DataFrame, kept: Memory | None = None) -> pa.Table:
+    """Weights of the treated cells behind two-way effects, in the columns of estimates.twfe_weight."""
+
+    def rows(asked: Requested) -> list[dict[str, Any]]:
+        spec = asked.specification
+        result = twfe_weights(
+            asked.sample.rows, outcome=spec.outcome, unit=asked.sample.unit, controls=spec.controls
+        )
+        names = ("estimate", "n_negative", "sum_negative", "sigma_zero", "sigma_opposite")
+        return [{name: getattr(result, name) for name in names} | {"n_weights": len(result.weights)}]
+
+    return diagnostic_table(data, diagnostic, "bacon", TWFE_WEIGHT, rows, kept)
+
+
+def functional_form_table(data: StudyData, diagnostic: pd.DataFrame, kept: Memory | None = None) -> pa.Table:
+    """The column in levels, logs and inverse hyperbolic sines, and the test whether it can matter, in the
+    columns of estimates.functional_form.
+
+    effect_in_percent makes the forms comparable: of the mean over treated rows without the effect for the
+    level, 100 (exp(b) - 1) for the others, which for the sine holds far from zero only.
+    """
+
+    def rows(asked: Requested) -> list[dict[str, Any]]:
+        spec, sample, options = asked.specification, asked.sample, asked.options
+        if spec.is_staggered:
+            raise ValueError("functional_form needs a two-way specification")
+        found: list[dict[str, Any]] = []
+        for form in FORMS:
+            row: dict[str, Any] = {"form": form}
+            try:
+                values = transformed(sample.rows[spec.outcome].astype(float), spec.outcome, form)
+                fit = fit_least_squares(sample.rows.assign(**{spec.outcome: values}), spec, unit=sample.unit)
+            except ValueError as error:
+                found.append(row | {"note": f"refused: {error}"})
+                continue
+            term = next(term for term in fit.terms if term.term == spec.treatment)
+            dose, share = asked.rows[spec.treatment], None
+            if form != "level":
+                share = 100 * float(np.expm1(term.estimate))
+            elif set(dose.unique()) == {0.0, 1.0}:
+                share = 100 * term.estimate / float((values - term.estimate)[dose == 1].mean())
+            found.append(row | term_columns(term) | {"effect_in_percent": share, "n_obs": fit.n_obs})
+        if set(asked.rows[spec.treatment]) != {0.0, 1.0}:
+            return [*found, {"form": "every form", "note": f"no test: {spec.treatment} is not a group"}]
+        try:
+            test = density_test(
+                asked.rows, outcome=spec.outcome, treatment=spec.treatment, unit=sample.unit,
+                bins=int(options["bins"]), least=int(options["least"]),
+                draws=int(options["draws"]), seed=int(options["seed"]),
+            )  # fmt: skip
+        except ValueError as error:
+            return [*found, {"form": "every form", "note": f"refused: {error}"}]
+        result = {
+            "form": "every form",
+            "statistic": test.statistic,
+            "p_value": test.p_value,
+            "lowest_probability": float(test.implied.min()),
+            "n_bins": len(test.implied),
+            "n_obs": len(asked.rows),
+            "n_units": test.n_units,
+            "n_draws": test.n_draws,
+            "seed": test.seed,
+            "note": f"{test.n_comparisons} comparisons of a cohort and a year, without controls;"
+            f" {test.n_small} with fewer than {options['least']} units on a side left out",
+        }
+        return [*found, result]
+
+    return diagnostic_table(data, diagnostic, "functional_form", FUNCTIONAL_FORM, rows, kept)

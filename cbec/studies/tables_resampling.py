@@ -1,0 +1,266 @@
+"""Diagnostics that refit a column many times: placebo treatments, units left out, bootstraps."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+from scipy import stats
+
+from cbec.estimators.multiple_testing import family_test, group_difference_test
+from cbec.estimators.placebo import leave_one_out, placebo_frame, placebo_test
+from cbec.estimators.power import minimum_detectable_effect
+from cbec.estimators.regression import fit_least_squares
+from cbec.estimators.wild_bootstrap import wild_cluster_bootstrap
+from cbec.studies.diagnostics import (
+    NOT_ESTIMATED,
+    Requested,
+    diagnostic_table,
+    requested_columns,
+    table_schema,
+)
+from cbec.studies.fit import identity
+from cbec.studies.memory import Memory
+from cbec.studies.sample import StudyData
+
+PLACEBO = table_schema("outcome:s scheme:s draw:i estimate:f t_value:f p_value:f")
+PLACEBO_SUMMARY = table_schema(
+    "outcome:s scheme:s estimate:f std_error:f n_draws:i n_degenerate:i p_randomization:f p_randomization_t:f"
+    " mean_of_draws:f sd_of_draws:f seed:i"
+)
+
+
+LEAVE_ONE_OUT = table_schema(
+    "outcome:s dimension:s left_out:s name_zh:s name_en:s estimate:f std_error:f ci_low:f ci_high:f"
+    " full_estimate:f"
+)
+
+
+INFERENCE = table_schema(
+    "outcome:s term:s method:s estimate:f std_error:f p_value:f ci_low:f ci_high:f n_draws:i n_clusters:i"
+    " seed:i"
+)
+
+
+def placebo_tables(data: StudyData, diagnostic: pd.DataFrame) -> tuple[pa.Table, pa.Table]:
+    """Draws and their summary, in the columns of estimates.placebo and estimates.placebo_summary."""
+    asked_for = diagnostic.to_csv()
+    if asked_for not in data.placebo_draws:
+        data.placebo_draws[asked_for] = _placebo_tables(data, diagnostic)
+    found: tuple[pa.Table, pa.Table] = data.placebo_draws[asked_for]
+    return found
+
+
+def _placebo_tables(data: StudyData, diagnostic: pd.DataFrame) -> tuple[pa.Table, pa.Table]:
+    draws: list[pd.DataFrame] = []
+
+    def rows(asked: Requested) -> list[dict[str, Any]]:
+        options, spec = asked.options, asked.specification
+        result = placebo_test(
+            asked.rows, outcome=spec.outcome, scheme=options["scheme"], strata=options["strata"] or None,
+            draws=int(options["draws"]), seed=int(options["seed"]), **asked.columns,
+        )  # fmt: skip
+        scheme = options["scheme"] + (f" within {options['strata']}" if options["strata"] else "")
+        draws.append(
+            placebo_frame(result).assign(**identity(spec), outcome=spec.outcome, scheme=scheme, note=None)
+        )
+        return [
+            {
+                "scheme": scheme,
+                "estimate": result.estimate.estimate,
+                "std_error": result.estimate.se,
+                "n_draws": result.n_draws,
+                "n_degenerate": result.n_degenerate,
+                "p_randomization": result.p_coef,
+                "p_randomization_t": result.p_t,
+                "mean_of_draws": float(result.coefficients.mean()),
+                "sd_of_draws": float(result.coefficients.std(ddof=1)),
+                "seed": result.seed,
+                "note": "every assignment enumerated" if result.exact else None,
+            }
+        ]
+
+    summary = diagnostic_table(data, diagnostic, "placebo", PLACEBO_SUMMARY, rows)
+    if not draws:
+        return PLACEBO.empty_table(), summary
+    every = pd.concat(draws, ignore_index=True).assign(is_simulated=data.is_simulated)
+    return pa.Table.from_pandas(every[PLACEBO.names], schema=PLACEBO, preserve_index=False), summary
+
+
+def leave_one_out_table(data: StudyData, diagnostic: pd.DataFrame, kept: Memory | None = None) -> pa.Table:
+    """One row for each group left out, in the columns of estimates.leave_one_out."""
+
+    def rows(asked: Requested) -> list[dict[str, Any]]:
+        by = asked.sample.unit if asked.options["by"] == "unit" else asked.options["by"]
+        result = leave_one_out(asked.rows, by=by, outcome=asked.specification.outcome, **asked.columns)
+        names = _names(data, by)
+        dimension = {"prefecture_code": "city", "province_code": "province"}.get(by, by)
+        found = [
+            {
+                "dimension": dimension,
+                "left_out": _label(label),
+                "name_zh": names.get(_label(label), (None, None))[0],
+                "name_en": names.get(_label(label), (None, None))[1],
+                "estimate": estimate.estimate,
+                "std_error": estimate.se,
+                "ci_low": estimate.estimate - stats.t.ppf(0.975, estimate.df) * estimate.se,
+                "ci_high": estimate.estimate + stats.t.ppf(0.975, estimate.df) * estimate.se,
+                "full_estimate": result.full.estimate,
+            }
+            for label, estimate in zip(result.labels, result.estimates, strict=True)
+        ]
+        skipped = [
+            {"dimension": dimension, "left_out": _label(label), "note": f"refused: {reason}"}
+            for label, reason in result.skipped
+        ]
+        return [*found, *skipped]
+
+    def names(asked: Requested) -> object:
+        by = asked.options["by"]
+        return sorted(_names(data, data.unit_of(asked.specification) if by == "unit" else by).items())
+
+    return diagnostic_table(data, diagnostic, "leave_one_out", LEAVE_ONE_OUT, rows, kept, names)
+
+
+def _names(data: StudyData, by: str) -> dict[str, tuple[str, str]]:
+    """Chinese and English name of each group that may be left out, by its label."""
+    if by == "batch":
+        return {str(n): (f"第{n}批", f"batch {n}") for n in range(1, 9)}
+    panel = data.panel_province_year if by == "province_code" else data.panel_city_year
+    last = panel.sort_values("year").drop_duplicates(by, keep="last")
+    return {
+        str(code): (str(zh), str(en))
+        for code, zh, en in zip(last[by], last["name_zh"], last["name_en"], strict=True)
+    }
+
+
+def _label(value: Any) -> str:
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def inference_table(data: StudyData, diagnostic: pd.DataFrame, kept: Memory | None = None) -> pa.Table:
+    """Other p values of the same coefficients, in the columns of estimates.inference."""
+
+    def bootstrapped(asked: Requested) -> list[dict[str, Any]]:
+        options = asked.options
+        result = wild_cluster_bootstrap(
+            asked.rows, outcome=asked.specification.outcome, method=options["method"],
+            weights=options["weights"], draws=int(options["draws"]), seed=int(options["seed"]),
+            **asked.columns,
+        )  # fmt: skip
+        return [
+            {
+                "term": asked.specification.treatment,
+                "method": f"{result.method} {result.weights}",
+                "estimate": result.estimate,
+                "std_error": result.se,
+                "p_value": result.p_symmetric,
+                "ci_low": result.ci_low if math.isfinite(result.ci_low) else None,
+                "ci_high": result.ci_high if math.isfinite(result.ci_high) else None,
+                "n_draws": result.n_draws,
+                "n_clusters": result.n_clusters,
+                "seed": result.seed,
+                "note": "every sign vector enumerated" if result.is_enumerated else None,
+            }
+        ]
+
+    def differing(asked: Requested) -> list[dict[str, Any]]:
+        options = asked.options
+        result = group_difference_test(
+            asked.rows, group=options["group"], outcome=asked.specification.outcome,
+            draws=int(options["draws"]), seed=int(options["seed"]), **asked.columns,
+        )  # fmt: skip
+        low, high = result.groups
+        return [
+            {
+                "term": asked.specification.treatment,
+                "method": f"permutation: {options['group']} {high} less {low}",
+                "estimate": result.difference,
+                "p_value": result.p_two_sided,
+                "n_draws": result.n_draws,
+                "seed": result.seed,
+                "note": "{1:.4f} less {0:.4f}".format(*result.coefficients) + f", z {result.z_value:.2f}",
+            }
+        ]
+
+    def detectable(asked: Requested) -> list[dict[str, Any]]:
+        fit = fit_least_squares(asked.sample.rows, asked.specification, unit=asked.sample.unit)
+        term = next(term for term in fit.terms if term.term == asked.specification.treatment)
+        if fit.n_clusters is None or term.std_error is None:
+            raise ValueError("a minimum detectable effect needs one clustered standard error")
+        power = float(asked.options["power"])
+        return [
+            {
+                "term": term.term,
+                "method": f"minimum detectable effect, power {power:g}",
+                "estimate": minimum_detectable_effect(se=term.std_error, df=fit.n_clusters - 1, power=power),
+                "std_error": term.std_error,
+                "n_clusters": fit.n_clusters,
+                "note": "smallest true effect found with this probability at 5 % (Bloom 1995)",
+            }
+        ]
+
+    parts = [
+        diagnostic_table(data, diagnostic, "wild_bootstrap", INFERENCE, bootstrapped, kept),
+        diagnostic_table(data, diagnostic, "group_difference", INFERENCE, differing, kept),
+        diagnostic_table(data, diagnostic, "minimum_detectable_effect", INFERENCE, detectable, kept),
+        _family_table(data, diagnostic),
+    ]
+    return pa.concat_tables(parts)
+
+
+def _family_table(data: StudyData, diagnostic: pd.DataFrame) -> pa.Table:
+    """Holm and Romano-Wolf over the columns of one table that ask for `family`, on their common rows."""
+    tables: dict[tuple[str, str], list[Requested]] = {}
+    for asked in requested_columns(data, diagnostic, "family"):
+        spec = asked.specification
+        try:
+            asked.sample  # noqa: B018 - a column that awaits data is in no family
+        except NOT_ESTIMATED:
+            continue
+        tables.setdefault((spec.study_id, spec.table_no), []).append(asked)
+    rows: list[dict[str, Any]] = []
+    for members in tables.values():
+        first = members[0]
+        shared = [m for m in members if m.columns == first.columns]
+        start = {"is_simulated": data.is_simulated, "term": first.specification.treatment}
+        if len(shared) < len(members) or len(members) < 2:
+            note = "refused: a family needs two or more columns with the same equation but for the outcome"
+            rows += [start | identity(m.specification) | {"method": "holm", "note": note} for m in members]
+            continue
+        key = [first.sample.unit, "year"]
+        outcomes = [m.specification.outcome for m in members]
+        common = first.rows
+        for member in members[1:]:
+            common = common.merge(member.sample.rows[[*key, member.specification.outcome]], on=key)
+        try:
+            result = family_test(
+                common, outcomes=outcomes, draws=int(first.options["draws"]), seed=int(first.options["seed"]),
+                **first.columns,
+            )  # fmt: skip
+        except ValueError as error:
+            # One edition of a yearbook has one year: nothing to compare, and no reason to stop a build.
+            note = f"refused: {error}"
+            rows += [start | identity(m.specification) | {"method": "holm", "note": note} for m in members]
+            continue
+        for k, member in enumerate(members):
+            for method, p in (("holm", result.p_holm), ("romano_wolf", result.p_romano_wolf)):
+                rows.append(
+                    start
+                    | identity(member.specification)
+                    | {
+                        "outcome": result.outcomes[k],
+                        "method": method,
+                        "estimate": float(result.estimates[k]),
+                        "std_error": float(result.se[k]),
+                        "p_value": float(p[k]),
+                        "n_draws": result.n_draws,
+                        "seed": int(first.options["seed"]),
+                        "note": f"family of {len(members)} outcomes on {len(common)} common rows",
+                    }
+                )
+    return pa.Table.from_pylist(
+        [{name: row.get(name) for name in INFERENCE.names} for row in rows], schema=INFERENCE
+    )

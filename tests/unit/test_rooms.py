@@ -1,0 +1,75 @@
+"""The package is made of rooms: imports run down one list, no two files import each other in a circle."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+from tests.conftest import ROOT
+
+# A room imports from rooms before it. `project` and `cli` are files: the first and the last.
+ORDER = (
+    "project", "common", "estimators", "efficiency", "registry", "ingest", "studies", "demo", "report",
+    "provenance", "export", "publish", "pipeline", "referee", "dashboard", "cli",
+)  # fmt: skip
+# Libraries know no table: no warehouse, no study.
+LIBRARIES = {"estimators": {"estimators", "common"}, "efficiency": {"efficiency", "common"}}
+
+
+def modules() -> dict[str, Path]:
+    found = {}
+    for path in sorted((ROOT / "cbec").rglob("*.py")):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+def imports(known: dict[str, Path]) -> dict[str, set[str]]:
+    """What each module imports of the package, also inside functions."""
+    found: dict[str, set[str]] = {}
+    for name, path in known.items():
+        found[name] = set()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "cbec":
+                for item in node.names:
+                    inner = f"{node.module}.{item.name}"
+                    found[name].add(inner if inner in known else node.module)
+            elif isinstance(node, ast.Import):
+                found[name] |= {item.name for item in node.names if item.name.split(".")[0] == "cbec"}
+    return found
+
+
+def room(module: str) -> str:
+    return [*module.split("."), ""][1]
+
+
+def test_every_room_is_in_the_list() -> None:
+    # The package itself holds only its name.
+    assert {room(name) for name in modules()} - {""} == set(ORDER)
+
+
+def test_imports_run_down_the_list() -> None:
+    upward = [
+        f"{name} imports {other}"
+        for name, others in imports(modules()).items()
+        for other in sorted(others)
+        if room(other) and room(name) and ORDER.index(room(other)) > ORDER.index(room(name))
+    ]
+    assert upward == []
+
+
+def test_libraries_know_no_table() -> None:
+    graph = imports(modules())
+    for library, allowed in LIBRARIES.items():
+        reached = {room(other) for name, others in graph.items() if room(name) == library for other in others}
+        assert reached <= allowed, library
+
+
+def test_no_circle_of_files() -> None:
+    """Files are taken away that import none of those left; what stays is a circle or leads into one."""
+    graph = imports(modules())
+    while graph:
+        ends = [name for name, others in graph.items() if not (others - {name}) & graph.keys()]
+        assert ends, f"in or before a circle: {sorted(graph)}"
+        for name in ends:
+            del graph[name]
