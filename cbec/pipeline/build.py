@@ -17,7 +17,7 @@ import duckdb
 
 from cbec.common.files import publish_file, remove_leftovers, single_writer
 from cbec.demo.size import DEFAULT_SIZE, Size
-from cbec.pipeline.dbt import run_dbt
+from cbec.pipeline.dbt import DbtRun, run_dbt
 from cbec.pipeline.history import (
     DOCS,
     PARQUET,
@@ -190,6 +190,7 @@ def build_and_publish(
 
                 write_detector_score(database, folder / TRUTH, project.root)
             write_metadata(project, database, run, done, inputs)
+            result.warnings += _draw(database, done, inputs)
             compact(database)
             copy_to_parquet(database, folder / PARQUET, project.parquet(target), done.as_it_was)
         except duckdb.Error as error:
@@ -197,7 +198,7 @@ def build_and_publish(
         os.replace(folder / "target" / "static_index.html", folder / DOCS)
     with phase(run, "report"):
         report("report", 0, 1)
-        result.warnings += _write_report(project, database, folder / REPORT, target)
+        result.warnings += _write_report(project, database, folder / REPORT, target, done.as_it_was)
     _land(landed, project.landing)
     # Before the rename, so that the next build knows the file also after a kill.
     run.file_sha256 = file_sha256(database)
@@ -219,12 +220,28 @@ def _land(landed: Sequence[Path], landing: Path) -> None:
         publish_file(new, landing / path.name)
 
 
-def _write_report(project: Project, database: Path, path: Path, target: str) -> list[str]:
+def _draw(database: Path, done: DbtRun, inputs: list[Input]) -> list[str]:
+    """Draw the figures of the report into the file; what goes wrong is told, as of the report."""
+    drawing = ("cbec/report/", "cbec/common/")
+    code = together([i for i in inputs if i.kind == "environment" or i.path.startswith(drawing)])
+    try:
+        from cbec.report.images import write_images
+
+        with duckdb.connect(str(database)) as connection:
+            write_images(connection, code, done.kept.images)
+    except Exception as error:  # whatever it is: the figures are tested, only their picture is missing
+        return [f"not every figure of the report was drawn: {type(error).__name__}: {error}"]
+    return []
+
+
+def _write_report(
+    project: Project, database: Path, path: Path, target: str, as_it_was: frozenset[tuple[str, str]]
+) -> list[str]:
     """Write the report of changes; what goes wrong is told and keeps nothing from being published."""
     try:
         from cbec.report.page import write_page
 
-        write_page(database, project.database(target), path)
+        write_page(database, project.database(target), path, as_it_was)
     except Exception as error:  # whatever it is: the figures are tested, only their picture is missing
         path.unlink(missing_ok=True)
         return [f"no report was written: {type(error).__name__}: {error}"]

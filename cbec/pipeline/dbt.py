@@ -1,16 +1,16 @@
-"""dbt in this process."""
+"""dbt in this process: what it has parsed, what it runs, what came of it."""
 
 from __future__ import annotations
 
 import logging
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
-from cbec.pipeline.inputs import Input
+from cbec.pipeline.inputs import Input, parse_sha256
 from cbec.pipeline.rebuild import (
     AlteredFile,
     Kept,
@@ -25,17 +25,22 @@ from cbec.pipeline.rebuild import (
 from cbec.pipeline.runlog import Progress, Run, phase, published_run_id, recorded_sha256
 from cbec.project import CbecError, Project
 
+# Where dbt leaves what it has parsed, below its target folder.
+PARSED = "partial_parse.msgpack"
+
 
 @dataclass
 class DbtRun:
     """What dbt did. tests: name, status, failures and message of every test, run now or on the same tables
-    before; seconds: of every node, when it last ran; as_it_was: (schema, table) that no run has changed."""
+    before; seconds: of every node, when it last ran; as_it_was: (schema, table) that no run has changed;
+    kept: what the published file knew."""
 
     plan: Plan
     tests: list[dict[str, Any]]
     seconds: dict[str, float]
     n_run: int
     as_it_was: frozenset[tuple[str, str]] = frozenset()
+    kept: Kept = field(default_factory=Kept)
 
 
 def run_dbt(
@@ -52,7 +57,10 @@ def run_dbt(
     published = project.database(run.target)
     with phase(run, "load dbt"):
         report("load dbt", 0, 1)
-        dbt = _Dbt(folder, database, run.target, report)
+        # The project of a demo is drawn anew each time.
+        place = folder if run.target == "demo" else project.build_folder
+        parsed = place / f"parsed-{parse_sha256(inputs)}.msgpack"
+        dbt = _Dbt(folder, database, run.target, report, parsed, is_anew=is_full)
         states = node_states(dbt.manifest, Path(), inputs, run.target)
         plan = Plan(states, "asked for") if is_full else make_plan(dbt.manifest, states, published)
     kept = Kept()
@@ -111,14 +119,19 @@ def _merged(manifest: Any, database: Path, plan: Plan, kept: Kept, nodes: list[d
         if state.relation and unique_id not in changed and not plan.reason
     }
     n_run = sum(unique_id.startswith("model.") for unique_id in ran)
-    return DbtRun(plan, tests, seconds, n_run, frozenset(same))
+    return DbtRun(plan, tests, seconds, n_run, frozenset(same), kept)
 
 
 class _Dbt:
     """dbt in this process, so that one start-up and one parse serve building and docs."""
 
-    def __init__(self, run: Path, database: Path, target: str, report: Progress) -> None:
-        os.environ["CBEC_BUILD_PATH"] = str(database)
+    def __init__(
+        self, run: Path, database: Path, target: str, report: Progress, parsed: Path, *, is_anew: bool
+    ) -> None:
+        """parsed: what dbt keeps of an earlier parse of the same project, and then of this one; is_anew: read
+        every file whatever was parsed before."""
+        # dbt reads everything anew when a path in the profile is another one than at the last parse.
+        os.environ["CBEC_BUILD_PATH"] = database.name
         os.environ["DO_NOT_TRACK"] = "1"
         # dbt and its adapters import slowly; `cbec status` must not pay for it.
         from dbt.cli.main import dbtRunner
@@ -136,14 +149,22 @@ class _Dbt:
             "--target-path", str(self._target),
             "--log-path", str(run / "logs"),
         ]  # fmt: skip
-        parsed = dbtRunner().invoke(["parse", "--no-partial-parse", "--no-write-json", *self._options])
-        if not parsed.success:
+        again = ["--partial-parse", "--partial-parse-file-path", str(parsed)]
+        is_known = parsed.is_file() and not is_anew
+        how = again if is_known else ["--no-partial-parse"]
+        outcome = dbtRunner().invoke(["parse", "--no-write-json", *how, *self._options])
+        if not outcome.success:
             self.close()
             raise CbecError(
-                f"nothing was published: dbt cannot read the project: {parsed.exception}", exit_code=4
+                f"nothing was published: dbt cannot read the project: {outcome.exception}", exit_code=4
             )
-        manifest: Any = parsed.result
+        manifest: Any = outcome.result
         self.manifest = manifest
+        if not is_known:
+            for old in parsed.parent.glob("parsed-*.msgpack"):
+                old.unlink()
+            os.replace(self._target / PARSED, parsed)
+        os.environ["CBEC_BUILD_PATH"] = str(database)
         self._runner = dbtRunner(manifest=manifest, callbacks=[self._on_event])
 
     def _on_event(self, event: Any) -> None:

@@ -28,6 +28,7 @@ import cbec
 from cbec.pipeline.inputs import Input, together
 from cbec.pipeline.runlog import file_sha256
 from cbec.project import literal
+from cbec.report.images import Image, read_images
 
 # The bookkeeping of macros/rebuild.sql in the file that is built; gone before it is published.
 SCHEMA = "rebuild"
@@ -321,10 +322,11 @@ class AlteredFile(Exception):
 @dataclass(frozen=True)
 class Kept:
     """What the published file knows of nodes that do not run again, by name: seconds, and (status, failures,
-    message) of tests."""
+    message) of tests; and its drawings, by what they were drawn from."""
 
     seconds: dict[str, float] = field(default_factory=dict)
     tests: dict[str, tuple[str, int | None, str | None]] = field(default_factory=dict)
+    images: dict[str, list[Image]] = field(default_factory=dict)
 
 
 def start_from(published: Path, database: Path, plan: Plan, sha256: str) -> Kept:
@@ -339,6 +341,7 @@ def start_from(published: Path, database: Path, plan: Plan, sha256: str) -> Kept
     with duckdb.connect(str(database)) as connection:
         seconds = connection.execute("select name, seconds from meta.node_time").fetchall()
         tests = connection.execute("select test, status, failures, message from meta.test_result").fetchall()
+        images = read_images(connection)
         connection.execute(f"create schema {SCHEMA}")
         # What other code computed is no longer known.
         connection.execute(
@@ -361,6 +364,7 @@ def start_from(published: Path, database: Path, plan: Plan, sha256: str) -> Kept
     return Kept(
         {str(name): float(value) for name, value in seconds},
         {str(test): (str(status), failures, message) for test, status, failures, message in tests},
+        images,
     )
 
 

@@ -7,7 +7,6 @@ or a USB stick. Whatever comes from data is escaped by the template.
 from __future__ import annotations
 
 import base64
-import io
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,16 +17,12 @@ import duckdb
 import jinja2
 
 from cbec.common.words import LANGS, Lang, pick
-from cbec.project import CbecError
-from cbec.report.frames import Awaiting, Source
+from cbec.report.images import read_images
 
 # Rows shown of each list of changes; the counts are of all.
 MAX_ROWS = 25
 # Relative difference below which two numbers are one: what another version of a library may change.
 SAME = 1e-9
-# The figures that say most of a study, in this order, one of each kind.
-MAIN_FIGURES = ("event_study", "estimators", "specification")
-FIGURES_PER_STUDY = 2
 TEMPLATE = Path(__file__).with_name("page.html.jinja")
 
 WORDS: dict[str, tuple[str, str]] = {
@@ -144,8 +139,9 @@ class Changes:
         return sum(self.counts.values())
 
 
-def write_page(new: Path, old: Path, path: Path) -> None:
-    """Write the report of a built file as one HTML page. old: the published file, which may not exist.
+def write_page(new: Path, old: Path, path: Path, as_it_was: frozenset[tuple[str, str]] = frozenset()) -> None:
+    """Write the report of a built file as one HTML page. old: the published file, which may not exist;
+    as_it_was: (schema, table) that are known to be the same in both.
 
     Raises duckdb.Error when `new` is no warehouse, OSError when the disk refuses.
     """
@@ -159,7 +155,7 @@ def write_page(new: Path, old: Path, path: Path) -> None:
             except duckdb.Error:
                 has_old = False
         connection.execute("use new")
-        facts = _facts(connection, has_old)
+        facts = _facts(connection, has_old, as_it_was)
     with duckdb.connect(str(new), read_only=True) as connection:
         facts["images"] = _images(connection)
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
@@ -203,7 +199,9 @@ def _if_there(connection: duckdb.DuckDBPyConnection, query: str) -> list[dict[st
         return None
 
 
-def _facts(connection: duckdb.DuckDBPyConnection, has_old: bool) -> dict[str, Any]:
+def _facts(
+    connection: duckdb.DuckDBPyConnection, has_old: bool, as_it_was: frozenset[tuple[str, str]]
+) -> dict[str, Any]:
     """Everything that the template prints."""
     publication = _dicts(
         connection,
@@ -239,9 +237,9 @@ def _facts(connection: duckdb.DuckDBPyConnection, has_old: bool) -> dict[str, An
         "bad_tests": _dicts(connection, "from new.meta.test_result where status <> 'pass' order by test"),
         "inputs": _inputs(connection) if has_old else None,
         "rows": _row_changes(connection) if has_old else None,
-        "cells": _moved(
-            connection, CELLS, ["region_code", "year", "indicator_id", "scope", "vintage"], has_old
-        ),
+        "cells": Changes({}, [])
+        if has_old and ("marts", "observation") in as_it_was
+        else _moved(connection, CELLS, ["region_code", "year", "indicator_id", "scope", "vintage"], has_old),
         "estimates": _moved(
             connection, ESTIMATES, ["study_id", "place", "term", "is_observed_only"], has_old
         ),
@@ -310,22 +308,23 @@ def _moved(
     if not has_old:
         return None
     compared = (
-        f"with n as ({query.format(db='new')}), o as ({query.format(db='old')})"
+        f"with n as ({query.format(db='new')}), o as ({query.format(db='old')}), compared as ("
         f" select {', '.join(keys)}, o.value::double as old, n.value::double as new,"
         " case when n.is_there is null then 'removed' when o.is_there is null then 'added' else 'changed' end"
         " as change"
         " from (select *, true as is_there from n) as n full join (select *, true as is_there from o) as o"
-        f" using ({', '.join(keys)})"
+        f" using ({', '.join(keys)}))"
     )
     differing = (
-        f"select * from ({compared}) where change <> 'changed' or (old is null) <> (new is null)"
+        " select * from compared where change <> 'changed' or (old is null) <> (new is null)"
         f" or abs(new - old) > {SAME} * greatest(abs(old), abs(new))"
     )
     try:
-        counts = _dicts(connection, f"select change, count(*) as n from ({differing}) group by 1 order by 1")
+        connection.execute(f"create or replace temp table moved as {compared}{differing}")
+        counts = _dicts(connection, "select change, count(*) as n from moved group by 1 order by 1")
         rows = _dicts(
             connection,
-            f"select * from ({differing}) order by change = 'changed' desc, change,"
+            "select * from moved order by change = 'changed' desc, change,"
             f" abs(new - old) / nullif(abs(old), 0) desc nulls last, {', '.join(keys)} limit {MAX_ROWS}",
         )
     except duckdb.Error as error:
@@ -361,31 +360,7 @@ def _counted(values: Iterator[str]) -> dict[str, int]:
 def _images(connection: duckdb.DuckDBPyConnection) -> dict[Lang, list[tuple[str, str]]]:
     """(study, SVG as base64) of the main figures of every study that is ready, by language."""
     found: dict[Lang, list[tuple[str, str]]] = {lang: [] for lang in LANGS}
-    try:
-        studies = connection.execute("select study_id from studies.study order by 1").fetchall()
-    except duckdb.CatalogException:
-        return found
-    # matplotlib is slow to load, and a file without studies has no figure.
-    from cbec.report import figures, style
-
-    for (study,) in studies:
-        source = Source.of(connection, study)
-        for lang in LANGS:
-            drawn = 0
-            for kind in MAIN_FIGURES:
-                if drawn == FIGURES_PER_STUDY:
-                    break
-                try:
-                    makers, _ = figures.figure_makers(source, lang, only=kind)
-                    make = next(iter(makers.values()), None)
-                    if make is None:
-                        continue
-                    buffer = io.BytesIO()
-                    with style.style():
-                        make().savefig(buffer, format="svg", metadata={"Date": None})
-                except (Awaiting, CbecError, ValueError):
-                    # A study that awaits data is listed as such.
-                    continue
-                found[lang].append((study, base64.b64encode(buffer.getvalue()).decode()))
-                drawn += 1
+    for images in read_images(connection).values():
+        for image in images:
+            found[image.lang].append((image.study_id, base64.b64encode(image.svg.encode()).decode()))
     return found

@@ -307,6 +307,30 @@ def test_nothing_changed_is_nothing_to_do(small: Small) -> None:
     assert small.warehouse.joinpath("cbec_docs.html").is_file()
 
 
+@pytest.mark.parametrize("spoiled", [b"", b"no message", None])
+def test_what_dbt_has_parsed_may_be_spoiled_or_gone(small: Small, spoiled: bytes | None) -> None:
+    small.stamp(2)
+    assert small.cbec("build").returncode == 0
+    (parsed,) = (small.warehouse / ".build").glob("parsed-*")
+    if spoiled is None:
+        parsed.unlink()
+    else:
+        parsed.write_bytes(spoiled)
+    small.stamp(3)
+    done = small.cbec("build")
+    assert done.returncode == 0, done.stderr
+    assert small.version()[1] == 3
+    # One version of it, of the project as it is.
+    (small.root / "models/marts/second.sql").write_text(
+        "select stamp, position + 1 as position from {{ ref('stamp') }}, range(9) as positions(position)"
+    )
+    assert small.cbec("build").returncode == 0
+    (again,) = (small.warehouse / ".build").glob("parsed-*")
+    assert again.name != parsed.name
+    with duckdb.connect(str(small.database), read_only=True) as connection:
+        assert connection.sql("select max(position) from marts.second").fetchone() == (9,)
+
+
 def test_what_somebody_wrote_into_the_published_file_is_not_carried_on(small: Small) -> None:
     """The next build, and the next refresh, start from nothing; the kept version is not published again."""
     small.stamp(2)

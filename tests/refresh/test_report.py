@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
 
+from cbec.report import images
 from cbec.report.page import number, write_page
 from tests.refresh.conftest import Small
 
@@ -115,6 +117,42 @@ def test_in_a_browser(page: Path, browser: Any) -> None:
         assert min(widths) > 100
         assert messages == []
         tab.close()
+
+
+def test_figures_are_drawn_for_what_they_show(
+    warehouse: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A study whose rows, names and code are as they were keeps its drawings; any other is drawn anew."""
+    drawn: list[str] = []
+
+    def noted(connection: duckdb.DuckDBPyConnection, study: str, digest: str) -> Iterator[images.Image]:
+        drawn.append(study)
+        yield images.Image(study, "en", 0, digest, "<svg/>")
+
+    monkeypatch.setattr(images, "_drawn", noted)
+    copy = tmp_path / "cbec.duckdb"
+    shutil.copy(warehouse / "cbec.duckdb", copy)
+    with duckdb.connect(str(copy)) as db:
+        studies = [
+            study for (study,) in db.execute("select study_id from studies.study order by 1").fetchall()
+        ]
+
+        def again(code: str = "code") -> list[str]:
+            known = images.read_images(db)
+            db.execute("drop table meta.report_image")
+            drawn.clear()
+            images.write_images(db, code, known)
+            return list(drawn)
+
+        assert again() == studies
+        before = images.read_images(db)
+        assert again() == []
+        assert images.read_images(db) == before
+        db.execute("update estimates.regression set estimate = estimate + 1 where study_id = 'major_cities'")
+        assert again() == ["major_cities"]
+        db.execute("update registry.indicator set name_en = name_en || '!' where indicator_id = 'gdp'")
+        assert again() == studies
+        assert again("other code") == studies
 
 
 def test_simulated_figures_say_so(warehouse: Path, tmp_path: Path) -> None:

@@ -119,7 +119,9 @@ def test_kill_at_random_moments(small: Small) -> None:
 def _assert_tidy(small: Small) -> None:
     """Nothing is left of killed runs, and all that stands beside the file belongs to it."""
     run_id, _ = small.version()
-    assert [path.name for path in (small.warehouse / ".build").iterdir()] == ["lock"]
+    # Beside the lock only what dbt has parsed, in one version.
+    left = sorted(path.name.partition("-")[0] for path in (small.warehouse / ".build").iterdir())
+    assert left in (["lock"], ["lock", "parsed"])
     assert (small.warehouse / "parquet").resolve().name == run_id
     kept = [path.name for path in (small.warehouse / "history/cbec").iterdir()]
     assert run_id in kept
