@@ -154,7 +154,10 @@ class _Printer:
     def _graph(self, texts: list[str]) -> list[str]:
         """Of code that reads dbt's graph, the graph: its columns where it asks for a node, else all of it."""
         text = "\n".join(texts)
-        found = [self._seeds] if "seed_file_sha256" in text else []
+        # The macro itself, and what chooses among its kinds, names no seed.
+        asking = "\n".join(t for t in texts if not re.search(r"macro \w*seed_file_sha256\(", t))
+        asked = re.findall(r"\bseed_file_sha256\(\s*(?:'([^']+)'\s*\))?", asking)
+        found = [self._seeds] if "" in asked else [self._sha.get(path, "") for path in sorted(set(asked))]
         if "graph.nodes" in text:
             found += [_declared(node) for _, node in sorted(self._nodes.items())]
         if re.search(r"graph\.nodes(?!\[)", text):

@@ -25,13 +25,13 @@ NAMES = (
 
 @dataclass(frozen=True)
 class Image:
-    """One figure of a study. sha256: of what it was drawn from; svg: the drawing."""
+    """One figure of a study. sha256: of what it was drawn from; svg: the drawing, None when none can be."""
 
     study_id: str
     lang: Lang
     position: int
     sha256: str
-    svg: str
+    svg: str | None
 
 
 def write_images(connection: duckdb.DuckDBPyConnection, code: str, known: Mapping[str, list[Image]]) -> None:
@@ -45,7 +45,8 @@ def write_images(connection: duckdb.DuckDBPyConnection, code: str, known: Mappin
         " svg varchar)"
     )
     for study, digest in _digests(connection, code):
-        images = known.get(digest) or list(_drawn(connection, study, digest))
+        images = known.get(digest) or [*_drawn(connection, study, digest)]
+        images = images or [Image(study, LANGS[0], 0, digest, None)]
         for image in images:
             connection.execute(
                 "insert into meta.report_image values (?, ?, ?, ?, ?)", list(vars(image).values())

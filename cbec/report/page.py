@@ -361,6 +361,6 @@ def _images(connection: duckdb.DuckDBPyConnection) -> dict[Lang, list[tuple[str,
     """(study, SVG as base64) of the main figures of every study that is ready, by language."""
     found: dict[Lang, list[tuple[str, str]]] = {lang: [] for lang in LANGS}
     for images in read_images(connection).values():
-        for image in images:
-            found[image.lang].append((image.study_id, base64.b64encode(image.svg.encode()).decode()))
+        for image in (image for image in images if image.svg):
+            found[image.lang].append((image.study_id, base64.b64encode(str(image.svg).encode()).decode()))
     return found
