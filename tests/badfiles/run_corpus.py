@@ -19,11 +19,11 @@ def main(root: Path, folder: Path, answer: Path) -> None:
 
     assert loaded
     project = Project(root, folder.parent / "warehouse", folder.parent / "landing")
-    started = {"name": "", "at": time.perf_counter()}
+    started = {"name": "", "at": time.process_time()}
     seconds: dict[str, float] = {}
 
     def progress(name: str, done: int, total: int) -> None:
-        now = time.perf_counter()
+        now = time.process_time()
         seconds[started["name"]] = now - started["at"]
         started.update(name=name, at=now)
 
