@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 from dataclasses import dataclass, field
@@ -163,7 +164,9 @@ class _Dbt:
         if not is_known:
             for old in parsed.parent.glob("parsed-*.msgpack"):
                 old.unlink()
-            os.replace(self._target / PARSED, parsed)
+            # A disk that had no room for it is no reason not to build.
+            with contextlib.suppress(FileNotFoundError):
+                os.replace(self._target / PARSED, parsed)
         os.environ["CBEC_BUILD_PATH"] = str(database)
         self._runner = dbtRunner(manifest=manifest, callbacks=[self._on_event])
 

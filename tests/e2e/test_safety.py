@@ -52,7 +52,9 @@ def test_kill_at_any_moment_leaves_the_published_file_whole(published: Path) -> 
     clock = random.Random(20150307)
     # Spread over the start, the dbt run and the end, of a whole build and of one that starts from the published
     # file; the last build is left to finish and repairs.
-    for seconds, options in ((1, ()), (9, ("--full",)), (11, ()), (25, ("--full",)), (15, ())):
+    for seconds, options in ((1, ()), (9, ("--full",)), (5, ()), (25, ("--full",)), (9, ())):
+        # Without its documentation a published file is built again, also when nothing else has changed.
+        (published / "cbec_docs.html").unlink(missing_ok=True)
         build = start_build(published, *options)
         time.sleep(seconds + clock.uniform(0, 2))
         finished = build.poll() is not None
@@ -61,6 +63,7 @@ def test_kill_at_any_moment_leaves_the_published_file_whole(published: Path) -> 
         after = run_id(published)
         assert finished or after == before
         before = after
+    (published / "cbec_docs.html").unlink(missing_ok=True)
     done = run_cbec("build", warehouse=published)
     assert done.returncode == 0, done.stderr
     assert run_id(published) != before
