@@ -32,6 +32,7 @@ from cbec.common.words import (
     say,
     scheme_words,
 )
+from cbec.report import productivity_figures
 from cbec.report.frames import Awaiting, Source
 from cbec.report.notes import vcov_words
 from cbec.report.style import (
@@ -557,7 +558,7 @@ def figure_makers(source: Source, lang: Lang, *, only: str = "") -> tuple[dict[s
     # A study of printed figures alone has no regression; any other must.
     readers = own or _readers(source, lang)
     makers: dict[str, Make] = {}
-    skipped: list[str] = []
+    skipped = [f"{only}: study {source.study_id} has no such figure"] if only and only not in readers else []
     for kind, read in readers.items():
         if only in ("", kind):
             try:
@@ -593,6 +594,7 @@ def _readers(source: Source, lang: Lang) -> dict[str, Callable[[], dict[str, Mak
         },
         "cohorts": lambda: _cohorts(source, labels),
         "estimators": lambda: _estimators(source, labels, regression),
+        **productivity_figures.makers_of(source, labels),
     }
 
 

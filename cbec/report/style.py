@@ -29,6 +29,8 @@ KINDS = (
     "leave_one_out",
     "cohorts",
     "estimators",
+    "cumulative",
+    "decomposition",
     "growth_path",
     "national_trade",
     "printed_index",
