@@ -11,9 +11,9 @@ from scipy import stats
 
 from cbec.estimators.diagnostics import bacon_decomposition, pretrend_power, pretrend_test, twfe_weights
 from cbec.estimators.functional_form import FORMS, density_test, transformed
-from cbec.estimators.honest_did import honest_did
 from cbec.estimators.placebo import time_placebo
 from cbec.estimators.regression import fit_least_squares
+from cbec.estimators.sensitivity import honest_did
 from cbec.estimators.staggered.fit import StaggeredFit, fit_staggered
 from cbec.studies.diagnostics import Requested, diagnostic_table, table_schema, term_columns, term_numbers
 from cbec.studies.memory import Memory

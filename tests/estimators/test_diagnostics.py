@@ -11,7 +11,7 @@ import pytest
 from scipy import optimize, stats
 
 from cbec.estimators.diagnostics import bacon_decomposition, pretrend_power, pretrend_test, twfe_weights
-from cbec.estimators.honest_did import honest_did
+from cbec.estimators.sensitivity import honest_did
 from cbec.estimators.staggered.fit import EventTime, fit_staggered
 from tests.estimators.test_staggered import MODEL, bench
 

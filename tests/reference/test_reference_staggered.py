@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from cbec.estimators.diagnostics import bacon_decomposition, pretrend_power, twfe_weights
-from cbec.estimators.honest_did import honest_did
+from cbec.estimators.sensitivity import honest_did
 from cbec.estimators.staggered.fit import EventTime, StaggeredFit, fit_staggered
 from tests.conftest import SHARED
 

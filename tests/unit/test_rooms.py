@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ast
+import importlib
 from pathlib import Path
+
+import pytest
 
 from tests.conftest import ROOT
 
@@ -73,3 +76,26 @@ def test_no_circle_of_files() -> None:
         assert ends, f"in or before a circle: {sorted(graph)}"
         for name in ends:
             del graph[name]
+
+
+@pytest.mark.parametrize("library", sorted(LIBRARIES))
+def test_a_library_offers_what_it_lists(library: str) -> None:
+    package = importlib.import_module(f"cbec.{library}")
+    assert len(package.__all__) > 20
+    for name in package.__all__:
+        # A module of the same name would hide it once it is loaded.
+        assert f"cbec.{library}.{name}" not in modules()
+        assert getattr(package, name).__doc__, name
+    with pytest.raises(AttributeError, match="no attribute 'another'"):
+        package.another  # noqa: B018
+
+
+def test_the_package_names_the_modules_that_it_reads() -> None:
+    """A build knows what a model rests on by its imports, so that inside nothing comes from a library's list."""
+    models = {path.name: path for path in (ROOT / "python_models").rglob("*.py")}
+    short = {
+        f"{name}: {other}"
+        for name, others in imports(models | modules()).items()
+        for other in others & {f"cbec.{library}" for library in LIBRARIES}
+    }
+    assert short == set()
