@@ -217,7 +217,7 @@ def test_the_ten_lines_of_the_docs_run(
 ) -> None:
     text = (ROOT / "docs" / name).read_text(encoding="utf-8")
     code = text.split("```python\n", 1)[1].split("```", 1)[0]
-    assert len(code.strip().splitlines()) == 10
+    assert len(code.strip().splitlines()) <= 10
     values = cube()
     pd.DataFrame(
         {

@@ -395,8 +395,9 @@ spec = importlib.util.spec_from_file_location("bench_staggered", {bench!r})
 bench = importlib.util.module_from_spec(spec); sys.modules["bench_staggered"] = bench
 spec.loader.exec_module(bench)
 from cbec.estimators.staggered.fit import fit_staggered
-from cbec.estimators.staggered.libraries import ESTIMATORS
-from cbec.estimators.diagnostics import honest_did, pretrend_power
+from cbec.estimators.staggered.engines import ESTIMATORS
+from cbec.estimators.diagnostics import pretrend_power
+from cbec.estimators.sensitivity import honest_did
 panel = bench.simulate_panel(seed=2)
 panel["city"] = ["city " + str(c) for c in panel["city"]]
 out = []
