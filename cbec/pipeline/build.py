@@ -28,7 +28,16 @@ from cbec.pipeline.history import (
     publish_run,
     repair,
 )
-from cbec.pipeline.inputs import Input, code_inputs, landed_inputs, list_landed, published_inputs, together
+from cbec.pipeline.inputs import (
+    Input,
+    code_inputs,
+    landed_inputs,
+    list_landed,
+    published_inputs,
+    stamps,
+    together,
+    touched_files,
+)
 from cbec.pipeline.metadata import write_metadata
 from cbec.pipeline.rebuild import (
     compact,
@@ -101,6 +110,10 @@ def _is_current(project: Project, target: str) -> bool:
     beside = (project.parquet(target), project.docs(target), project.report(target))
     if not project.database(target).is_file() or not all(path.exists() for path in beside):
         return False
+    run_id = published_run_id(project, target)
+    if run_id and (project.build_folder / run_id).exists():
+        # A run that was stopped after its rename; the next one finishes it.
+        return False
     inputs = [*code_inputs(project.root), *landed_inputs(project.landing)]
     if together(inputs) != together(published_inputs(project.database(target))):
         return False
@@ -162,6 +175,7 @@ def build_and_publish(
         else:
             inputs += landed_inputs(landing or project.landing)
         run.inputs_sha256 = together(inputs)
+        before = stamps(project.root, landing or project.landing)
     # A threaded sum has no fixed order, and two builds must agree to the last bit. Takes effect because
     # nothing has imported numpy yet.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -192,17 +206,24 @@ def build_and_publish(
             write_metadata(project, database, run, done, inputs)
             result.warnings += _draw(database, done, inputs)
             compact(database)
-            copy_to_parquet(database, folder / PARQUET, project.parquet(target), done.as_it_was)
+            copy_to_parquet(database, folder / PARQUET)
         except duckdb.Error as error:
             raise CbecError(f"nothing was published: {error}", exit_code=4) from error
         os.replace(folder / "target" / "static_index.html", folder / DOCS)
     with phase(run, "report"):
         report("report", 0, 1)
         result.warnings += _write_report(project, database, folder / REPORT, target, done.as_it_was)
-    _land(landed, project.landing)
+    touched = touched_files(before, stamps(project.root, landing or project.landing))
+    if touched:
+        result.warnings.append(
+            f"{', '.join(touched[:3])} changed while it was built; the next build starts from nothing"
+        )
+    else:
+        # A file of which nobody knows what it was made from has no checksum, and is not built on.
+        run.file_sha256 = file_sha256(database)
     # Before the rename, so that the next build knows the file also after a kill.
-    run.file_sha256 = file_sha256(database)
     note(project, run)
+    _land(landed, project.landing)
     run.reason = publish_run(project, target, folder, keep)
     run.outcome, run.published_run_id = "published", run.run_id
     result.warnings += [run.reason] if run.reason else []

@@ -189,8 +189,6 @@ class _Dbt:
                 return []
             self._total = len(plan.selected)
             chosen = ["--select", *(name_of(self.manifest, name) for name in plan.selected)]
-            same = [name for name in self.manifest.unit_tests if name not in plan.changed]
-            chosen += ["--exclude", *(name_of(self.manifest, name) for name in same)] if same else []
         outcome = self._runner.invoke(["build", *chosen, *self._options])
         results: Any = outcome.result
         if results is None:

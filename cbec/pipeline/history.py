@@ -16,7 +16,15 @@ import duckdb
 
 from cbec.common.files import publish_file, publish_folder, remove_leftovers, sync
 from cbec.common.warehouse import connect
-from cbec.pipeline.runlog import Run, close_unfinished, file_sha256, note, published_run_id, recorded_sha256
+from cbec.pipeline.runlog import (
+    Run,
+    close_unfinished,
+    file_sha256,
+    note,
+    published_run_id,
+    recorded_sha256,
+    wal_of,
+)
 from cbec.project import PUBLIC_SCHEMAS, TARGETS, CbecError, Project, literal
 
 # What the demo drew and planted, beside its warehouse; only tests and quality.detector_score read it.
@@ -82,6 +90,8 @@ def publish_run(project: Project, target: str, folder: Path, keep: int) -> str:
     must then stay, and the next run finishes. Raises OSError when nothing was published.
     """
     keep_published(project, target)
+    # What somebody wrote into the version before, and did not finish, is none of the new one's.
+    wal_of(project.database(target)).unlink(missing_ok=True)
     publish_file(folder / project.database(target).name, project.database(target))
     try:
         _finish(project, target, folder)
@@ -113,24 +123,15 @@ def repair(project: Project) -> None:
     remove_leftovers(project.build_folder)
 
 
-def copy_to_parquet(
-    database: Path,
-    folder: Path,
-    before: Path | None = None,
-    as_it_was: frozenset[tuple[str, str]] = frozenset(),
-) -> None:
-    """One Parquet file per public table, folder/schema/table.parquet; of a table that is as it was the file
-    in `before` gets a second name."""
+def copy_to_parquet(database: Path, folder: Path) -> None:
+    """One Parquet file per public table, folder/schema/table.parquet, each from the table itself: a copy that
+    stands there already may have been written into."""
     folder.mkdir()
     with duckdb.connect(str(database), read_only=True) as connection:
         for schema, table in tables(connection):
             if schema in PUBLIC_SCHEMAS:
                 (folder / schema).mkdir(exist_ok=True)
                 path = folder / schema / f"{table}.parquet"
-                old = before / schema / path.name if before else path
-                if (schema, table) in as_it_was and old.is_file():
-                    link_or_copy(old, path)
-                    continue
                 connection.execute(f"copy {schema}.{table} to {literal(path)} (format parquet)")
 
 

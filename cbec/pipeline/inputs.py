@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import hashlib
+import os
 import platform
 from dataclasses import dataclass
 from importlib.metadata import distributions
@@ -55,7 +57,31 @@ def code_inputs(root: Path) -> list[Input]:
         found.append(Input("code", f"cbec/{path.relative_to(package).as_posix()}", _digest(path)))
     names = sorted({f"{d.metadata['Name']}=={d.version}" for d in distributions()})
     packages = "\n".join([f"python=={platform.python_version()}", *names])
-    return [*found, Input("environment", "packages", hashlib.sha256(packages.encode()).hexdigest())]
+    found.append(Input("environment", "packages", hashlib.sha256(packages.encode()).hexdigest()))
+    as_of = os.environ.get("CBEC_AS_OF", "")
+    if as_of:
+        found.append(Input("environment", f"as of {as_of}", hashlib.sha256(as_of.encode()).hexdigest()))
+    return found
+
+
+def stamps(root: Path, landing: Path) -> dict[str, tuple[int, int]]:
+    """Time of the last change, in nanoseconds, and size of every file that a build reads, by path."""
+    files = [root / name for name in PROJECT_FILES]
+    for folder in PROJECT_FOLDERS:
+        files += [path for path in (root / folder).rglob("*") if path.suffix in SUFFIXES[folder]]
+    files += [path for path in Path(cbec.__file__).parent.rglob("*") if path.suffix in (".py", ".jinja")]
+    files += landing.glob("*.parquet")
+    found = {}
+    for path in files:
+        with contextlib.suppress(FileNotFoundError):
+            stat = path.stat()
+            found[str(path)] = (stat.st_mtime_ns, stat.st_size)
+    return found
+
+
+def touched_files(before: dict[str, tuple[int, int]], after: dict[str, tuple[int, int]]) -> list[str]:
+    """Paths of files that are not as they were, also those that were changed and changed back."""
+    return sorted(path for path in before.keys() | after.keys() if before.get(path) != after.get(path))
 
 
 def landed_inputs(landing: Path) -> list[Input]:

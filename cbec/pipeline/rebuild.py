@@ -26,7 +26,7 @@ import yaml
 
 import cbec
 from cbec.pipeline.inputs import Input, together
-from cbec.pipeline.runlog import file_sha256
+from cbec.pipeline.runlog import file_sha256, wal_of
 from cbec.project import literal
 from cbec.report.images import Image, read_images
 
@@ -41,6 +41,9 @@ STORAGE_VERSION = "v1.0.0"
 COMMON_FILES = (
     "profiles.yml", "macros/rebuild.sql", "macros/check_vars.sql", "macros/duckdb__create_csv_table.sql",
 )  # fmt: skip
+DBT_PACKAGES = ("dbt", "dbt_duckdb")
+# What says itself whether it came out as it was (macros/rebuild.sql).
+MATERIALIZATIONS = ("table", "view")
 # Beyond this share of nodes of other code a build from nothing is quicker, and leaves no room unused.
 MOST_CHANGED = 0.5
 # A file whose blocks are unused beyond this share is written anew: a build on a file leaves the room of the
@@ -92,6 +95,7 @@ class _Printer:
             json.dumps(settings, sort_keys=True, default=str),
             *(item.sha256 for item in inputs if item.kind == "environment"),
             *(self._sha.get(name, "") for name in COMMON_FILES),
+            *self._replaced(),
         )
         self._nodes = {
             unique_id: node
@@ -109,6 +113,17 @@ class _Printer:
             text = json.dumps(_plain(test), sort_keys=True, default=str)
             found[unique_id] = State(_digest(text, found[model].sha256 if model in found else ""))
         return found
+
+    def _replaced(self) -> list[str]:
+        """Macros of the project in the place of dbt's own, and its materializations: they make the nodes."""
+        macros = self._manifest.macros
+        theirs = {str(macro.name) for macro in macros.values() if macro.package_name in DBT_PACKAGES}
+        return [
+            str(macro.macro_sql)
+            for name, macro in sorted(macros.items())
+            if macro.package_name not in DBT_PACKAGES
+            and (macro.name in theirs or str(macro.name).startswith("materialization_"))
+        ]
 
     def _print(self, node: Any) -> str:
         if node.resource_type == "seed":
@@ -143,9 +158,11 @@ class _Printer:
     def _named(self, texts: list[str]) -> list[str]:
         """Values of the variables and of the environment that texts name."""
         text = "\n".join(texts)
-        literal = re.findall(r"\bvar\(\s*['\"](\w+)['\"]", text)
-        # A name that is itself computed may be any.
-        names = self._vars if len(re.findall(r"\bvar\(", text)) > len(literal) else sorted(set(literal))
+        literal = re.findall(r"\bvar\(\s*['\"](\w+)['\"]\s*[,)]", text)
+        # A name that is itself computed may be any, and so may one that a package has of its own.
+        is_any = len(re.findall(r"\bvar\(", text)) > len(literal)
+        is_any = is_any or (bool(literal) and any(isinstance(value, dict) for value in self._vars.values()))
+        names = sorted(self._vars) if is_any else sorted(set(literal))
         found = [f"{name}={self._vars.get(name)!r}" for name in names]
         for name in sorted(set(re.findall(r"\benv_var\(\s*['\"](\w+)['\"]", text)) - _PATHS):
             found.append(self._landed if name in _LANDED else f"{name}={os.environ.get(name, '')}")
@@ -159,7 +176,7 @@ class _Printer:
         asked = re.findall(r"\bseed_file_sha256\(\s*(?:'([^']+)'\s*\))?", asking)
         found = [self._seeds] if "" in asked else [self._sha.get(path, "") for path in sorted(set(asked))]
         if "graph.nodes" in text:
-            found += [_declared(node) for _, node in sorted(self._nodes.items())]
+            found += [f"{n.original_file_path} {_declared(n)}" for _, n in sorted(self._nodes.items())]
         if re.search(r"graph\.nodes(?!\[)", text):
             found += [
                 f"{name} {node.checksum.checksum} {sorted(node.depends_on_nodes)}"
@@ -259,6 +276,13 @@ def make_plan(manifest: Any, states: dict[str, State], published: Path) -> Plan:
     before = published_states(published)
     if not before:
         return Plan(states, "nothing is published, or by an earlier version")
+    others = [
+        f"{name} is {node.config.materialized}"
+        for name, node in manifest.nodes.items()
+        if node.resource_type == "model" and str(node.config.materialized) not in MATERIALIZATIONS
+    ]
+    if others:
+        return Plan(states, f"{others[0]}: only tables and views say whether they came out as they were")
     changed = {name for name, state in states.items() if before.get(name) != state}
     if len(changed) > MOST_CHANGED * len(states):
         return Plan(states, f"{len(changed)} of {len(states)} nodes are others")
@@ -339,7 +363,7 @@ def start_from(published: Path, database: Path, plan: Plan, sha256: str) -> Kept
     published would be carried on.
     """
     shutil.copyfile(published, database)
-    if file_sha256(database) != sha256:
+    if wal_of(published).exists() or file_sha256(database) != sha256:
         raise AlteredFile
     with duckdb.connect(str(database)) as connection:
         seconds = connection.execute("select name, seconds from meta.node_time").fetchall()

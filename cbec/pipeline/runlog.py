@@ -154,7 +154,15 @@ def recorded_sha256(project: Project, run_id: str) -> str:
 def is_as_published(project: Project, target: str) -> bool:
     """Whether the published file is, byte for byte, the one that its run published."""
     path = project.database(target)
-    return path.is_file() and file_sha256(path) == recorded_sha256(project, published_run_id(project, target))
+    if not path.is_file() or wal_of(path).exists():
+        return False
+    recorded = recorded_sha256(project, published_run_id(project, target))
+    return bool(recorded) and file_sha256(path) == recorded
+
+
+def wal_of(database: Path) -> Path:
+    """What DuckDB leaves beside a file that was written into and not closed; readers see it as part of it."""
+    return database.with_name(f"{database.name}.wal")
 
 
 def file_sha256(path: Path) -> str:

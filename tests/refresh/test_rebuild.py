@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from bench.compare import differing
+from cbec.pipeline import build as build_module
 from cbec.pipeline import rebuild
 from cbec.pipeline.build import build
 from cbec.pipeline.runlog import file_sha256
@@ -194,6 +195,14 @@ CHANGES: dict[str, tuple[Callable[[Place], None], int | None]] = {
     "a macro": (lambda p: p.edit("macros/probe.sql", "2 * ", "3 * "), None),
     "a variable": (lambda p: p.edit("dbt_project.yml", "probe: 2", "probe: 5"), None),
     "a variable that a macro names": (lambda p: p.edit("dbt_project.yml", "probe_limit: 3", "probe_limit: 9"), None),
+    "a variable of a computed name": (
+        lambda p: (
+            p.edit("dbt_project.yml", "vars:\n", "vars:\n  probe_x: 1\n"),
+            p.write("models/marts/computed.sql", "select {{ var('probe_' ~ 'x') }} as x"),
+        ), None,
+    ),
+    "and its value": (lambda p: p.edit("dbt_project.yml", "probe_x: 1", "probe_x: 2"), None),
+    "that model gone": (lambda p: (p.root / "models/marts/computed.sql").unlink(), None),
     "a variable that nobody names": (lambda p: p.edit("dbt_project.yml", "vars:\n", "vars:\n  unread: 1\n"), 0),
     "a landed file": (lambda p: land(p, "one"), None),
     "a second one": (lambda p: land(p, "two"), None),
@@ -353,6 +362,96 @@ def test_what_somebody_wrote_into_the_published_file_is_not_carried_on(small: Sm
     (small.warehouse / "run_log.jsonl").unlink()
     assert "nothing to build" not in small.cbec("build").stdout
     assert "nothing to build" in small.cbec("build").stdout
+
+
+WRITES = """
+import os, duckdb
+connection = duckdb.connect({path!r})
+connection.execute("update marts.first set position = -1 where position = 7")
+os._exit(1)
+"""
+
+
+def test_what_somebody_wrote_and_did_not_finish_is_not_carried_on(small: Small) -> None:
+    """DuckDB leaves it in a file beside, which every reader takes for a part of the published one."""
+    small.stamp(2)
+    assert small.cbec("build").returncode == 0
+    subprocess.run([sys.executable, "-c", WRITES.format(path=str(small.database))], check=False)
+    beside = small.database.with_name("cbec.duckdb.wal")
+    assert beside.exists()
+    assert "nothing to build" not in small.cbec("build").stdout
+    assert not beside.exists()
+    with duckdb.connect(str(small.database), read_only=True) as connection:
+        assert connection.sql("select min(position) from marts.first").fetchone() == (0,)
+
+
+def test_what_somebody_wrote_into_a_copy_is_not_carried_on(small: Small) -> None:
+    copy = small.warehouse / "parquet/marts/first.parquet"
+    duckdb.execute(f"copy (select 777 as stamp, 1 as position) to '{copy}' (format parquet)")
+    (small.root / "models/marts/second.sql").write_text(
+        "select stamp, position from {{ ref('stamp') }}, range(9) as positions(position)"
+    )
+    assert small.cbec("build").returncode == 0
+    assert duckdb.sql(f"select count(*), max(stamp) from '{copy}'").fetchone() == (20000, 1)
+
+
+def test_a_build_finishes_what_a_killed_one_began(small: Small) -> None:
+    """Killed between the file and its copies: to build is not nothing."""
+    small.stamp(50)
+    assert small.cbec("build").returncode == 0
+    run_id = small.version()[0]
+    (small.warehouse / ".build" / run_id).mkdir()
+    done = small.cbec("build")
+    assert "nothing to build" not in done.stdout
+    assert small.version()[1] == 50
+    assert not (small.warehouse / ".build" / run_id).exists()
+
+
+def test_files_that_change_while_they_are_built_are_not_built_on(
+    small: Small, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also one that is changed back: nobody knows which of the two dbt has read."""
+    seed = small.root / "seeds/refresh/stamp.csv"
+    project = Project(small.root, small.warehouse, small.warehouse / "landing")
+    copy = build_module.copy_to_parquet
+
+    def meddling(database: Path, folder: Path) -> None:
+        text = seed.read_text()
+        seed.write_text("stamp\n99\n")
+        seed.write_text(text)
+        copy(database, folder)
+
+    small.stamp(4)
+    monkeypatch.setattr(build_module, "copy_to_parquet", meddling)
+    done = build(project)
+    assert "stamp.csv changed while it was built" in done.warnings[0]
+    monkeypatch.undo()
+    again = build(project)
+    assert again.is_new
+    assert again.reason_full
+    assert not build(project).is_new
+
+
+def test_a_cut_off_in_the_environment_is_an_input(small: Small) -> None:
+    assert small.cbec("build").returncode == 0
+    assert "nothing to build" in small.cbec("build").stdout
+    cut = small.cbec("build", env={"CBEC_AS_OF": "2014"})
+    assert cut.returncode == 0, cut.stderr
+    assert "nothing to build" not in cut.stdout
+    assert "nothing to build" not in small.cbec("build").stdout
+
+
+def test_what_says_nothing_of_itself_is_built_from_nothing(small: Small) -> None:
+    """Only tables and views tell whether they came out as they were."""
+    (small.root / "models/marts/passing.sql").write_text(
+        "{{ config(materialized='ephemeral') }}select 10 * stamp as stamp from {{ ref('stamp') }}"
+    )
+    (small.root / "models/marts/third.sql").write_text("select stamp from {{ ref('passing') }}")
+    for number in (2, 3):
+        small.stamp(number)
+        assert small.cbec("build").returncode == 0
+        with duckdb.connect(str(small.database), read_only=True) as connection:
+            assert connection.sql("select stamp from marts.third").fetchone() == (10 * number,)
 
 
 def test_a_failing_test_is_not_passed_over_by_the_next_build(small: Small) -> None:
