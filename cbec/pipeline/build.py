@@ -168,6 +168,7 @@ def build_and_publish(
         violations = check_seeds(project.root)
         if violations:
             raise CbecError(_listed(violations), exit_code=2)
+        before = stamps(project.root, landing or project.landing)
         # Before dbt reads them: what changes during the build is then new to the next refresh.
         inputs = code_inputs(project.root)
         if target == "demo":
@@ -175,7 +176,6 @@ def build_and_publish(
         else:
             inputs += landed_inputs(landing or project.landing)
         run.inputs_sha256 = together(inputs)
-        before = stamps(project.root, landing or project.landing)
     # A threaded sum has no fixed order, and two builds must agree to the last bit. Takes effect because
     # nothing has imported numpy yet.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

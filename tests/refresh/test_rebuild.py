@@ -454,6 +454,69 @@ def test_what_says_nothing_of_itself_is_built_from_nothing(small: Small) -> None
             assert connection.sql("select stamp from marts.third").fetchone() == (10 * number,)
 
 
+DOUBLED = """
+models: [{name: doubled, description: Twice.}]
+unit_tests:
+  - name: %s
+    model: doubled
+    given: [{input: ref('stamp'), rows: [{stamp: 1.26}]}]
+    expect: {rows: [{twice: 2.52}]}
+"""
+
+
+def doubled(small: Small, unit_test: str) -> Path:
+    """A model of a number with a unit test; gives the yml of its seed."""
+    declared = small.root / "seeds/refresh/stamp.yml"
+    declared.write_text(declared.read_text().replace("integer", "double"))
+    (small.root / "models/marts/doubled.sql").write_text("select 2 * stamp as twice from {{ ref('stamp') }}")
+    (small.root / "models/marts/doubled.yml").write_text(DOUBLED % unit_test)
+    done = small.cbec("build")
+    assert done.returncode == 0, done.stderr
+    return declared
+
+
+def test_a_unit_test_runs_again_when_its_tables_have_other_types(small: Small) -> None:
+    declared = doubled(small, "a_number_is_doubled")
+    declared.write_text(declared.read_text().replace("double", "decimal(9, 1)"))
+    done = small.cbec("build")
+    assert done.returncode == 4
+    assert "a_number_is_doubled" in done.stderr
+
+
+def test_a_unit_test_named_like_its_model_hides_it_from_nothing(small: Small) -> None:
+    doubled(small, "doubled")
+    small.stamp(8)
+    assert small.cbec("build").returncode == 0
+    with duckdb.connect(str(small.database), read_only=True) as connection:
+        assert connection.sql("select twice from marts.doubled").fetchone() == (16,)
+
+
+def test_a_moved_model_is_told_by_its_path(small: Small) -> None:
+    (small.root / "models/marts/places.sql").write_text(
+        "{% for node in graph.nodes.values() | sort(attribute='unique_id') if node.name == 'second' %}"
+        "select '{{ node.original_file_path }}' as path{% endfor %}"
+    )
+    assert small.cbec("build").returncode == 0
+    (small.root / "models/marts/below").mkdir()
+    (small.root / "models/marts/second.sql").rename(small.root / "models/marts/below/second.sql")
+    assert small.cbec("build").returncode == 0
+    with duckdb.connect(str(small.database), read_only=True) as connection:
+        assert connection.sql("from marts.places").fetchone() == ("models/marts/below/second.sql",)
+
+
+def test_a_macro_in_the_place_of_dbts_own_makes_every_table_anew(small: Small) -> None:
+    assert small.cbec("build").returncode == 0
+    (small.root / "macros/over.sql").write_text(
+        "{% macro duckdb__create_table_as(temporary, relation, compiled_code, language='sql') %}{% set more = kwargs %}"
+        "create table {{ relation.include(database=(not temporary), schema=(not temporary)) }} as"
+        " (select * from ({{ compiled_code }}) limit 1){% endmacro %}"
+    )
+    done = small.cbec("build")
+    assert done.returncode == 0, done.stderr
+    with duckdb.connect(str(small.database), read_only=True) as connection:
+        assert connection.sql("select count(*) from marts.first").fetchone() == (1,)
+
+
 def test_a_failing_test_is_not_passed_over_by_the_next_build(small: Small) -> None:
     """A failed build leaves the published states, so that the test runs again until it passes."""
     small.stamp(-1)
