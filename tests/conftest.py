@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -33,6 +36,25 @@ def run_cbec(
         [sys.executable, "-m", "cbec.cli", *arguments],
         cwd=root, env=env, capture_output=True, text=True, timeout=1800, check=False, **options,  # type: ignore[call-overload]
     )  # fmt: skip
+
+
+@contextlib.contextmanager
+def paused_with_the_lock(process: subprocess.Popen[str], warehouse: Path) -> Iterator[None]:
+    """A build or refresh that stands still while it is the only writer; it goes on afterwards.
+
+    Two processes that are merely started one after the other reach the lock in either order.
+    """
+    lock = warehouse / ".build" / "lock"
+    deadline = time.monotonic() + 300
+    while not (lock.exists() and lock.read_text().strip() == str(process.pid)):
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline, "it never took the lock"
+        time.sleep(0.01)
+    process.send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        process.send_signal(signal.SIGCONT)
 
 
 def built_once(factory: pytest.TempPathFactory, command: str) -> Path:

@@ -45,10 +45,10 @@ def running(warehouse: Path, *options: str) -> Iterator[tuple[str, subprocess.Po
         yield f"http://127.0.0.1:{port}", server
     finally:
         server.terminate()
-        server.communicate(timeout=20)
+        server.communicate(timeout=120)
 
 
-def wait_until_it_answers(port: int, server: subprocess.Popen[str], *, seconds: float = 60) -> None:
+def wait_until_it_answers(port: int, server: subprocess.Popen[str], *, seconds: float = 300) -> None:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         assert server.poll() is None, f"the server stopped: {server.stderr and server.stderr.read()}"

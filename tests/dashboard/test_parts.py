@@ -60,7 +60,7 @@ def test_every_view_reads_one_version_while_twenty_are_published(tmp_path: Path)
         assert snapshot.rows("select n from first")["n"].iloc[0] == 20
     stop.set()
     for reader in readers:
-        reader.join(timeout=30)
+        reader.join(timeout=120)
         assert not reader.is_alive()
     assert errors == []
     assert len(answers) > 50

@@ -17,7 +17,7 @@ import duckdb
 import pytest
 
 from cbec.common.warehouse import connect
-from tests.conftest import ROOT, copy_published, run_cbec
+from tests.conftest import ROOT, copy_published, paused_with_the_lock, run_cbec
 
 
 def start_build(warehouse: Path, *options: str) -> subprocess.Popen[str]:
@@ -74,9 +74,8 @@ def test_kill_at_any_moment_leaves_the_published_file_whole(published: Path) -> 
 def test_two_builds_at_once(published: Path) -> None:
     before = run_id(published)
     first = start_build(published)
-    while not (published / ".build").is_dir() or len(list((published / ".build").iterdir())) < 2:
-        time.sleep(0.05)
-    second = run_cbec("build", warehouse=published)
+    with paused_with_the_lock(first, published):
+        second = run_cbec("build", warehouse=published)
     assert second.returncode == 5
     assert f"process {first.pid}" in second.stderr
     assert run_id(published) == before

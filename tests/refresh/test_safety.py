@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import paused_with_the_lock
 from tests.refresh.conftest import Small
 
 READERS, REFRESHES = 10, 20
@@ -275,10 +276,8 @@ def test_two_refreshes_at_once(small: Small) -> None:
     before = small.version()
     small.stamp(10)
     first = small.start("refresh")
-    build = small.warehouse / ".build"
-    while len(list(build.iterdir())) < 2 and first.poll() is None:
-        time.sleep(0.02)
-    second = small.cbec("refresh")
+    with paused_with_the_lock(first, small.warehouse):
+        second = small.cbec("refresh")
     assert second.returncode == 5, second.stderr
     assert f"process {first.pid}" in second.stderr
     assert small.version() == before
