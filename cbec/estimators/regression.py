@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy import stats
 
 from cbec.estimators.panel import factor_codes, rows_in_pairs
@@ -70,7 +71,8 @@ def fit_least_squares(frame: pd.DataFrame, specification: Specification, *, unit
     data = frame.copy()
     names = list(specification.variables)
     data[names] = data[names].astype(float)
-    _check(data, specification)
+    n_offered = len(data)
+    data = data[_check(data, specification)]
     formula = formula_of(specification)
     # A name with a dot would be read as an expression.
     safe = {name: name.replace(".", "_") for name in names if "." in name}
@@ -78,14 +80,15 @@ def fit_least_squares(frame: pd.DataFrame, specification: Specification, *, unit
     clusters = specification.clusters
     conley = specification.vcov.startswith("conley:")
     with warnings.catch_warnings():
-        # Collinear columns and singletons are recorded in the result instead.
+        # Collinear columns are recorded in the result instead.
         warnings.simplefilter("ignore")
         model = pyfixest.feols(
             formula_of(specification, safe),
             data=data,
             vcov={"CRV1": " + ".join(clusters)} if clusters else "iid" if conley else specification.vcov,
-            fixef_rm="singleton",
-            # The default backend compiles for 20 seconds in every process.
+            # Rows alone in a fixed effect are out already; its own search compiles for three seconds in
+            # every process, and the default backend for 20.
+            fixef_rm="none",
             demeaner_backend="rust",
         )
         table = model.tidy()
@@ -115,7 +118,7 @@ def fit_least_squares(frame: pd.DataFrame, specification: Specification, *, unit
         terms=terms,
         n_obs=n_obs,
         n_clusters=int(min(model._G)) if clusters else None,
-        n_singletons=len(data) - n_obs,
+        n_singletons=n_offered - n_obs,
         r2=_finite(model._r2),
         r2_within=_finite(model._r2_within) if specification.fixed_effects else None,
         formula=formula,
@@ -279,7 +282,8 @@ def _term(name: str, estimate: float, std_error: float, df: float) -> Term:
     )
 
 
-def _check(data: pd.DataFrame, specification: Specification) -> None:
+def _check(data: pd.DataFrame, specification: Specification) -> NDArray[np.bool_]:
+    """Which rows are not alone in a fixed effect. Raises ValueError where nothing can be fitted."""
     if data.empty:
         raise ValueError(f"{specification.label}: no complete row is left")
     if data[specification.outcome].nunique() < 2:
@@ -287,14 +291,14 @@ def _check(data: pd.DataFrame, specification: Specification) -> None:
     for cluster in specification.clusters:
         if data[cluster].nunique() < 2:
             raise ValueError(f"{specification.label}: one cluster of {cluster!r}; at least two needed")
-    if specification.fixed_effects:
-        codes = [
-            factor_codes(data.groupby(effect.split("^"), sort=False).ngroup().to_numpy())
-            for effect in specification.fixed_effects
-        ]
-        # The engine crashes on a sample without a row.
-        if not rows_in_pairs(codes, len(data)).any():
-            raise ValueError(f"{specification.label}: every row is alone in one of the fixed effects")
+    codes = [
+        factor_codes(data.groupby(effect.split("^"), sort=False).ngroup().to_numpy())
+        for effect in specification.fixed_effects
+    ]
+    keep = rows_in_pairs(codes, len(data))
+    if not keep.any():
+        raise ValueError(f"{specification.label}: every row is alone in one of the fixed effects")
+    return keep
 
 
 def _finite(value: float) -> float | None:

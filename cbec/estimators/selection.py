@@ -22,6 +22,7 @@ import numpy as np
 import pandas as pd
 from scipy import optimize, stats
 
+from cbec.estimators.panel import rows_in_pairs
 from cbec.estimators.staggered.sample import prepare_sample
 
 Array = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
@@ -411,6 +412,8 @@ def entropy_twfe(panel: Panel) -> SelectionEstimate:
         if seen.any():
             rest[known, t] -= _fitted(x[seen], change[seen], x[known])
     row, column = np.nonzero(np.isfinite(panel.outcome) & (weights[:, None] > 0))
+    in_pairs = rows_in_pairs([row, column], len(row))
+    row, column = row[in_pairs], column[in_pairs]
     data = pd.DataFrame(
         {
             "y": panel.outcome[row, column],
@@ -430,7 +433,8 @@ def entropy_twfe(panel: Panel) -> SelectionEstimate:
                 data=data,
                 vcov={"CRV1": "cluster"},
                 weights="w",
-                fixef_rm="singleton",
+                # As in `fit_least_squares`.
+                fixef_rm="none",
                 demeaner_backend="rust",
             )
             for left in ("y", "rest")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pyfixest
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -110,6 +111,21 @@ def test_a_region_alone_in_its_effect_is_counted() -> None:
     frame = panel(1)
     alone = frame.iloc[[0]].assign(unit="999999")
     assert fit_least_squares(pd.concat([frame, alone]), TWFE).n_singletons == 1
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_rows_alone_are_those_that_pyfixest_finds(seed: int) -> None:
+    """One row that leaves may leave another alone, and so on."""
+    whole = panel(seed)
+    frame = whole.sample(frac=0.25, random_state=seed)
+    fit = fit_least_squares(frame, TWFE)
+    theirs = pyfixest.feols(
+        fit.formula, frame.astype({TWFE.treatment: float}), vcov={"CRV1": "unit"}, fixef_rm="singleton",
+        demeaner_backend="rust",
+    )  # fmt: skip
+    assert 0 < fit.n_singletons == len(frame) - theirs._N
+    assert fit.terms[0].estimate == pytest.approx(float(theirs.coef()[TWFE.treatment]), rel=1e-9)
+    assert fit.terms[0].std_error == pytest.approx(float(theirs.se()[TWFE.treatment]), rel=1e-9)
 
 
 @pytest.mark.parametrize(

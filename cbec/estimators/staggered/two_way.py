@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from cbec.estimators.panel import factor_codes, rows_in_pairs
 from cbec.estimators.staggered.aggregation import (
     Estimates,
     FloatArray,
@@ -33,13 +34,15 @@ def _regress(
     import pyfixest
 
     data = pd.concat([sample.data, pd.DataFrame(dict(columns), index=sample.data.index)], axis=1)
+    effects = [factor_codes(data[name].to_numpy()) for name in ("unit", "time")]
+    data = data[rows_in_pairs(effects, len(data))]
     right = " + ".join([*columns, *sample.control_columns])
     model = pyfixest.feols(
         f"y ~ {right} | unit + time",
         data=data,
         vcov={"CRV1": "cluster"},
-        fixef_rm="singleton",
-        # The default backend compiles for 20 seconds in every process.
+        # As in `fit_least_squares`.
+        fixef_rm="none",
         demeaner_backend="rust",
     )
     names = [str(name) for name in model._coefnames]
