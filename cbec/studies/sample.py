@@ -61,11 +61,13 @@ class StudyData:
         rows = (Specification.from_row(row) for row in _records(specification))
         named = sorted({name for spec in rows for name in spec.columns})
         listed = ", ".join("'" + name.replace("'", "''") + "'" for name in named)
-        return cls(
-            specification=specification,
-            panel_cell=(cells.filter(f"panel_column in ({listed})") if named else cells).df(),
-            **{name: relation.df() for name, relation in tables.items()},
-        )
+        # Rows are taken from these frames some thousand times; Arrow's text is slow at that.
+        with pd.option_context("mode.string_storage", "python"):
+            return cls(
+                specification=specification,
+                panel_cell=(cells.filter(f"panel_column in ({listed})") if named else cells).df(),
+                **{name: relation.df() for name, relation in tables.items()},
+            )
 
     def panel(self, level: str) -> pd.DataFrame:
         """The panel of a level of regions (a key of KEYS)."""
@@ -109,11 +111,16 @@ class StudyData:
         return places
 
     @cached_property
-    def _grids(self) -> dict[tuple[str, str | None, str], pd.DataFrame]:
+    def _grids(
+        self,
+    ) -> dict[tuple[str, str | None, str], tuple[pd.DataFrame, np.ndarray[Any, np.dtype[np.int64]]]]:
         return {}
 
-    def grid(self, level: str, rule: str | None, sample: str, everything: pd.DataFrame) -> pd.DataFrame:
-        """Rows of a sample with every column of the panel and the rule, in the order of units and years.
+    def grid(
+        self, level: str, rule: str | None, sample: str, everything: pd.DataFrame
+    ) -> tuple[pd.DataFrame, np.ndarray[Any, np.dtype[np.int64]]]:
+        """Rows of a sample with every column of the panel and the rule, in the order of units and years, and
+        their places.
 
         Database order is not part of a result.
         """
@@ -123,7 +130,8 @@ class StudyData:
             members = self.sample_member[self.sample_member["sample_id"] == sample]
             grid = members.rename(columns={"region_code": unit})[[unit, "year"]]
             frame = grid.merge(everything, on=[unit, "year"], how="left", validate="one_to_one")
-            self._grids[key] = frame.sort_values([unit, "year"], ignore_index=True)
+            frame = frame.sort_values([unit, "year"], ignore_index=True)
+            self._grids[key] = frame, self.places(frame[unit], frame["year"])
         return self._grids[key]
 
     @cached_property
@@ -192,6 +200,27 @@ class StudyData:
                 parts.append(self._digest_of(f"{kind} {level}", name, partial(of.__getitem__, (level, name))))
         return " ".join([name, *parts])
 
+    def offered(self, spec: Specification, fill: str | None) -> Offered:
+        """What `assemble` starts from, kept for the call after: a sample is wanted twice, with all cells and
+        with observed ones. Raises as `assemble` does, again each time."""
+        if self._last.get("asked") != (spec, fill):
+            self._last.clear()
+            try:
+                self._last["offered"] = _offer(self, spec, fill)
+            except ValueError as error:
+                # Not itself: its frames would keep the file open that is being built.
+                self._last["error"] = type(error), str(error)
+            self._last["asked"] = (spec, fill)
+        if "error" in self._last:
+            kind, words = self._last["error"]
+            raise kind(words)
+        offered: Offered = self._last["offered"]
+        return offered
+
+    @cached_property
+    def _last(self) -> dict[str, Any]:
+        return {}
+
     @cached_property
     def placebo_draws(self) -> dict[str, Any]:
         """Draws and their summary, which two models read, by the diagnostics that ask for them."""
@@ -235,6 +264,23 @@ class EstimationSample:
         return min(self.cells["obs_status"].unique(), key=PRECEDENCE.index, default="A")
 
 
+@dataclass(frozen=True)
+class Offered:
+    """Rows of a sample that its equation can use. cells: those behind all rows of the grid, each with its
+    place; doubts: places of cells that a detector doubts; place: of each row of the grid. The rest: see
+    `EstimationSample`."""
+
+    rows: pd.DataFrame
+    cells: pd.DataFrame
+    doubts: pd.Series
+    place: pd.Series
+    level: str
+    unit: str
+    n_offered: int
+    reasons: tuple[str, ...]
+    n_filled: int
+
+
 def _records(rows: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(name): value for name, value in row.items()} for row in rows.to_dict("records")]
 
@@ -256,6 +302,29 @@ def assemble(
     Raises AwaitingDataError when a column has no value in the sample, ValueError for an unknown sample, rule
     or column, EmptiedError when a control empties a cohort or the control group.
     """
+    offered = data.offered(spec, fill)
+    frame, place, reasons = offered.rows, offered.place, list(offered.reasons)
+    if observed_only:
+        filled = offered.cells.loc[offered.cells["imputed_share"] > 0, "place"]
+        for places, words in (
+            (filled, "a cell was filled"),
+            (offered.doubts, "a detector doubts a cell"),
+        ):
+            is_found = np.isin(place[frame.index], places)
+            if is_found.any():
+                reasons.append(f"{int(is_found.sum())} rows: {words}")
+                frame = frame[~is_found]
+    if spec.winsor:
+        frame = winsorise(frame, spec.variables, spec.winsor)
+    is_used = np.isin(offered.cells["place"], place[frame.index])
+    used = offered.cells[is_used].drop(columns="place").reset_index(drop=True)
+    return EstimationSample(
+        frame, used, offered.level, offered.unit, offered.n_offered, tuple(reasons), offered.n_filled
+    )
+
+
+def _offer(data: StudyData, spec: Specification, fill: str | None) -> Offered:
+    """Rows that the equation can use, whatever their cells rest on; raises as `assemble` does."""
     members = data.sample_member[data.sample_member["sample_id"] == spec.sample]
     if members.empty:
         known = sorted(data.sample_member["sample_id"].unique())
@@ -269,7 +338,8 @@ def assemble(
     spec.check_columns(everything.columns)
     wanted = [unit, "year", *(name for name in spec.columns if name not in (unit, "year"))]
     extra = [name for name in COMPANIONS if name in everything.columns and name not in wanted]
-    frame = data.grid(level, spec.treatment_rule, spec.sample, everything)[[*wanted, *extra]]
+    grid, places = data.grid(level, spec.treatment_rule, spec.sample, everything)
+    frame = grid[[*wanted, *extra]]
     behind = [data.panel_cell.iloc[:0].rename(columns={"region_code": unit}).assign(place=0)]
     doubts = [data.doubted_cell.iloc[:0].rename(columns={"region_code": unit}).assign(place=0)]
     for name in dict.fromkeys(spec.variables):
@@ -281,28 +351,16 @@ def assemble(
             part = of.get((level, column))
             if part is not None:
                 parts.append(part.assign(year=part["year"] + lag, place=part["place"] + lag) if lag else part)
-    place = pd.Series(data.places(frame[unit], frame["year"]), index=frame.index)
+    place = pd.Series(places, index=frame.index)
     if spec.subgroup:
         frame = frame[_in_subgroup(frame, spec.subgroup, unit)]
     n_offered = len(frame)
     frame, n_filled = _filled(frame, spec, fill, unit) if fill else (frame, 0)
-    status = pd.concat(behind)[[unit, "year", "panel_column", "obs_status", "imputed_share", "place"]]
-    frame, reasons = _complete(frame, spec, status)
-    if observed_only:
-        filled = status.loc[status["imputed_share"] > 0, "place"]
-        for places, words in (
-            (filled, "a cell was filled"),
-            (pd.concat(doubts)["place"], "a detector doubts a cell"),
-        ):
-            is_found = np.isin(place[frame.index], places)
-            if is_found.any():
-                reasons.append(f"{int(is_found.sum())} rows: {words}")
-                frame = frame[~is_found]
-    if spec.winsor:
-        frame = winsorise(frame, spec.variables, spec.winsor)
-    is_used = np.isin(status["place"], place[frame.index])
-    used = status[is_used].drop(columns="place").reset_index(drop=True)
-    return EstimationSample(frame, used, level, unit, n_offered, tuple(reasons), n_filled)
+    cells = pd.concat(behind)[[unit, "year", "panel_column", "obs_status", "imputed_share", "place"]]
+    frame, reasons = _complete(frame, spec, cells)
+    return Offered(
+        frame, cells, pd.concat(doubts)["place"], place, level, unit, n_offered, tuple(reasons), n_filled
+    )
 
 
 def _with_treatment(
