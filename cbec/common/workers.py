@@ -1,30 +1,49 @@
-"""Worker processes that end with the process that started them, also when that is killed."""
+"""Worker processes that end with the process that started them, also when that is killed.
+
+A process that has called `prepare_workers` forks them from a server that has imported what they need; any
+other one spawns them, each from nothing.
+"""
 
 from __future__ import annotations
 
 import multiprocessing
+import multiprocessing.forkserver
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
+_METHOD = ["spawn"]
+
+
+def prepare_workers(modules: Sequence[str]) -> None:
+    """Let a server import modules, in the background, from which all workers of this process are forked.
+
+    The server has one thread, so that a fork of it is safe, which one of this process need not be.
+    Environment variables that a library reads when it is imported are those of now.
+    """
+    multiprocessing.set_forkserver_preload(list(modules))
+    multiprocessing.forkserver.ensure_running()
+    _METHOD[:] = ["forkserver"]
+
 
 def worker_pool(
-    workers: int, initializer: Callable[..., None], initargs: tuple[Any, ...] = ()
+    workers: int, initializer: Callable[..., None] | None = None, initargs: tuple[Any, ...] = ()
 ) -> ProcessPoolExecutor:
-    """A pool of spawned processes, each of which calls initializer(*initargs) first."""
+    """A pool of new processes, each of which calls initializer(*initargs) first, if there is one."""
     return ProcessPoolExecutor(
         max_workers=workers,
-        mp_context=multiprocessing.get_context("spawn"),
+        mp_context=multiprocessing.get_context(_METHOD[0]),
         initializer=_start,
         initargs=(initializer, initargs),
     )
 
 
-def _start(initializer: Callable[..., None], initargs: tuple[Any, ...]) -> None:
+def _start(initializer: Callable[..., None] | None, initargs: tuple[Any, ...]) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    initializer(*initargs)
+    if initializer:
+        initializer(*initargs)
 
 
 def _end_with_parent() -> None:

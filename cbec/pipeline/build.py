@@ -9,6 +9,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from typing import Any
 import duckdb
 
 from cbec.common.files import publish_file, remove_leftovers, single_writer
+from cbec.common.workers import prepare_workers
 from cbec.demo.size import DEFAULT_SIZE, Size
 from cbec.pipeline.dbt import DbtRun, run_dbt
 from cbec.pipeline.history import (
@@ -55,8 +57,16 @@ from cbec.pipeline.runlog import (
 )
 from cbec.project import KEEP, CbecError, Project
 from cbec.registry.check import check_seeds
+from cbec.report.images import Image, draw_images, write_images
 
 MAX_SHOWN = 20
+
+
+# What processes need that estimate, measure or draw.
+WORKER_MODULES = (
+    "pyfixest", "diff_diff", "linearmodels.panel", "cbec.studies.fit", "cbec.efficiency.frontier",
+    "cbec.report.figures",
+)  # fmt: skip
 
 
 @dataclass
@@ -179,6 +189,9 @@ def build_and_publish(
     # A threaded sum has no fixed order, and two builds must agree to the last bit. Takes effect because
     # nothing has imported numpy yet.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    if is_full or not project.database(target).is_file():
+        # dbt reads the project on one core; what estimates all of it takes five seconds to import.
+        prepare_workers(WORKER_MODULES)
     drawn = None
     if target == "demo":
         # Imported figures are real and have no place beside simulated ones.
@@ -204,9 +217,14 @@ def build_and_publish(
 
                 write_detector_score(database, folder / TRUTH, project.root)
             write_metadata(project, database, run, done, inputs)
-            result.warnings += _draw(database, done, inputs)
+            with ThreadPoolExecutor(1) as beside:
+                drawing = beside.submit(_draw, database, done, inputs)
+                copy_to_parquet(database, folder / PARQUET)
+            images, warnings = drawing.result()
+            result.warnings += warnings
+            with duckdb.connect(str(database)) as connection:
+                write_images(connection, images)
             compact(database)
-            copy_to_parquet(database, folder / PARQUET)
         except duckdb.Error as error:
             raise CbecError(f"nothing was published: {error}", exit_code=4) from error
         os.replace(folder / "target" / "static_index.html", folder / DOCS)
@@ -241,18 +259,14 @@ def _land(landed: Sequence[Path], landing: Path) -> None:
         publish_file(new, landing / path.name)
 
 
-def _draw(database: Path, done: DbtRun, inputs: list[Input]) -> list[str]:
-    """Draw the figures of the report into the file; what goes wrong is told, as of the report."""
+def _draw(database: Path, done: DbtRun, inputs: list[Input]) -> tuple[list[Image], list[str]]:
+    """The figures of the report; what goes wrong is told, as of the report."""
     drawing = ("cbec/report/", "cbec/common/")
     code = together([i for i in inputs if i.kind == "environment" or i.path.startswith(drawing)])
     try:
-        from cbec.report.images import write_images
-
-        with duckdb.connect(str(database)) as connection:
-            write_images(connection, code, done.kept.images)
+        return draw_images(database, code, done.kept.images, workers=2), []
     except Exception as error:  # whatever it is: the figures are tested, only their picture is missing
-        return [f"not every figure of the report was drawn: {type(error).__name__}: {error}"]
-    return []
+        return [], [f"not every figure of the report was drawn: {type(error).__name__}: {error}"]
 
 
 def _write_report(

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
 import duckdb
 
 from cbec.common.words import LANGS, Lang
+from cbec.common.workers import worker_pool
 from cbec.project import CbecError
 from cbec.report.frames import Awaiting, Source
 
 # The figures that say most of a study, in this order, one of each kind.
 MAIN_FIGURES = ("event_study", "estimators", "specification")
 FIGURES_PER_STUDY = 2
+# So many studies are drawn before processes have started.
+FEW = 2
 # What figures read beside the rows of their study.
 NAMES = (
     "from registry.indicator", "from registry.unit",
@@ -34,23 +40,44 @@ class Image:
     svg: str | None
 
 
-def write_images(connection: duckdb.DuckDBPyConnection, code: str, known: Mapping[str, list[Image]]) -> None:
-    """Table meta.report_image of a file about to be published.
+def draw_images(
+    database: Path, code: str, known: Mapping[str, list[Image]], *, workers: int = 1
+) -> list[Image]:
+    """The drawings of every study of a file about to be published.
 
     code: SHA-256 of all that draws; known: drawings of the published file by the SHA-256 of what they were
-    drawn from, taken over where that is the same.
+    drawn from, taken over where that is the same. workers: processes; with more than one the file must not be
+    open for writing.
     """
+    with duckdb.connect(str(database), read_only=True) as connection:
+        wanted = [*_digests(connection, code)]
+    found = {digest: known[digest] for _, digest in wanted if digest in known}
+    new = [(study, digest) for study, digest in wanted if digest not in found]
+    apart = workers > 1 and len(new) > FEW
+    with worker_pool(workers) if apart else contextlib.nullcontext() as pool:
+        drawn = (
+            (pool.map if pool else map)(partial(_drawn_from, database), *zip(*new, strict=True))
+            if new
+            else ()
+        )
+        for (study, digest), images in zip(new, drawn, strict=True):
+            found[digest] = images or [Image(study, LANGS[0], 0, digest, None)]
+    return [image for _, digest in wanted for image in found[digest]]
+
+
+def _drawn_from(database: Path, study_and_digest: tuple[str, str]) -> list[Image]:
+    with duckdb.connect(str(database), read_only=True) as connection:
+        return [*_drawn(connection, *study_and_digest)]
+
+
+def write_images(connection: duckdb.DuckDBPyConnection, images: Iterable[Image]) -> None:
+    """Table meta.report_image of a file about to be published."""
     connection.execute(
         "create table meta.report_image (study_id varchar, lang varchar, position integer, sha256 varchar,"
         " svg varchar)"
     )
-    for study, digest in _digests(connection, code):
-        images = known.get(digest) or [*_drawn(connection, study, digest)]
-        images = images or [Image(study, LANGS[0], 0, digest, None)]
-        for image in images:
-            connection.execute(
-                "insert into meta.report_image values (?, ?, ?, ?, ?)", list(vars(image).values())
-            )
+    for image in images:
+        connection.execute("insert into meta.report_image values (?, ?, ?, ?, ?)", list(vars(image).values()))
 
 
 def read_images(connection: duckdb.DuckDBPyConnection) -> dict[str, list[Image]]:

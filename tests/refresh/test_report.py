@@ -137,22 +137,32 @@ def test_figures_are_drawn_for_what_they_show(
             study for (study,) in db.execute("select study_id from studies.study order by 1").fetchall()
         ]
 
-        def again(code: str = "code") -> list[str]:
+    def again(code: str = "code", change: str = "select 1") -> list[str]:
+        with duckdb.connect(str(copy)) as db:
+            db.execute(change)
             known = images.read_images(db)
+        drawn.clear()
+        made = images.draw_images(copy, code, known)
+        with duckdb.connect(str(copy)) as db:
             db.execute("drop table meta.report_image")
-            drawn.clear()
-            images.write_images(db, code, known)
-            return list(drawn)
+            images.write_images(db, made)
+            assert images.read_images(db) == {
+                i.sha256: [x for x in made if x.sha256 == i.sha256] for i in made
+            }
+        return list(drawn)
 
-        assert again() == studies
-        before = images.read_images(db)
-        assert again() == []
-        assert images.read_images(db) == before
-        db.execute("update estimates.regression set estimate = estimate + 1 where study_id = 'major_cities'")
-        assert again() == ["major_cities"]
-        db.execute("update registry.indicator set name_en = name_en || '!' where indicator_id = 'gdp'")
-        assert again() == studies
-        assert again("other code") == studies
+    assert again() == studies
+    assert again() == []
+    estimate = "update estimates.regression set estimate = estimate + 1 where study_id = 'major_cities'"
+    assert again(change=estimate) == ["major_cities"]
+    name = "update registry.indicator set name_en = name_en || '!' where indicator_id = 'gdp'"
+    assert again(change=name) == studies
+    assert again("other code") == studies
+
+
+def test_figures_drawn_in_processes_are_the_same(warehouse: Path) -> None:
+    path = warehouse / "cbec.duckdb"
+    assert images.draw_images(path, "code", {}, workers=2) == images.draw_images(path, "code", {})
 
 
 def test_simulated_figures_say_so(warehouse: Path, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from tests.conftest import ROOT
 
 CODE = """
 import os, time
-from cbec.common.workers import worker_pool
+from cbec.common.workers import prepare_workers, worker_pool
 
 def first():
     pass
@@ -25,6 +25,7 @@ def pid(_):
     return os.getpid()
 
 if __name__ == "__main__":
+    PREPARE
     with worker_pool(2, first) as pool:
         print(*{*pool.map(pid, range(8))}, flush=True)
         WAIT
@@ -41,10 +42,13 @@ def runs(pid: int) -> bool:
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="no /proc here")
 @pytest.mark.parametrize("wait", ["time.sleep(600)", "list(pool.map(time.sleep, [600, 600]))"])
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
-def test_workers_end_with_a_parent_that_is_killed(tmp_path: Path, wait: str, how: signal.Signals) -> None:
+@pytest.mark.parametrize("prepare", ["pass", "prepare_workers(['decimal'])"])
+def test_workers_end_with_a_parent_that_is_killed(
+    tmp_path: Path, wait: str, how: signal.Signals, prepare: str
+) -> None:
     """Idle or at work, they do not stay behind with the tables that they were given."""
     script = tmp_path / "parent.py"
-    script.write_text(CODE.replace("WAIT", wait))
+    script.write_text(CODE.replace("WAIT", wait).replace("PREPARE", prepare))
     parent = subprocess.Popen(
         [sys.executable, str(script)], stdout=subprocess.PIPE, text=True, cwd=tmp_path,
         env=os.environ | {"PYTHONPATH": str(ROOT)},
