@@ -55,11 +55,7 @@ def draw_images(
     new = [(study, digest) for study, digest in wanted if digest not in found]
     apart = workers > 1 and len(new) > FEW
     with worker_pool(workers) if apart else contextlib.nullcontext() as pool:
-        drawn = (
-            (pool.map if pool else map)(partial(_drawn_from, database), *zip(*new, strict=True))
-            if new
-            else ()
-        )
+        drawn = (pool.map if pool else map)(partial(_drawn_from, database), new)
         for (study, digest), images in zip(new, drawn, strict=True):
             found[digest] = images or [Image(study, LANGS[0], 0, digest, None)]
     return [image for _, digest in wanted for image in found[digest]]
