@@ -12,7 +12,6 @@ from importlib.metadata import distributions
 from pathlib import Path
 
 import duckdb
-import pyarrow.parquet as pq
 
 import cbec
 from cbec.common.warehouse import connect
@@ -42,6 +41,13 @@ class Input:
 def _digest(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def seed_hashes(root: Path) -> list[tuple[str, str]]:
+    """(path, SHA-256) of every seed file, in path order."""
+    return [
+        (path.relative_to(root).as_posix(), _digest(path)) for path in sorted((root / "seeds").rglob("*.csv"))
+    ]
 
 
 def code_inputs(root: Path) -> list[Input]:
@@ -91,6 +97,9 @@ def landed_inputs(landing: Path) -> list[Input]:
 
 def list_landed(landing: Path, path: Path) -> None:
     """Write name and number of rows of every landed file, for the test that all of them were read."""
+    # `cbec status` hashes seeds and must not wait for it.
+    import pyarrow.parquet as pq
+
     with path.open("w", encoding="utf-8", newline="") as out:
         writer = csv.writer(out)
         writer.writerow(["sha256", "n_rows"])

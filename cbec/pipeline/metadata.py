@@ -12,7 +12,7 @@ import duckdb
 
 from cbec.pipeline.dbt import DbtRun
 from cbec.pipeline.history import tables
-from cbec.pipeline.inputs import Input
+from cbec.pipeline.inputs import Input, seed_hashes
 from cbec.pipeline.rebuild import close_books, write_states
 from cbec.pipeline.runlog import Run, now_text, read_runs, write_runs
 from cbec.project import Project
@@ -26,14 +26,6 @@ def _git(root: Path, *arguments: str) -> str | None:
     except (OSError, subprocess.CalledProcessError):
         return None
     return done.stdout.strip()
-
-
-def seed_hashes(root: Path) -> list[tuple[str, str]]:
-    """(path, SHA-256) of every seed file, in path order."""
-    return [
-        (path.relative_to(root).as_posix(), hashlib.sha256(path.read_bytes()).hexdigest())
-        for path in sorted((root / "seeds").rglob("*.csv"))
-    ]
 
 
 def write_metadata(

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from cbec.common.warehouse import connect
-from cbec.pipeline.metadata import seed_hashes
+from cbec.pipeline.inputs import seed_hashes
 from cbec.project import Project
 
 

@@ -15,7 +15,6 @@ import duckdb
 from cbec.common.words import LANGS, Lang
 from cbec.common.workers import worker_pool
 from cbec.project import CbecError
-from cbec.report.frames import Awaiting, Source
 
 # The figures that say most of a study, in this order, one of each kind.
 MAIN_FIGURES = ("event_study", "estimators", "specification")
@@ -117,8 +116,9 @@ def _digests(connection: duckdb.DuckDBPyConnection, code: str) -> Iterator[tuple
 
 def _drawn(connection: duckdb.DuckDBPyConnection, study: str, digest: str) -> Iterator[Image]:
     """The main figures of a study that is ready, in each language."""
-    # matplotlib is slow to load.
+    # matplotlib and pandas are slow to load.
     from cbec.report import figures, style
+    from cbec.report.frames import Awaiting, Source
 
     source = Source.of(connection, study)
     for lang in LANGS:

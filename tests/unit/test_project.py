@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import duckdb
@@ -181,3 +182,10 @@ def test_no_city_name_in_sql() -> None:
         assert not re.search("[\u4e00-\u9fff]", path.read_text(encoding="utf-8")), (
             f"{path.name}: facts are seeds"
         )
+
+
+def test_status_loads_nothing_heavy() -> None:
+    """It answers at once; what builds, estimates or draws takes seconds to import."""
+    code = "import sys, cbec.cli, cbec.pipeline.status; print(*{name.split('.')[0] for name in sys.modules})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {"dbt", "matplotlib", "numpy", "pandas", "pyarrow", "pyfixest"} & {*done.stdout.split()}
