@@ -82,24 +82,26 @@ def fit_least_squares(frame: pd.DataFrame, specification: Specification, *, unit
     with warnings.catch_warnings():
         # Collinear columns are recorded in the result instead.
         warnings.simplefilter("ignore")
-        model = pyfixest.feols(
-            formula_of(specification, safe),
-            data=data,
-            vcov={"CRV1": " + ".join(clusters)} if clusters else "iid" if conley else specification.vcov,
-            # Rows alone in a fixed effect are out already; its own search compiles for three seconds in
-            # every process, and the default backend for 20.
-            fixef_rm="none",
-            demeaner_backend="rust",
-        )
+        try:
+            model = pyfixest.feols(
+                formula_of(specification, safe),
+                data=data,
+                vcov={"CRV1": " + ".join(clusters)} if clusters else "iid" if conley else specification.vcov,
+                # Rows alone in a fixed effect are out already; its own search compiles for three seconds in
+                # every process, and the default backend for 20.
+                fixef_rm="none",
+                demeaner_backend="rust",
+            )
+        except ValueError as error:
+            if "collinear" not in str(error):
+                raise
+            raise ValueError(_absorbed(specification)) from error
         table = model.tidy()
     table = table.rename(index={new: old for old, new in safe.items()})
     if conley:
         table = _with_conley(table, model, data, float(specification.vcov.split(":")[1]), unit)
     if specification.treatment not in table.index:
-        raise ValueError(
-            f"{specification.label}: {specification.treatment!r} does not vary beyond "
-            f"the controls and the fixed effects {specification.fixed_effects}"
-        )
+        raise ValueError(_absorbed(specification))
     terms = tuple(
         Term(
             term="_cons" if name == "Intercept" else str(name),
@@ -124,6 +126,13 @@ def fit_least_squares(frame: pd.DataFrame, specification: Specification, *, unit
         formula=formula,
         engine=f"pyfixest {version('pyfixest')}",
         dropped_terms=tuple(c for c in specification.regressors[1:] if c not in found),
+    )
+
+
+def _absorbed(specification: Specification) -> str:
+    return (
+        f"{specification.label}: {specification.treatment!r} does not vary beyond "
+        f"the controls and the fixed effects {specification.fixed_effects}"
     )
 
 

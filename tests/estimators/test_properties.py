@@ -107,6 +107,14 @@ def test_a_collinear_control_is_recorded() -> None:
     assert fit.dropped_terms == ("x",)
 
 
+@pytest.mark.parametrize("controls", ["x", None])
+def test_an_absorbed_treatment_is_named(controls: str | None) -> None:
+    """Also where nothing else is left in the equation."""
+    frame = panel(1).assign(d=lambda f: f["first_treated_year"].notna().astype(float))
+    with pytest.raises(ValueError, match="'d' does not vary beyond the controls and the fixed effects"):
+        fit_least_squares(frame, Specification.from_row(ROW | {"controls": controls}))
+
+
 def test_a_region_alone_in_its_effect_is_counted() -> None:
     frame = panel(1)
     alone = frame.iloc[[0]].assign(unit="999999")
