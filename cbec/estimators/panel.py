@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -87,6 +88,19 @@ def _float_column(data: pd.DataFrame, name: str) -> FloatArray:
             "allowed: finite numbers (drop or fill rows before estimation, and record it)"
         )
     return values
+
+
+def binary_scale(values: Any) -> float:
+    """A power of two near the spread of values, to divide by before pyfixest absorbs fixed effects; 1 where
+    the spread is ordinary, or zero.
+
+    Its tolerance is absolute: figures in yuan would never meet it, and very small ones would at once.
+    Dividing by a power of two loses no bit.
+    """
+    spread = float(np.std(np.asarray(values, dtype=float)))
+    if not math.isfinite(spread) or spread == 0 or 1e-3 < spread < 1e4:
+        return 1.0
+    return 2.0 ** round(math.log2(spread))
 
 
 def rows_in_pairs(effects: Sequence[IntArray], n_obs: int) -> NDArray[np.bool_]:

@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from cbec.estimators.panel import factor_codes, rows_in_pairs
+from cbec.estimators.panel import binary_scale, factor_codes, rows_in_pairs
 from cbec.estimators.specification import Specification
 
 EARTH_RADIUS_KM = 6371.0088
@@ -73,6 +73,8 @@ def fit_least_squares(frame: pd.DataFrame, specification: Specification, *, unit
     data[names] = data[names].astype(float)
     n_offered = len(data)
     data = data[_check(data, specification)]
+    scale = {name: binary_scale(data[name]) for name in names}
+    data = data.assign(**{name: data[name] / scale[name] for name in names if scale[name] != 1})
     formula = formula_of(specification)
     # A name with a dot would be read as an expression.
     safe = {name: name.replace(".", "_") for name in names if "." in name}
@@ -100,6 +102,9 @@ def fit_least_squares(frame: pd.DataFrame, specification: Specification, *, unit
     table = table.rename(index={new: old for old, new in safe.items()})
     if conley:
         table = _with_conley(table, model, data, float(specification.vcov.split(":")[1]), unit)
+    measured = scale[specification.outcome] / table.index.to_series().map(scale).fillna(1.0)
+    for column in ("Estimate", "Std. Error", "2.5%", "97.5%"):
+        table[column] *= measured
     if specification.treatment not in table.index:
         raise ValueError(_absorbed(specification))
     terms = tuple(

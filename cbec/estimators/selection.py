@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 from scipy import optimize, stats
 
-from cbec.estimators.panel import rows_in_pairs
+from cbec.estimators.panel import binary_scale, rows_in_pairs
 from cbec.estimators.staggered.sample import prepare_sample
 
 Array = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
@@ -414,10 +414,11 @@ def entropy_twfe(panel: Panel) -> SelectionEstimate:
     row, column = np.nonzero(np.isfinite(panel.outcome) & (weights[:, None] > 0))
     in_pairs = rows_in_pairs([row, column], len(row))
     row, column = row[in_pairs], column[in_pairs]
+    scale = binary_scale(panel.outcome[row, column])
     data = pd.DataFrame(
         {
-            "y": panel.outcome[row, column],
-            "rest": rest[row, column],
+            "y": panel.outcome[row, column] / scale,
+            "rest": rest[row, column] / scale,
             "d": (ever[row] & (panel.years[column] >= panel.cohort[row])).astype(float),
             "unit": row,
             "time": panel.years[column],
@@ -441,7 +442,8 @@ def entropy_twfe(panel: Panel) -> SelectionEstimate:
         )
     effective = 1 / float(control @ control)
     return _result(
-        "entropy_twfe", float(model.coef()["d"]), float(of_rest.se()["d"]), int(data["cluster"].nunique()),
+        "entropy_twfe", float(model.coef()["d"]) * scale, float(of_rest.se()["d"]) * scale,
+        int(data["cluster"].nunique()),
         n_obs=int(model._N), n_treated=int((known & ever).sum()), n_control=len(control),
         note=f"controls count as {effective:.1f} equal ones",
     )  # fmt: skip

@@ -107,6 +107,19 @@ def test_a_collinear_control_is_recorded() -> None:
     assert fit.dropped_terms == ("x",)
 
 
+@pytest.mark.parametrize("seed", [1, 395])
+@pytest.mark.parametrize("scale", [1e-12, 1e-8, 1e8, 1e12])
+def test_figures_in_yuan_and_in_shares_are_fitted_as_others(seed: int, scale: float) -> None:
+    """Outcome, control or both; the engine's own tolerance is absolute."""
+    frame = panel(seed)
+    plain = numbers(fit_least_squares(frame, TWFE))
+    for of_y, of_x in ((scale, 1), (1, scale), (scale, scale), (scale, 1 / scale)):
+        scaled = numbers(fit_least_squares(frame.assign(y=frame["y"] * of_y, x=frame["x"] * of_x), TWFE))
+        factor = np.array([[of_y], [of_y / of_x]])
+        np.testing.assert_allclose(scaled[:, :2], plain[:, :2] * factor, rtol=1e-7)
+        np.testing.assert_allclose(scaled[:, 2], plain[:, 2], rtol=1e-6)
+
+
 @pytest.mark.parametrize("controls", ["x", None])
 def test_an_absorbed_treatment_is_named(controls: str | None) -> None:
     """Also where nothing else is left in the equation."""

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cbec.estimators.panel import factor_codes, rows_in_pairs
+from cbec.estimators.panel import binary_scale, factor_codes, rows_in_pairs
 from cbec.estimators.staggered.aggregation import (
     Estimates,
     FloatArray,
@@ -36,6 +36,8 @@ def _regress(
     data = pd.concat([sample.data, pd.DataFrame(dict(columns), index=sample.data.index)], axis=1)
     effects = [factor_codes(data[name].to_numpy()) for name in ("unit", "time")]
     data = data[rows_in_pairs(effects, len(data))]
+    scale = {name: binary_scale(data[name]) for name in ("y", *sample.control_columns)}
+    data = data.assign(**{name: data[name] / factor for name, factor in scale.items() if factor != 1})
     right = " + ".join([*columns, *sample.control_columns])
     model = pyfixest.feols(
         f"y ~ {right} | unit + time",
@@ -57,7 +59,8 @@ def _regress(
     ]
     notes = tuple(f"control absorbed by the fixed effects: {name}" for name in absorbed)
     order = [names.index(name) for name in columns]
-    return model._beta_hat[order], model._vcov[np.ix_(order, order)], int(model._N), notes
+    coefficients, covariance = model._beta_hat[order], model._vcov[np.ix_(order, order)]
+    return coefficients * scale["y"], covariance * scale["y"] ** 2, int(model._N), notes
 
 
 def _pyfixest() -> str:
