@@ -6,25 +6,45 @@ other one spawns them, each from nothing.
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import multiprocessing.forkserver
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
+# How workers are started.
 _METHOD = ["spawn"]
+
+
+@contextlib.contextmanager
+def single_threaded_children() -> Iterator[None]:
+    """Let processes that start inside have one linear-algebra thread each: they share the cores."""
+    names = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+    before = {name: os.environ.get(name) for name in names}
+    os.environ.update(dict.fromkeys(names, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 def prepare_workers(modules: Sequence[str]) -> None:
     """Let a server import modules, in the background, from which all workers of this process are forked.
 
-    The server has one thread, so that a fork of it is safe, which one of this process need not be.
-    Environment variables that a library reads when it is imported are those of now.
+    The server runs no Python but this, so that a fork of it is safe, which one of this process need not be.
+    Environment variables that a library reads when it is imported are those of now, with one thread for
+    linear algebra.
     """
     multiprocessing.set_forkserver_preload(list(modules))
-    multiprocessing.forkserver.ensure_running()
+    with single_threaded_children():
+        multiprocessing.forkserver.ensure_running()
     _METHOD[:] = ["forkserver"]
 
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cbec.common.workers import worker_pool
+from cbec.common.workers import single_threaded_children, worker_pool
 from cbec.efficiency import lp
 from cbec.efficiency.panel import Panel
 from cbec.efficiency.technology import (
@@ -340,22 +338,6 @@ def _work(job: Job) -> CellScores:
     return run_job(_WORKER["panel"], _WORKER["technology"], job, _WORKER["detail"])
 
 
-@contextmanager
-def _single_threaded_children() -> Iterator[None]:
-    """Let child processes start with one linear-algebra thread each: they share the cores."""
-    names = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
-    before = {name: os.environ.get(name) for name in names}
-    os.environ.update(dict.fromkeys(names, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
-
-
 def run_jobs(
     panel: Panel,
     technology: Technology,
@@ -370,7 +352,7 @@ def run_jobs(
     Fewer than WORTH_A_POOL programmes stay in this process, where they are done sooner.
 
     progress(done, total) is called after each job with numbers of unit programmes. Workers
-    are started with the ``spawn`` method: a script that asks for more than one needs the
+    import the script that asks for them (`cbec.common.workers`): with more than one it needs the
     usual ``if __name__ == "__main__"`` guard.
     """
     if workers < 1:
@@ -385,7 +367,7 @@ def run_jobs(
                 yield run_job(panel, technology, job, detail)
             return
         pool_of = worker_pool(min(workers, len(jobs)), _start_worker, (panel, technology, detail))
-        with _single_threaded_children(), pool_of as pool:
+        with single_threaded_children(), pool_of as pool:
             yield from pool.map(_work, jobs)
 
     for size, scores in zip(sizes, results(), strict=True):

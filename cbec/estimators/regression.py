@@ -95,7 +95,7 @@ def fit_least_squares(frame: pd.DataFrame, specification: Specification, *, unit
                 demeaner_backend="rust",
             )
         except ValueError as error:
-            if "collinear" not in str(error):
+            if "All variables are collinear" not in str(error):
                 raise
             raise ValueError(_absorbed(specification)) from error
         table = model.tidy()
@@ -157,9 +157,8 @@ def _with_conley(
     """Exchange standard errors, t, p (normal) and intervals of a fitted model's table."""
     design = np.asarray(model._X, dtype=float)
     scores = design * np.asarray(model._u_hat, dtype=float).reshape(-1, 1)
-    kept = data if len(data) == len(design) else data.drop(index=data.index[model._na_index])
     bread = np.linalg.inv(design.T @ design)
-    vcov = bread @ conley_meat(scores, kept, cutoff_km, unit) @ bread
+    vcov = bread @ conley_meat(scores, data, cutoff_km, unit) @ bread
     errors = np.sqrt(np.diag(vcov))
     out = table.copy()
     out["Std. Error"] = errors

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime
-import gc
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cbec.common.garbage import uncollected
 from cbec.ingest import landing
 from cbec.ingest.files import File, Refused, find_files
 from cbec.ingest.mapping import load_mappings, template
@@ -136,7 +135,7 @@ def import_paths(
             settle()
             outcomes.append(Outcome(Imported(entry, "unread"), "unchanged"))
             continue
-        with _uncollected():
+        with uncollected():
             imported = recogniser.read(
                 entry,
                 publication=options.publication,
@@ -152,7 +151,7 @@ def import_paths(
             batch.append(imported)
             if is_alone:
                 settle()
-    with _uncollected():
+    with uncollected():
         settle()
     progress("", len(files), len(files))
     docs = door.write_docs(folder / "data_docs") if door else None
@@ -164,19 +163,6 @@ def import_paths(
         mapping = folder / "import.map.yml"
         mapping.write_text(text, encoding="utf-8")
     return Run(folder, tuple(outcomes), docs, mapping)
-
-
-@contextlib.contextmanager
-def _uncollected() -> Iterator[None]:
-    """No garbage collection within one file: its cells are in no cycles, and walking over hundreds of
-    thousands of them again and again is a quarter of the time."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def _apart(imported: Imported, *, is_demo: bool) -> Imported:

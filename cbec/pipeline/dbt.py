@@ -15,6 +15,7 @@ from typing import Any
 
 import duckdb
 
+from cbec.common.garbage import uncollected
 from cbec.pipeline.inputs import Input, parse_sha256
 from cbec.pipeline.rebuild import (
     AlteredFile,
@@ -61,6 +62,9 @@ class DbtRun:
     kept: Kept = field(default_factory=Kept)
 
 
+# What dbt holds lives to the end; searching it for garbage takes a tenth of a build. pyfixest still searches
+# after each fit.
+@uncollected()
 def run_dbt(
     run: Run,
     project: Project,
@@ -179,12 +183,10 @@ class _Dbt:
         from dbt.cli.main import dbtRunner
         from dbt.graph.queue import GraphQueue
 
-        # What dbt holds lives to the end. Searching it for garbage would take a tenth of a build, and a last
-        # search when the process ends two seconds. pyfixest searches after each fit.
-        gc.disable()
-        atexit.register(gc.freeze)
-        # It has no setting for it.
+        # dbt has no setting for it.
         if GraphQueue._get_scores is not longest_first:
+            # A last search for garbage among all that dbt holds takes two seconds when the process ends.
+            atexit.register(gc.freeze)
             GraphQueue._get_scores = longest_first  # type: ignore[method-assign, assignment]
             GraphQueue.get = one_ahead(GraphQueue.get)  # type: ignore[method-assign]
         self._report = report
@@ -272,7 +274,6 @@ class _Dbt:
     @staticmethod
     def close() -> None:
         """Release the file: dbt-duckdb keeps its connection for the life of the process."""
-        gc.enable()
         from dbt.adapters.duckdb import connections
 
         manager: Any = connections.DuckDBConnectionManager

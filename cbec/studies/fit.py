@@ -94,7 +94,7 @@ def fit_table(
 ) -> pa.Table:
     """Everything the specifications estimate, in the columns of estimates.fit.
 
-    workers: processes; the result does not depend on it. They are started with the ``spawn`` method. kept:
+    workers: processes; the result does not depend on it. See `cbec.common.workers`. kept:
     what was estimated before from the same inputs by the same code, and is not estimated again. alone: held
     while this process estimates by itself, where others of its threads do.
 

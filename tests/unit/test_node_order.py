@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -49,10 +50,11 @@ def test_no_more_is_taken_than_soon_runs(queue: GraphQueue) -> None:
         while not queue.empty():
             taken.append(queue.get().unique_id)
 
-    thread = threading.Thread(target=take)
+    thread = threading.Thread(target=take, daemon=True)
     thread.start()
-    done = 0
+    done, deadline = 0, time.monotonic() + 60
     while done < n_nodes:
+        assert time.monotonic() < deadline, taken
         with queue.lock:
             running = sorted(queue.in_progress)
         assert len(running) <= dbt.THREADS + 1

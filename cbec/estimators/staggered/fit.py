@@ -1,6 +1,6 @@
 """Estimators for staggered adoption: one sample, one result shape, the libraries' own numbers.
 
-`fit_staggered` runs any estimator of `staggered_engines.ESTIMATORS` on the sample of `prepare_sample`
+`fit_staggered` runs any estimator of `engines.ESTIMATORS` on the sample of `prepare_sample`
 and adds inference.
 """
 
@@ -150,7 +150,7 @@ def fit_staggered(
     treated. The sample rules, and what raises, are those of `prepare_sample`. cluster defaults to the
     unit, and units must lie inside clusters.
 
-    estimator is a key of `staggered_engines.ESTIMATORS`; which options it has is in `SUPPORT`.
+    estimator is a key of `engines.ESTIMATORS`; which options it has is in `SUPPORT`.
     control_group and method (outcome regression, inverse probability weighting, doubly robust) choose
     the comparison. first_event and last_event bound the event study; twfe_event_study bins what lies
     outside into its ends. base is the omitted event year; anticipation moves it further back.

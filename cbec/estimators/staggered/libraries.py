@@ -38,15 +38,6 @@ BASE_PERIODS = ("universal", "varying")
 WEIGHTS = ("equal", "regression")
 
 
-# --- averages over cohort-years -----------------------------------------------------------
-
-
-# --- pyfixest -----------------------------------------------------------------------------
-
-
-# --- diff-diff ----------------------------------------------------------------------------
-
-
 def _imputed(
     sample: Sample, options: Options, build: Callable[..., Any], formula: str, base: str
 ) -> Estimates:
@@ -312,6 +303,3 @@ def de_chaisemartin_dhaultfoeuille(sample: Sample, options: Options) -> Estimate
         engine=diff_diff_version(),
         base_period="event year -1",
     )
-
-
-# --- synthetic difference in differences --------------------------------------------------
