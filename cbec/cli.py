@@ -288,10 +288,17 @@ def status(
     for row in report["tables"]:
         tables.add_row(f"{row['table_schema']}.{row['table_name']}", str(row["n_rows"]))
     out.print(tables)
-    studies = Table("study", "status", "missing indicators", box=None)
+    studies = Table("study", "status", "estimated", "missing indicators", box=None)
     for row in report["studies"]:
-        studies.add_row(row["study_id"], row["study_status"], row["missing"])
+        too_few = f"too few values: {row['insufficient']}" if row["insufficient"] else ""
+        done = f"{row['n_estimated']} of {row['n_columns']} columns" if row["n_columns"] else "no columns"
+        lacks = "; ".join(filter(None, (row["missing"], too_few)))
+        studies.add_row(row["study_id"], row["study_status"], done, lacks)
     out.print(studies)
+    if any(row["missing"] or row["insufficient"] for row in report["studies"]):
+        out.print(
+            "what each waits for, by edition: quality.study_readiness, quality.missing_input", highlight=False
+        )
 
 
 Study = Annotated[str, typer.Option("--study", help="Study; see `cbec status`.")]

@@ -66,3 +66,12 @@ final as (
 select * from final
 order by {{ key }}, year
 {%- endmacro %}
+
+{# Name of an indicator's panel column: it ends in the unit, once. #}
+{% macro panel_column(indicator_id, column_suffix) -%}
+    case
+        when {{ indicator_id }} like '%' || replace({{ column_suffix }}, '_', '\_') escape '\'
+            then {{ indicator_id }}
+        else {{ indicator_id }} || {{ column_suffix }}
+    end
+{%- endmacro %}

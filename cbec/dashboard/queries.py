@@ -80,15 +80,18 @@ def status_counts(snapshot: Snapshot) -> pd.DataFrame:
 
 
 def readiness(snapshot: Snapshot) -> pd.DataFrame:
-    """One row per study: `study_id, title_zh, title_en, study_status, missing` (a list of `id|name_zh`)."""
+    """One row per study: `study_id, title_zh, title_en, study_status, n_estimated, n_columns` and two lists
+    of what it lacks or has too few values of: `missing` (indicators), `missing_zh` (the study's names)."""
     return snapshot.rows(
         """
-        select study.study_id, study.title_zh, study.title_en, any_value(ready.study_status) as study_status,
+        select study.study_id, study.title_zh, study.title_en, done.status as study_status, done.n_estimated,
+            done.n_columns,
             coalesce(list(ready.indicator_id order by ready.indicator_id)
-                filter (where ready.status = 'missing'), []) as missing,
+                filter (where ready.status in ('missing', 'insufficient')), []) as missing,
             coalesce(list(ready.name_zh order by ready.indicator_id)
-                filter (where ready.status = 'missing'), []) as missing_zh
-        from studies.study left join quality.study_readiness as ready using (study_id)
+                filter (where ready.status in ('missing', 'insufficient')), []) as missing_zh
+        from studies.study left join estimates.study_status as done using (study_id)
+            left join quality.study_readiness as ready using (study_id)
         group by all order by study_status desc, study.study_id
         """
     )

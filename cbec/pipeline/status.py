@@ -13,6 +13,8 @@ from cbec.project import Project
 def read_status(project: Project, path: Path) -> dict[str, Any]:
     """Publication, rows per table, tests by status, readiness by study, and seeds changed since.
 
+    Of a study: a row of estimates.study_status.
+
     Keys: publication, tables, tests, failed_tests, studies, changed_seeds; plain values, ready for
     JSON.
     """
@@ -34,10 +36,9 @@ def read_status(project: Project, path: Path) -> dict[str, Any]:
             "tests": rows("select status, count(*) as n_tests from meta.test_result group by 1 order by 1"),
             "failed_tests": rows("select * from meta.test_result where status <> 'pass' order by test"),
             "studies": rows(
-                "select study_id, any_value(study_status) as study_status,"
-                " coalesce(string_agg(indicator_id, ', ' order by indicator_id)"
-                " filter (where status = 'missing'), '') as missing"
-                " from quality.study_readiness group by 1 order by 1"
+                "select study_id, status as study_status, n_columns, n_estimated, n_awaiting_data, n_refused,"
+                " coalesce(missing, '') as missing, coalesce(insufficient, '') as insufficient"
+                " from estimates.study_status order by 1"
             ),
             "changed_seeds": sorted(
                 name for name in seeds.keys() | now.keys() if seeds.get(name) != now.get(name)

@@ -39,8 +39,6 @@ if TYPE_CHECKING:
     from cbec.estimators.specification import Specification
     from cbec.studies.sample import EstimationSample, StudyData
 
-# Where the engine's tables stand in the published file.
-_HOME = {"specification": "studies", "doubted_cell": "quality"}
 _LEFT_OUT = {"city": "prefecture", "province": "province"}
 
 
@@ -100,7 +98,7 @@ def why_estimate(
     term = choose_known(f"term of {study} {table}({question.column_no})", term, terms)
     estimate = next(row for row in main if row["term"] == term)
     twin = next((row for row in rows if row["is_observed_only"] and row["term"] == term), None)
-    data = StudyData.from_reader(lambda name: connection.table(f"{_HOME.get(name, 'marts')}.{name}"))
+    data = StudyData.from_published(connection)
     spec = next(
         spec
         for spec in data.specifications()

@@ -260,8 +260,8 @@ def _why_none(
     """Status and reason of an artefact without rows: data are missing, or nobody asked for it."""
     missing = records(
         connection,
-        "select indicator_id, name_zh from quality.study_readiness where study_id = ? and status = 'missing'"
-        " order by 1",
+        "select indicator_id, name_zh from quality.study_readiness"
+        " where study_id = ? and status in ('missing', 'insufficient') order by 1",
         [source.study_id],
     )
     estimated = connection.execute(

@@ -112,7 +112,7 @@ class Source:
             missing = (
                 self.connection.execute(
                     "select indicator_id, name_zh from quality.study_readiness"
-                    " where study_id = ? and status = 'missing' order by 1",
+                    " where study_id = ? and status in ('missing', 'insufficient') order by 1",
                     [self.study_id],
                 ).fetchall()
                 if self.has("quality.study_readiness")

@@ -83,8 +83,11 @@ WORDS: dict[str, tuple[str, str]] = {
     "readiness": ("研究就绪情况", "Readiness of studies"),
     "status": ("状态", "Status"),
     "ready": ("就绪", "ready"),
+    "partly ready": ("部分就绪", "partly ready"),
     "awaiting data": ("等待数据", "awaiting data"),
-    "missing": ("缺失指标", "Missing indicators"),
+    "columns_estimated": ("已估计的列", "Columns estimated"),
+    "of": ("{n}/{k}", "{n} of {k}"),
+    "missing": ("缺失或过少的指标", "Indicators missing or with too few values"),
     "freshness": ("数据时效", "Freshness"),
     "level": ("级别", "Level"),
     "province": ("省级", "province"),
@@ -247,10 +250,11 @@ def _facts(
         "resolved": _findings(connection, "old", "new") if has_old else None,
         "readiness": _if_there(
             connection,
-            "select study_id, any_value(study_status) as study_status,"
+            "select study_id, done.status as study_status, done.n_estimated, done.n_columns,"
             " coalesce(list({'zh': name_zh, 'en': replace(indicator_id, '_', ' ')} order by indicator_id)"
-            " filter (where status = 'missing'), []) as missing"
-            " from new.quality.study_readiness group by 1 order by 1",
+            " filter (where ready.status in ('missing', 'insufficient')), []) as missing"
+            " from new.estimates.study_status as done"
+            " left join new.quality.study_readiness as ready using (study_id) group by all order by 1",
         ),
         "freshness": _if_there(
             connection,

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from cbec.estimators.regression import Term
 from cbec.estimators.specification import Specification
-from cbec.studies.fit import identity, small_heap
+from cbec.studies.fit import identity, reason_of, small_heap
 from cbec.studies.memory import Memory, Rows, digest
 from cbec.studies.sample import AwaitingDataError, EmptiedError, EstimationSample, StudyData, assemble
 
@@ -142,7 +142,7 @@ def _computed(asked: Requested, rows: Callable[[Requested], Rows], names: list[s
         try:
             own = [start | row for row in rows(asked)]
         except ValueError as error:
-            own = [start | {"note": f"refused: {error}"}]
+            own = [start | {"note": f"refused: {reason_of(asked.specification, error)}"}]
     return [{name: row.get(name) for name in names} for row in own]
 
 

@@ -157,17 +157,22 @@ def run(
     try:
         sample = assemble(data, spec, observed_only=observed_only)
     except AwaitingDataError as error:
-        return Result(spec, observed_only, None, None, "awaiting data", str(error))
+        return Result(spec, observed_only, None, None, "awaiting data", reason_of(spec, error))
     except EmptiedError as error:
-        return Result(spec, observed_only, None, None, "refused", str(error))
+        return Result(spec, observed_only, None, None, "refused", reason_of(spec, error))
     if known and known.sample and len(known.sample.rows) == len(sample.rows):
         return replace(known, is_observed_only=observed_only, sample=sample)
     with small_heap():
         try:
             fit = estimate(spec, sample)
         except ValueError as error:
-            return Result(spec, observed_only, sample, None, "refused", str(error))
+            return Result(spec, observed_only, sample, None, "refused", reason_of(spec, error))
     return Result(spec, observed_only, sample, fit, "estimated")
+
+
+def reason_of(spec: Specification, error: ValueError) -> str:
+    """What an error says, without the name of the column, which a row of a table has already."""
+    return str(error).removeprefix(f"{spec.label}: ")
 
 
 def estimate(spec: Specification, sample: EstimationSample) -> Fit | StaggeredFit:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields
 from functools import cached_property, partial
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import pandas as pd
@@ -19,9 +20,18 @@ KEYS = {"province": "province_code", "prefecture": "prefecture_code", "major_cit
 COMPANIONS = (
     "first_treated_year", "province_code", "batch", "longitude", "latitude", "region3", "is_resource_based",
 )  # fmt: skip
-CELL_COLUMNS = (
-    "region_level", "region_code", "year", "panel_column", "obs_status", "imputed_share", "is_simulated",
-)  # fmt: skip
+# Schemas of the tables that are read; others are marts.
+_HOME = {"specification": "studies", "doubted_cell": "quality", "missing_input": "quality"}
+# Of tables with rows for each of some hundred panel columns: what is read, of the columns that are named.
+BY_COLUMN = {
+    "panel_cell": (
+        "region_level", "region_code", "year", "panel_column", "obs_status", "imputed_share", "is_simulated",
+    ),
+    "missing_input": (
+        "region_level", "panel_column", "input_indicator_id", "year", "missing_in_edition",
+        "is_missing_throughout",
+    ),
+}  # fmt: skip
 # SDMX precedence, highest first; spelt out because an estimator reads no registry.
 PRECEDENCE = "BOMLHQJSDKWIFEPNUVGA"
 # A study is not estimated on what is left of its sample: each outcome, control and mediator has a value in at
@@ -30,7 +40,8 @@ LEAST_COVERED = 0.5
 
 
 class AwaitingDataError(ValueError):
-    """A specification whose data are not loaded; names the columns without a value."""
+    """A specification whose data are not loaded; names the columns without a value, the printed figures that
+    these wait for, and the editions in which they are not."""
 
 
 class EmptiedError(ValueError):
@@ -50,24 +61,32 @@ class StudyData:
     treatment_province_year: pd.DataFrame
     treatment_city_year: pd.DataFrame
     doubted_cell: pd.DataFrame
+    missing_input: pd.DataFrame
 
     @classmethod
     def from_reader(cls, read: Callable[[str], Any]) -> StudyData:
-        """read gives a DuckDB relation for a table's name; of panel_cell, a row for each cell of some hundred
-        columns, only those are taken that a specification names."""
+        """read gives a DuckDB relation for a table's name; of a table in BY_COLUMN only those panel columns
+        are taken that a specification names."""
         tables = {item.name: read(item.name) for item in fields(cls)}
         specification = tables.pop("specification").df()
-        cells = tables.pop("panel_cell").project(", ".join(CELL_COLUMNS))
         rows = (Specification.from_row(row) for row in _records(specification))
         named = sorted({name for spec in rows for name in spec.columns})
         listed = ", ".join("'" + name.replace("'", "''") + "'" for name in named)
+        for name, columns in BY_COLUMN.items():
+            tables[name] = tables[name].project(", ".join(columns))
+            if named:
+                tables[name] = tables[name].filter(f"panel_column in ({listed})")
         # Rows are taken from these frames some thousand times; Arrow's text is slow at that.
         with pd.option_context("mode.string_storage", "python"):
             return cls(
                 specification=specification,
-                panel_cell=(cells.filter(f"panel_column in ({listed})") if named else cells).df(),
                 **{name: relation.df() for name, relation in tables.items()},
             )
+
+    @classmethod
+    def from_published(cls, connection: Any) -> StudyData:
+        """From an open published file (a DuckDB connection)."""
+        return cls.from_reader(lambda name: connection.table(f"{_HOME.get(name, 'marts')}.{name}"))
 
     def panel(self, level: str) -> pd.DataFrame:
         """The panel of a level of regions (a key of KEYS)."""
@@ -87,6 +106,12 @@ class StudyData:
     def doubts_of(self) -> dict[tuple[str, str], pd.DataFrame]:
         """Rows of doubted_cell by level and column."""
         return self._by_column(self.doubted_cell)
+
+    @cached_property
+    def missing_inputs_of(self) -> dict[tuple[str, str], pd.DataFrame]:
+        """Rows of missing_input by level and column."""
+        parts = self.missing_input.groupby(["region_level", "panel_column"], sort=False)
+        return {(str(level), str(column)): part for (level, column), part in parts}
 
     def _by_column(self, cells: pd.DataFrame) -> dict[tuple[str, str], pd.DataFrame]:
         parts = cells.groupby(["region_level", "panel_column"], sort=False)
@@ -178,7 +203,8 @@ class StudyData:
         return self._digests[key]
 
     def _column(self, level: str, rule: str | None, name: str) -> str:
-        """Digest of a column of a level: panel, cells and doubts; of a treatment, under a rule."""
+        """Digest of a column of a level: panel, cells, doubts and missing inputs; of a treatment, under a
+        rule."""
         if level not in KEYS:
             return ""
         unit, panel = KEYS[level], self.panel(level)
@@ -195,7 +221,11 @@ class StudyData:
                         f"rule {level} {rule}", name, lambda: timing.loc[timing["rule_id"] == rule, own]
                     )
                 ]
-        for kind, of in (("cells", self.cells_of), ("doubts", self.doubts_of)):
+        for kind, of in (
+            ("cells", self.cells_of),
+            ("doubts", self.doubts_of),
+            ("missing", self.missing_inputs_of),
+        ):
             if (level, name) in of:
                 parts.append(self._digest_of(f"{kind} {level}", name, partial(of.__getitem__, (level, name))))
         return " ".join([name, *parts])
@@ -353,11 +383,13 @@ def _offer(data: StudyData, spec: Specification, fill: str | None) -> Offered:
                 parts.append(part.assign(year=part["year"] + lag, place=part["place"] + lag) if lag else part)
     place = pd.Series(places, index=frame.index)
     if spec.subgroup:
-        frame = frame[_in_subgroup(frame, spec.subgroup, unit)]
+        whole, frame = frame, frame[_in_subgroup(frame, spec.subgroup, unit)]
+        if frame.empty:
+            _raise_empty_subgroup(data, level, spec, whole)
     n_offered = len(frame)
     frame, n_filled = _filled(frame, spec, fill, unit) if fill else (frame, 0)
     cells = pd.concat(behind)[[unit, "year", "panel_column", "obs_status", "imputed_share", "place"]]
-    frame, reasons = _complete(frame, spec, cells)
+    frame, reasons = _complete(frame, spec, cells, partial(_awaited, data, level))
     return Offered(
         frame, cells, pd.concat(doubts)["place"], place, level, unit, n_offered, tuple(reasons), n_filled
     )
@@ -377,10 +409,15 @@ def _with_treatment(
     return panel.merge(rule[own], on=[unit, "year"], how="left", validate="one_to_one")
 
 
+def _texts(values: pd.Series) -> pd.Series:
+    """Values as the seed writes them."""
+    return values.map(lambda value: str(value).lower() if isinstance(value, bool) else str(value))
+
+
 def _in_subgroup(frame: pd.DataFrame, group: Subgroup, unit: str) -> pd.Series:
     values = frame[group.column]
     if group.relation in ("=", "!="):
-        text = values.map(lambda value: str(value).lower() if isinstance(value, bool) else str(value))
+        text = _texts(values)
         return text.eq(group.value) if group.relation == "=" else text.ne(group.value)
     number = values.astype(float)
     if group.value == "median":
@@ -396,6 +433,22 @@ def _in_subgroup(frame: pd.DataFrame, group: Subgroup, unit: str) -> pd.Series:
     # A unit without a value is in neither group.
     inside: pd.Series = number > middle if group.relation == ">" else number <= middle
     return inside
+
+
+def _raise_empty_subgroup(data: StudyData, level: str, spec: Specification, frame: pd.DataFrame) -> NoReturn:
+    """AwaitingDataError where the column that parts the sample has no value, EmptiedError where no row has
+    the one that is asked for."""
+    group = spec.subgroup
+    assert group is not None
+    asked = f"{group.column}{group.relation}{group.value}"
+    where = f"{spec.label}: no row of {spec.sample} is in the subgroup {asked}"
+    values = frame[group.column].dropna()
+    if values.empty:
+        parts = [where, f"no value of {group.column}", *_awaited(data, level, [group.column], frame)]
+        raise AwaitingDataError("; ".join(parts))
+    known = sorted(set(_texts(values)))
+    shown = difflib.get_close_matches(group.value, known, n=3, cutoff=0) or known[:3]
+    raise EmptiedError(f"{where}; nearest values: {', '.join(shown)}")
 
 
 def _filled(frame: pd.DataFrame, spec: Specification, rule: str, unit: str) -> tuple[pd.DataFrame, int]:
@@ -429,20 +482,26 @@ def _between(values: pd.Series, groups: list[pd.Series]) -> pd.Series:
 
 
 def _complete(
-    frame: pd.DataFrame, spec: Specification, status: pd.DataFrame
+    frame: pd.DataFrame,
+    spec: Specification,
+    status: pd.DataFrame,
+    awaited: Callable[[list[str], pd.DataFrame], list[str]],
 ) -> tuple[pd.DataFrame, list[str]]:
-    """Rows without a blank, and why the others left. A year that the source prints for nobody is named."""
-    empty = [name for name in dict.fromkeys(spec.variables) if frame[name].isna().all()]
-    if empty:
-        raise AwaitingDataError(f"{spec.label}: no value of {', '.join(empty)}")
-    for name in dict.fromkeys(spec.variables):
-        n_values = int(frame[name].notna().sum())
-        if name != spec.treatment and n_values < LEAST_COVERED * len(frame):
-            years = _unpublished(frame, name, status)
-            raise AwaitingDataError(
-                f"{spec.label}: {name} has a value in {n_values} of {len(frame)} rows of {spec.sample}"
-                + (f"; no edition prints it for {_years(years)}" if years else "")
-            )
+    """Rows without a blank, and why the others left. A year that the source prints for nobody is named.
+
+    awaited: says what columns wait for in the years of a frame.
+    """
+    n_values = {name: int(frame[name].notna().sum()) for name in dict.fromkeys(spec.variables)}
+    empty = [name for name, n in n_values.items() if not n]
+    scarce = [
+        name for name, n in n_values.items() if name != spec.treatment and 0 < n < LEAST_COVERED * len(frame)
+    ]
+    if empty or scarce:
+        parts = [f"no value of {', '.join(empty)}"] if empty else []
+        parts += [
+            f"{name} has a value in {n_values[name]} of {len(frame)} rows of {spec.sample}" for name in scarce
+        ]
+        raise AwaitingDataError(f"{spec.label}: " + "; ".join(parts + awaited(empty + scarce, frame)))
     reasons = []
     keep = pd.Series(True, index=frame.index)
     guarded = spec.treatment_rule is not None and "first_treated_year" in frame
@@ -460,8 +519,38 @@ def _complete(
                 reasons.append(f"{int(missing.sum()) - n_unpublished} rows: {role} {name} missing")
             keep &= ~missing
     if not keep.any():
-        raise AwaitingDataError(f"{spec.label}: no row has all of {', '.join(spec.variables)}")
+        needed = [name for name in dict.fromkeys(spec.variables) if name != spec.treatment]
+        parts = [f"no row has all of {', '.join(spec.variables)}", *awaited(needed, frame)]
+        raise AwaitingDataError(f"{spec.label}: " + "; ".join(parts))
     return frame[keep], reasons
+
+
+def _awaited(data: StudyData, level: str, names: list[str], frame: pd.DataFrame) -> list[str]:
+    """What columns wait for in the years of a frame: printed figures that no region has, in runs of years.
+
+    Where a column rests on something that no year has, what it lacks in some years is not why it is empty.
+    """
+    found = []
+    for name in names:
+        column, lag = source(name)
+        rows = data.missing_inputs_of.get((level, column))
+        if rows is not None:
+            is_nowhere = rows["is_missing_throughout"].astype(bool)
+            is_asked = (rows["year"] + lag).isin(frame["year"])
+            found.append(rows[is_nowhere if is_nowhere.any() else is_asked])
+    if not found:
+        return []
+    gaps: dict[tuple[str, str], list[str]] = {}
+    for indicator, rows in pd.concat(found).groupby("input_indicator_id", sort=True):
+        years = "" if rows["is_missing_throughout"].all() else f" for {_years(sorted(set(rows['year'])))}"
+        editions = sorted(set(rows["missing_in_edition"].dropna().astype(int)))
+        gaps.setdefault((years, _years(editions)), []).append(str(indicator))
+    return [
+        f"no edition {editions} prints {', '.join(inputs)}{years}"
+        if editions
+        else f"no source that is loaded has {', '.join(inputs)}{years}"
+        for (years, editions), inputs in gaps.items()
+    ]
 
 
 def _unpublished(frame: pd.DataFrame, name: str, status: pd.DataFrame) -> list[int]:

@@ -16,6 +16,7 @@ from cbec.estimators.regression import fit_least_squares
 from cbec.estimators.sensitivity import honest_did
 from cbec.estimators.staggered.fit import StaggeredFit, fit_staggered
 from cbec.studies.diagnostics import Requested, diagnostic_table, table_schema, term_columns, term_numbers
+from cbec.studies.fit import reason_of
 from cbec.studies.memory import Memory
 from cbec.studies.sample import AwaitingDataError, StudyData, assemble
 
@@ -84,10 +85,10 @@ def falsification_table(data: StudyData, diagnostic: pd.DataFrame, kept: Memory 
                 fit = fit_least_squares(sample.rows, other, unit=sample.unit)
                 term = next(term for term in fit.terms if term.term == spec.treatment)
             except AwaitingDataError as error:
-                found.append(row | {"note": f"awaiting data: {error}"})
+                found.append(row | {"note": f"awaiting data: {reason_of(other, error)}"})
                 continue
             except ValueError as error:
-                found.append(row | {"note": f"refused: {error}"})
+                found.append(row | {"note": f"refused: {reason_of(other, error)}"})
                 continue
             estimate, std_error, p_value, ci_low, ci_high = term_numbers(term)
             row |= {"estimate": estimate, "std_error": std_error, "p_value": p_value}

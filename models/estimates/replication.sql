@@ -115,7 +115,9 @@ missing as (
 
     select
         study_id,
-        string_agg(indicator_id, ', ' order by indicator_id) filter (where status = 'missing') as missing,
+        string_agg(indicator_id, ', ' order by indicator_id) filter (
+            where status in ('missing', 'insufficient')
+        ) as missing,
         string_agg(
             concat(proxy_indicator_id, ' for ', indicator_id), ', ' order by indicator_id
         ) filter (where status = 'proxy') as proxies,

@@ -1,23 +1,35 @@
 -- Every printed indicator that a computed one rests on, by the level of the panel: derived indicators by the
--- formula that is read there, splices, indices through their components, GDP at constant prices, the capital
--- stock, and the default technology's productivity.
-with direct as (
+-- formula that is read there (by all of them where none has its inputs), splices, indices through their
+-- components, GDP at constant prices, the capital stock, and the default technology's productivity.
+with level as (
+
+    select distinct region_level from {{ ref('int_observations__selected') }}
+
+),
+
+formula_read as (
 
     select distinct
-        read.region_level,
+        region_level,
+        indicator_id,
+        formula_no,
+    from {{ ref('int_observations__derived') }}
+
+),
+
+direct as (
+
+    select distinct
+        level.region_level,
         input.indicator_id,
         input.input_indicator_id,
         input.side,
     from {{ ref('derived_input') }} as input
-    inner join {{ ref('int_observations__derived') }} as read
-        on input.indicator_id = read.indicator_id
-            and input.formula_no = read.formula_no
-
-),
-
-level as (
-
-    select distinct region_level from {{ ref('int_observations__selected') }}
+    cross join level
+    left join formula_read
+        on level.region_level = formula_read.region_level
+            and input.indicator_id = formula_read.indicator_id
+    where formula_read.formula_no is null or input.formula_no = formula_read.formula_no
 
 ),
 

@@ -41,12 +41,7 @@ measured as (
         cell.region_level,
         cell.region_code,
         cell.year,
-        -- A name that already ends in its unit does not repeat it.
-        case
-            when cell.indicator_id like '%' || replace(unit.column_suffix, '_', '\_') escape '\'
-                then cell.indicator_id
-            else cell.indicator_id || unit.column_suffix
-        end as panel_column,
+        {{ panel_column('cell.indicator_id', 'unit.column_suffix') }} as panel_column,
         cell.indicator_id,
         cell.value,
         indicator.unit,

@@ -13,6 +13,7 @@ def model(dbt, session):
     dbt.ref("treatment_province_year")
     dbt.ref("treatment_city_year")
     dbt.ref("doubted_cell")
+    dbt.ref("missing_input")
     data = StudyData.from_reader(lambda name: dbt.ref(name))
     # Two processes: dbt itself holds one core with the other thread.
     with memory(session, dbt.this.identifier) as kept:

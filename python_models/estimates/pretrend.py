@@ -12,6 +12,7 @@ def model(dbt, session):
     dbt.ref("treatment_province_year")
     dbt.ref("treatment_city_year")
     dbt.ref("doubted_cell")
+    dbt.ref("missing_input")
     with study_data(dbt, session) as (data, kept):
         table = pretrend_table(data, dbt.ref("diagnostic").df(), kept)
     return table

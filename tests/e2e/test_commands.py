@@ -41,12 +41,16 @@ def test_status_tells_when_and_from_what(warehouse: Path, db: duckdb.DuckDBPyCon
     assert {t["status"] for t in report["tests"]} == {"pass"}
     studies = {s["study_id"]: s for s in report["studies"]}
     assert studies["province_ecommerce"]["study_status"] == "ready"
-    assert studies["green_tfp"]["study_status"] == "awaiting data"
+    assert studies["yrd_malmquist"]["study_status"] == "awaiting data"
+    assert studies["green_tfp"]["study_status"] == "partly ready"
     assert "energy_use" in studies["green_tfp"]["missing"]
+    assert "urban_population_share" in studies["city_outcomes"]["insufficient"]
+    assert 0 < studies["city_outcomes"]["n_estimated"] < studies["city_outcomes"]["n_columns"]
     assert report["changed_seeds"] == []
     text = run_cbec("status", warehouse=warehouse).stdout
     assert "marts.observation" in text
     assert "awaiting data" in text
+    assert f"{studies['city_trade']['n_estimated']} of {studies['city_trade']['n_columns']}" in text
 
 
 def test_status_before_any_build_says_what_to_do(tmp_path: Path) -> None:

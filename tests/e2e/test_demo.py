@@ -86,9 +86,7 @@ def test_what_was_drawn_is_what_came_through_the_door(demo_warehouse: Path) -> N
 
 def test_city_studies_are_ready_and_others_await_data(demo_warehouse: Path) -> None:
     with duckdb.connect(str(demo_warehouse / "demo.duckdb"), read_only=True) as connection:
-        status = dict(
-            connection.sql("select distinct study_id, study_status from quality.study_readiness").fetchall()
-        )
+        status = dict(connection.sql("select study_id, status from estimates.study_status").fetchall())
         years = connection.sql(
             "select count(distinct region_code), min(year), max(year) from marts.observation"
             " where region_level = 'prefecture' and value is not null"

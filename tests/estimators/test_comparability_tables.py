@@ -12,7 +12,7 @@ import pytest
 
 from cbec.estimators.placebo import time_placebo
 from cbec.studies.fit import run
-from cbec.studies.sample import StudyData
+from cbec.studies.sample import BY_COLUMN, StudyData
 from cbec.studies.tables_design import falsification_table
 from cbec.studies.tables_interference import policy_table, spillover_table
 from cbec.studies.tables_resampling import inference_table
@@ -52,6 +52,7 @@ def data() -> StudyData:
         treatment_province_year=rule.head(0),
         treatment_city_year=rule,
         doubted_cell=pd.DataFrame(columns=["region_level", "region_code", "year", "panel_column"]),
+        missing_input=pd.DataFrame(columns=[*BY_COLUMN["missing_input"]]),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cbec.common.words import translate
 from cbec.estimators.mediation import mediate
 from cbec.estimators.regression import (
     conley_meat,
@@ -18,7 +20,8 @@ from cbec.estimators.regression import (
 )
 from cbec.estimators.specification import Specification, Subgroup, Winsor
 from cbec.studies.fit import fit_table
-from cbec.studies.sample import AwaitingDataError, StudyData, assemble
+from cbec.studies.sample import BY_COLUMN, LEAST_COVERED, AwaitingDataError, StudyData, assemble
+from tests.conftest import ROOT
 
 CITIES, YEARS = [f"{n:06d}" for n in range(110000, 110012)], range(2010, 2020)
 BASE = {
@@ -70,6 +73,7 @@ def warehouse(**changes: Any) -> StudyData:
             [("prefecture", CITIES[7], 2014, "x")],
             columns=["region_level", "region_code", "year", "panel_column"],
         ),
+        "missing_input": pd.DataFrame(columns=[*BY_COLUMN["missing_input"]]),
     }
     return StudyData(**tables)
 
@@ -208,22 +212,85 @@ def test_a_year_that_no_edition_prints_is_named() -> None:
         "24 rows: outcome y is in no edition for 2012-2013",
         "11 rows: outcome y missing",
     )
-    # Too few years: the reason says which are in no edition.
-    panel = data.panel_city_year.copy()
-    panel.loc[panel["year"] < 2016, "y"] = np.nan
-    cells = data.panel_cell.copy()
-    cells.loc[cells["panel_column"].eq("y") & (cells["year"] < 2016), "obs_status"] = "L"
-    with pytest.raises(AwaitingDataError, match="no edition prints it for 2010-2015"):
-        assemble(replace(data, panel_cell=cells, panel_city_year=panel), one())
     # A lag reads the years before: what is in no edition for 2017 is missing in 2018.
     lagged = assemble(gaps, one(outcome="m", controls="L1.y"))
     assert not {2013, 2014, 2018} & set(lagged.rows["year"])
 
 
+def _missing(
+    column: str, given: str, years: range, *, throughout: bool, edition: bool = True
+) -> pd.DataFrame:
+    """Rows of missing_input; an edition is of the year after."""
+    rows = [("prefecture", column, given, year, year + 1 if edition else None, throughout) for year in years]
+    return pd.DataFrame(rows, columns=[*BY_COLUMN["missing_input"]])
+
+
+def test_what_is_awaited_is_named_with_the_editions_that_do_not_print_it() -> None:
+    data = warehouse()
+    panel = data.panel_city_year.copy()
+    panel.loc[panel["year"] < 2016, "y"] = np.nan
+    gaps = [
+        _missing("empty", "patents", YEARS, throughout=True),
+        _missing("empty", "energy", YEARS, throughout=True),
+        # Why a column is empty is what no year has, not what lacks a year.
+        _missing("empty", "gdp", range(2013, 2014), throughout=False),
+        _missing("y", "wages", range(2005, 2016), throughout=False),
+        _missing("m", "licences", YEARS, throughout=True, edition=False),
+    ]
+    short = replace(data, panel_city_year=panel, missing_input=pd.concat(gaps, ignore_index=True))
+
+    def reason(**changes: Any) -> str:
+        (row,) = {(row["status"], row["reason"]) for row in _fit_rows(short, **changes)}
+        assert row[0] == "awaiting data"
+        return str(row[1])
+
+    nothing = "no value of empty; no edition 2011-2020 prints energy, patents"
+    few = "y has a value in 48 of 120 rows of all"
+    years = "no edition 2011-2016 prints wages for 2010-2015"
+    assert reason(controls="empty", outcome="x") == nothing
+    assert reason() == f"{few}; {years}"
+    # Every column that is in the way, at once.
+    both = reason(controls="empty")
+    assert both == f"no value of empty; {few}; no edition 2011-2020 prints energy, patents; {years}"
+    # The figure of a lag is of the year before: of 2009 for the first row.
+    assert "2010-2016 prints wages for 2009-2015" in reason(outcome="x", controls="L1.y")
+    # A subgroup by something that nobody prints: that is missing, not what its rows would have.
+    nobody = "no row of all is in the subgroup empty>median; " + nothing
+    assert reason(outcome="x", controls=None, subgroup="empty>median") == nobody
+    # Levels without editions.
+    panel["m"] = np.nan
+    assert reason(outcome="m") == "no value of m; no source that is loaded has licences"
+    # What was lacking when a result was kept is part of what it is kept for.
+    spec = one(controls="empty")
+    assert short.digest(spec) != data.digest(spec)
+    assert translate(both, "zh") == (
+        "无数值：empty，all的120行中y仅48行有数值，2011-2020年各版均未刊载energy, patents，"
+        "2011-2016年各版均未刊载2010-2015年的wages"
+    )
+
+
+def test_a_subgroup_without_rows_names_the_nearest_values() -> None:
+    for group, nearest in (("region3=esat", "east"), ("region3=Middle", "west")):
+        (row,) = {(row["status"], row["reason"]) for row in _fit_rows(warehouse(), subgroup=group)}
+        assert row[0] == "refused"
+        assert row[1].startswith(f"no row of all is in the subgroup {group}; nearest values: ")
+        assert nearest in row[1]
+
+
+def test_readiness_and_estimation_draw_one_line() -> None:
+    """The share of rows below which a variable is insufficient, in SQL and here."""
+    text = (ROOT / "models/quality/study_readiness.sql").read_text(encoding="utf-8")
+    assert re.findall(r"set least_covered = ([\d.]+)", text) == [str(LEAST_COVERED)]
+
+
+def _fit_rows(data: StudyData, **changes: Any) -> list[dict[str, Any]]:
+    return fit_table(replace(data, specification=pd.DataFrame([BASE | changes]))).to_pylist()
+
+
 def test_status_of_every_specification_and_both_twins() -> None:
     table = fit_table(warehouse(outcome="empty")).to_pandas()
     assert list(table["status"]) == ["awaiting data", "awaiting data"]
-    assert "no value of empty" in table["reason"][0]
+    assert table["reason"][0] == "no value of empty"
     table = fit_table(
         warehouse(treatment="is_treated", controls="x", subgroup="is_resource_based=true")
     ).to_pandas()

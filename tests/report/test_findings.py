@@ -155,8 +155,7 @@ def test_both_languages_print_the_same_numbers() -> None:
 
 def test_the_comparison_is_on_the_cities_of_the_other_column(db: duckdb.DuckDBPyConnection) -> None:
     """N, cities and treated cities as the table gives them; the last column anew, on no other cities."""
-    home = {"specification": "studies", "doubted_cell": "quality"}
-    data = StudyData.from_reader(lambda name: db.table(f"{home.get(name, 'marts')}.{name}"))
+    data = StudyData.from_published(db)
     plain = [spec for spec in data.specifications() if not spec.controls and not spec.subgroup]
     lines = [line for line in PAGES[0].read_text(encoding="utf-8").splitlines() if CELL.search(line)]
     for label, outcome in (OUTCOME_ROWS | GREEN_ROWS).items():

@@ -81,27 +81,41 @@ def _cells(view: View) -> None:
     offer(view, "overview-status", table, title=view.say("by_status"))
 
 
+# Of a study: colour, name, and heading of its group.
+STATUSES = {
+    "ready": ("green", "ready", "n_ready"),
+    "partly ready": ("blue", "partly", "n_partly"),
+    "awaiting data": ("orange", "awaiting", "n_awaiting"),
+}
+
+
 def _studies(view: View) -> None:
     studies = queries.readiness(view.snapshot)
     st.subheader(view.say("studies"), anchor=False)
-    is_ready = studies["study_status"] == "ready"
     titles = studies["title_zh" if view.lang == "zh" else "title_en"]
-    st.markdown(f"**:green[{view.say('n_ready', n=int(is_ready.sum()))}]**")
-    ready = zip(titles[is_ready], studies["study_id"][is_ready], strict=True)
-    st.markdown("\n".join(f"- {title} (`{key}`)" for title, key in ready))
-    st.markdown(f"**:orange[{view.say('n_awaiting', n=int((~is_ready).sum()))}]**")
-    waiting = studies[~is_ready]
-    for missing, given, title in zip(
-        waiting["missing"], waiting["missing_zh"], titles[~is_ready], strict=True
-    ):
-        names = view.say("list").join(missing_names(view, missing, given))
-        with st.expander(view.say("missing_n", title=title, n=len(missing))):
-            st.markdown(names or view.say("no_rows"))
+    done = [
+        view.say("columns_done", n=n, k=k) if k else ""
+        for n, k in zip(studies["n_estimated"], studies["n_columns"], strict=True)
+    ]
+    for status, (colour, _, heading) in STATUSES.items():
+        is_of = studies["study_status"] == status
+        if not is_of.any():
+            continue
+        st.markdown(f"**:{colour}[{view.say(heading, n=int(is_of.sum()))}]**")
+        for place in studies.index[is_of]:
+            row, title = studies.loc[place], titles[place]
+            names = view.say("list").join(missing_names(view, row["missing"], row["missing_zh"]))
+            if not names:
+                st.markdown(f"- {title} (`{row['study_id']}`)")
+                continue
+            with st.expander(view.say("missing_n", title=title, n=len(row["missing"]))):
+                st.markdown("\n\n".join(filter(None, (done[place], names))))
     table = pd.DataFrame(
         {
             view.say("study_id"): studies["study_id"],
             view.say("title"): titles,
-            view.say("status"): [view.say("ready") if ready else view.say("awaiting") for ready in is_ready],
+            view.say("status"): [view.say(STATUSES[status][1]) for status in studies["study_status"]],
+            view.say("columns_estimated"): done,
             view.say("missing_list"): [", ".join(map(str, names)) for names in studies["missing"]],
         }
     )

@@ -1,0 +1,171 @@
+-- For each column of the panels: the printed indicators that it rests on, and the years for which no region
+-- has a figure of one, with the edition that would have to print it. What an equation waits for is read here.
+with indicator as (
+
+    select * from {{ ref('indicator') }}
+
+),
+
+unit as (
+
+    select * from {{ ref('unit') }}
+
+),
+
+cell as (
+
+    select distinct
+        region_level,
+        indicator_id,
+        year,
+    from {{ ref('int_cells__unioned') }}
+    where value is not null
+
+),
+
+-- Years of which anything is printed at the level: of a year to come nothing is missing yet.
+level_year as (
+
+    select distinct
+        region_level,
+        year,
+    from {{ ref('int_observations__selected') }}
+    where value is not null
+
+),
+
+level_years as (
+
+    select
+        region_level,
+        count(*) as n_years,
+    from level_year
+    group by region_level
+
+),
+
+panel_column as (
+
+    select
+        indicator.indicator_id,
+        {{ panel_column('indicator.indicator_id', 'unit.column_suffix') }} as panel_column,
+    from indicator
+    inner join unit on indicator.unit = unit.unit
+    union all
+    select distinct
+        index_id as indicator_id,
+        index_id || '_index' as panel_column,
+    from {{ ref('index_component') }}
+    union all
+    select distinct
+        index_id as indicator_id,
+        index_id || '_by_year_index' as panel_column,
+    from {{ ref('index_component') }}
+    union all
+    select distinct
+        needed.indicator_id,
+        needed.indicator_id as panel_column,
+    from {{ ref('study_indicator') }} as needed
+    left join indicator on needed.indicator_id = indicator.indicator_id
+    left join {{ ref('index_component') }} as component on needed.indicator_id = component.index_id
+    where indicator.indicator_id is null and component.index_id is null
+
+),
+
+-- What is not computed rests on itself.
+input as (
+
+    select distinct
+        level_year.region_level,
+        panel_column.panel_column,
+        panel_column.indicator_id,
+        coalesce(traced.input_indicator_id, panel_column.indicator_id) as input_indicator_id,
+        level_year.year,
+    from panel_column
+    cross join level_year
+    left join {{ ref('int_inputs__traced') }} as traced
+        on level_year.region_level = traced.region_level
+            and panel_column.indicator_id = traced.indicator_id
+
+),
+
+-- A part of a splice is not missing where another part has the year.
+spliced as (
+
+    select distinct
+        cell.region_level,
+        part.part_indicator_id,
+        cell.year,
+    from {{ ref('spliced_indicator') }} as part
+    inner join cell on part.indicator_id = cell.indicator_id
+
+),
+
+covered as (
+
+    select covered.*
+    from {{ ref('int_publications__covered') }} as covered
+    inner join {{ ref('publication') }} as publication
+        on covered.publication_id = publication.publication_id
+            and publication.vintage = '{{ var('city_series') }}'
+
+),
+
+edition as (
+
+    select distinct
+        'prefecture' as region_level,
+        edition,
+        year,
+    from covered
+
+),
+
+printed as (
+
+    select
+        covered.indicator_id,
+        covered.edition,
+    from covered
+    inner join indicator on covered.indicator_id = indicator.indicator_id
+    where covered.is_published
+        and covered.scope = coalesce(indicator.panel_scope, 'whole_prefecture')
+
+),
+
+final as (
+
+    select
+        input.region_level,
+        input.panel_column,
+        input.indicator_id,
+        input.input_indicator_id,
+        input.year,
+        case when printed.edition is null then edition.edition end as missing_in_edition,
+        count(*) over (
+            partition by input.region_level, input.panel_column, input.input_indicator_id
+        ) = level_years.n_years as is_missing_throughout,
+        {{ is_simulated() }} as is_simulated,
+    from input
+    inner join level_years on input.region_level = level_years.region_level
+    left join cell
+        on input.region_level = cell.region_level
+            and input.input_indicator_id = cell.indicator_id
+            and input.year = cell.year
+    left join spliced
+        on input.region_level = spliced.region_level
+            and input.input_indicator_id = spliced.part_indicator_id
+            and input.year = spliced.year
+            and input.indicator_id != input.input_indicator_id
+    left join edition
+        on input.region_level = edition.region_level
+            and input.year = edition.year
+    left join printed
+        on input.input_indicator_id = printed.indicator_id
+            and edition.edition = printed.edition
+    where cell.year is null and spliced.year is null
+
+)
+
+select * from final
+order by all
