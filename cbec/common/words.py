@@ -468,7 +468,9 @@ class Labels:
 
 # What the estimators write in English, by machine: pattern -> Chinese. Other text stays as written.
 _MACHINE_ZH: tuple[tuple[str, str], ...] = (
-    (r"^(\d+) rows: (\d+) rows: (.+)$", r"\1 rows: \3"),
+    (r"^(\d+) rows: outcome \S+ is in no edition for (.+)$", r"\1行：被解释变量\2年无任何版次刊载"),
+    (r"^(\d+) rows: control (\S+) is in no edition for (.+)$", r"\1行：控制变量\2在\3年无任何版次刊载"),
+    (r"^(\d+) rows: mediator (\S+) is in no edition for (.+)$", r"\1行：中介变量\2在\3年无任何版次刊载"),
     (r"^(\d+) rows: outcome \S+ missing$", r"\1行：被解释变量缺失"),
     (r"^(\d+) rows: treatment \S+ missing$", r"\1行：处理变量缺失"),
     (r"^(\d+) rows: control (\S+) missing$", r"\1行：控制变量缺失（\2）"),
@@ -546,6 +548,48 @@ _MACHINE_ZH: tuple[tuple[str, str], ...] = (
     (r"^after: all untreated years$", r"处理后：所有未处理年份"),
     (r"^no share: the total effect is not clear$", r"不报告份额：总效应不显著"),
     (r"^none$", r"无"),
+    (r"^no unit has ([\d, -]+): left out$", r"无单位有\1年的值，剔除该年"),
+    (r"^event years count the years that are there$", r"期数只计有数据的年份"),
+    (
+        r"^(\d+) untreated rows beyond (\d+) km, (\d+) since the first treatment$",
+        r"\2公里以外未处理的\1行，其中首次处理以后的\3行",
+    ),
+    (
+        r"^(\d+) never-treated units within (\d+) km left out, (\d+) stay$",
+        r"剔除\2公里以内从未处理的\1个单位，保留\3个",
+    ),
+    (
+        r"^(\d+) untreated rows within (\d+) km of a treated unit left out$",
+        r"剔除距受处理单位\2公里以内的未处理\1行",
+    ),
+    (r"^list of members incomplete$", r"成员名单不全"),
+    (r"^(\w+): list of members incomplete$", r"\1：成员名单不全"),
+    (
+        r"^list of members incomplete, (\d+) of (\d+) members not confirmed in print$",
+        r"成员名单不全，\2个成员中\1个未经印刷证实",
+    ),
+    (
+        r"^(\w+): list of members incomplete, (\d+) of (\d+) members not confirmed in print$",
+        r"\1：成员名单不全，\3个成员中\2个未经印刷证实",
+    ),
+    (r"^(\d+) cities left out$", r"剔除\1个城市"),
+    (
+        r"^(\d+) comparisons of a cohort and a year, without controls$",
+        r"批次与年份的比较共\1个，不含控制变量",
+    ),
+    (r"^(\d+) with fewer than (\d+) units on a side left out$", r"剔除一侧单位不足\2个的\1个"),
+    (r"^no test: (\S+) is not a group$", r"不检验：\1不是分组变量"),
+    (r"^family of (\d+) outcomes on (\d+) common rows$", r"\1个被解释变量为一族，共同的\2行"),
+    (
+        r"^smallest true effect found with this probability at (\S+ %) \((.+)\)$",
+        r"在\1水平下以该概率发现的最小真实效应（\2）",
+    ),
+    (r"^nearest: (.+)$", r"最接近的：\1"),
+    (
+        r"^'(\S+)' does not vary beyond the controls and the fixed effects \((.+)\)$",
+        r"\1在控制变量和固定效应（\2）之外没有变化",
+    ),
+    (r"^no unit is first treated between (\d+) and (\d+)$", r"\1至\2年没有首次受处理的单位"),
     (r"^no value of (.+)$", r"无数值：\1"),
     (r"^(\S+) has a value in (\d+) of (\d+) rows of (\S+)$", r"\4的\3行中\1仅\2行有数值"),
     (r"^no row of (\S+) is in the subgroup (.+)$", r"\1没有属于子样本\2的行"),
@@ -588,9 +632,7 @@ def translate(text: str, lang: Lang, notes: Mapping[str, str] | None = None) -> 
 def _machine_zh(part: str) -> str:
     for pattern, zh in _MACHINE_ZH:
         if re.match(pattern, part):
-            words = re.sub(pattern, zh, part)
-            # The first pattern only takes an outer count away.
-            return _machine_zh(words) if zh.endswith(r"\3") and " rows: " in words else words
+            return re.sub(pattern, zh, part)
     return part
 
 

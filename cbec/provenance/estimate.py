@@ -130,7 +130,12 @@ def why_estimate(
         sample={
             "sample": specification["sample"],
             "n_obs": estimate["n_obs"],
-            "n_units": int(used.rows[used.unit].nunique()),
+            # An estimator may leave whole units out; where errors are clustered by unit, clusters are units.
+            "n_units": int(
+                estimate["n_clusters"]
+                if spec.cluster == used.unit and estimate["n_clusters"] is not None
+                else used.rows[used.unit].nunique()
+            ),
             "first_year": int(used.rows["year"].min()),
             "last_year": int(used.rows["year"].max()),
             "n_offered": used.n_offered,

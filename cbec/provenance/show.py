@@ -91,6 +91,12 @@ def _name(code: str, zh: str | None, en: str | None) -> str:
     return " ".join(part for part in (code, zh, en) if part)
 
 
+def _printed(cell: SourceCell) -> str:
+    if cell.value_printed:
+        return f"{cell.value_printed} {cell.unit_printed or ''}".strip()
+    return "blank" if cell.cell else "not printed"
+
+
 def _sources(page: _Page, cells: tuple[SourceCell, ...]) -> None:
     page.table(
         ["region", "year", "indicator", "scope", "vintage", "edition", "printed", "value", "status", "file",
@@ -98,7 +104,7 @@ def _sources(page: _Page, cells: tuple[SourceCell, ...]) -> None:
         [
             [
                 _name(c.region_code, c.name_zh, None), c.year, c.indicator_id, c.scope, c.vintage, c.edition,
-                f"{c.value_printed} {c.unit_printed or ''}".strip() if c.value_printed else "blank",
+                _printed(c),
                 None if c.value is None else f"{_text(c.value)} {c.unit}", c.obs_status_all,
                 c.file or "unknown", c.sheet, c.cell, (c.sha256 or "")[:12],
                 f"{c.citation}{'' if c.certainty in (None, 'stated') else f' ({c.certainty})'}",

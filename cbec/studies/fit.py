@@ -261,7 +261,7 @@ def _rows(result: Result, is_simulated: bool) -> list[dict[str, Any]]:
         row |= {"r2": fit.r2, "r2_within": fit.r2_within}
     else:
         if fit.n_dropped:
-            reasons.append(f"{fit.n_dropped} rows: {fit.drop_reason}")
+            reasons.append(fit.drop_reason)
         row |= {"n_units": fit.n_units, "base_period": fit.base_period}
     row |= {
         "n_obs": fit.n_obs,

@@ -199,9 +199,14 @@ final as (
         suspect_codes,
         source_id,
         source_file_sha256,
-        coalesce(
-            cell_locator, table_locator || '!' || region_code || ':' || cast(year as varchar)
-        ) as source_locator,
+        -- Of a gap of an edition there is no place.
+        case
+            when edition is null
+                then coalesce(
+                        cell_locator, table_locator || '!' || region_code || ':' || cast(year as varchar)
+                    )
+            else cell_locator
+        end as source_locator,
         obs_comment,
     from scaled
 

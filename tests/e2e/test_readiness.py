@@ -6,6 +6,8 @@ import re
 
 import duckdb
 
+from cbec.common.words import translate
+
 PART = re.compile(r"no (?:edition ([\d, -]+) prints|source that is loaded has) (.+?)(?: for ([\d, -]+))?$")
 
 
@@ -69,6 +71,33 @@ def test_readiness_lists_what_the_columns_wait_for(db: duckdb.DuckDBPyConnection
         " where status in ('missing', 'insufficient') and missing_inputs is null"
     ).fetchone()
     assert lacking == (0,)
+
+
+def test_reasons_and_notes_are_said_in_both_languages(db: duckdb.DuckDBPyConnection) -> None:
+    """Every sentence of the machine in a build has its Chinese; names of columns stay names."""
+    notes = {
+        part.strip(): chinese.strip()
+        for note, note_zh in db.sql(
+            "select note, note_zh from studies.specification where note is not null"
+        ).fetchall()
+        for part, chinese in zip(note.split(";"), note_zh.split(";"), strict=True)
+    }
+    texts = db.sql(
+        " union ".join(
+            f"select distinct {column} from estimates.{table} where {column} is not null"
+            for table, columns in {
+                "fit": ("reason", "drop_reason", "note"),
+                **dict.fromkeys(("selection", "falsification", "spillover", "policy"), ("note",)),
+                **dict.fromkeys(("functional_form", "pretrend", "inference", "bacon", "balance"), ("note",)),
+            }.items()
+            for column in columns
+        )
+    ).fetchall()
+    parts = {part.strip() for (text,) in texts for part in text.split(";")}
+    assert len(parts) > 100
+    assert not {
+        part for part in parts if re.search("[a-z]{3}", part) and translate(part, "zh", notes) == part
+    }
 
 
 def test_a_study_is_partly_ready_while_something_of_it_is_estimated(db: duckdb.DuckDBPyConnection) -> None:

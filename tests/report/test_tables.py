@@ -321,7 +321,7 @@ def test_falsification_says_what_was_moved_and_what_awaits_data(small_file: Path
 
 def test_notes_of_a_specification_are_chinese_in_chinese_tables() -> None:
     labels = Labels("zh", notes={"two-way effects": "双向固定效应"})
-    text = "two-way effects; 12 rows: 12 rows: 3 unit(s) with a gap in outcome y; what nobody translated"
+    text = "two-way effects; 12 rows: 3 unit(s) with a gap in outcome y; what nobody translated"
     assert labels.translate(text) == "双向固定效应，12行：3个单位的y有缺口，what nobody translated"
     assert Labels("en", notes=labels.notes).translate("two-way effects") == "two-way effects"
 
