@@ -478,6 +478,10 @@ _MACHINE_ZH: tuple[tuple[str, str], ...] = (
     (r"^(\d+) rows: a cell was filled$", r"\1行：含填补值"),
     (r"^(\d+) rows: a detector doubts a cell$", r"\1行：检测器存疑"),
     (r"^(\d+) rows: unit dropped by the estimator$", r"\1行：单位被估计方法剔除"),
+    (
+        r"^(\d+) rows: cohort with one year before treatment$",
+        r"\1行：所在批次处理前只有一年",
+    ),
     (r"^(\d+) rows: alone in a fixed effect$", r"\1行：固定效应组内只有一行"),
     (r"^(\d+) rows: (\d+) unit\(s\) with a gap in \w+ (\S+)$", r"\1行：\2个单位的\3有缺口"),
     (
@@ -594,6 +598,10 @@ _MACHINE_ZH: tuple[tuple[str, str], ...] = (
     (r"^(\S+) has a value in (\d+) of (\d+) rows of (\S+)$", r"\4的\3行中\1仅\2行有数值"),
     (r"^no row of (\S+) is in the subgroup (.+)$", r"\1没有属于子样本\2的行"),
     (r"^nearest values: (.+)$", r"最接近的取值：\1"),
+    (
+        r"^(\S+) has a value in (\d+) of (\d+) rows of (\S+) with (.+)$",
+        r"\4的\3行（\5）中\1仅\2行有数值",
+    ),
     (r"^no row has all of (.+)$", r"没有一行同时具有：\1"),
     (r"^no edition ([\d, -]+) prints (.+) for ([\d, -]+)$", r"\1年各版均未刊载\3年的\2"),
     (r"^no edition ([\d, -]+) prints (.+)$", r"\1年各版均未刊载\2"),

@@ -79,6 +79,10 @@ class Subgroup:
     relation: str
     value: str
 
+    def __str__(self) -> str:
+        """As the seed writes it."""
+        return f"{self.column}{self.relation}{self.value}"
+
     @classmethod
     def read(cls, text: str) -> Subgroup:
         """Read `region3=east`, `unit_level!=municipality` or `gdp_per_capita_log>median`."""

@@ -40,7 +40,7 @@ from cbec.pipeline.inputs import (
     together,
     touched_files,
 )
-from cbec.pipeline.metadata import write_metadata
+from cbec.pipeline.metadata import write_metadata, write_parquet_files
 from cbec.pipeline.rebuild import (
     compact,
 )
@@ -219,11 +219,12 @@ def build_and_publish(
             write_metadata(project, database, run, done, inputs)
             with ThreadPoolExecutor(1) as beside:
                 drawing = beside.submit(_draw, database, done, inputs)
-                copy_to_parquet(database, folder / PARQUET)
+                written = copy_to_parquet(database, folder / PARQUET, _copies(project, target, done))
             images, warnings = drawing.result()
             result.warnings += warnings
             with duckdb.connect(str(database)) as connection:
                 write_images(connection, images)
+                write_parquet_files(connection, written)
             compact(database)
         except duckdb.Error as error:
             raise CbecError(f"nothing was published: {error}", exit_code=4) from error
@@ -257,6 +258,17 @@ def _land(landed: Sequence[Path], landing: Path) -> None:
         new.unlink(missing_ok=True)
         link_or_copy(path, new)
         publish_file(new, landing / path.name)
+
+
+def _copies(project: Project, target: str, done: DbtRun) -> dict[Path, str]:
+    """Published Parquet copies of tables that came out as they were, with their SHA-256."""
+    # The folder itself, not the link to it, which this run will point elsewhere.
+    folder = project.parquet(target).resolve()
+    return {
+        folder / schema / f"{table}.parquet": sha256
+        for (schema, table), sha256 in done.kept.parquet.items()
+        if (schema, table) in done.as_it_was
+    }
 
 
 def _draw(database: Path, done: DbtRun, inputs: list[Input]) -> tuple[list[Image], list[str]]:

@@ -7,7 +7,7 @@ import contextlib
 import gc
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -33,6 +33,8 @@ from cbec.project import CbecError, Project
 
 # Where dbt leaves what it has parsed, below its target folder.
 PARSED = "partial_parse.msgpack"
+# Marks what a run is to build.
+CHOSEN = "cbec_chosen"
 # As in profiles.yml.
 THREADS = 2
 # Seconds that nodes take, roughly: only their order hangs on it. By name, else by kind.
@@ -240,8 +242,9 @@ class _Dbt:
                 self.manifest.writable_manifest().write(str(self._target / "manifest.json"))
                 return []
             self._total = len(plan.selected)
-            chosen = ["--select", *(name_of(self.manifest, name) for name in plan.selected)]
-        outcome = self._runner.invoke(["build", *chosen, *self._options])
+            chosen = ["--select", f"tag:{CHOSEN}"]
+        with self._tagged(plan.selected if chosen else ()):
+            outcome = self._runner.invoke(["build", *chosen, *self._options])
         results: Any = outcome.result
         if results is None:
             self.close()
@@ -264,6 +267,18 @@ class _Dbt:
             lines = [f"{node['kind']} {node['name']}: {node['message']}" for node in bad]
             raise CbecError("\n".join(["nothing was published", *lines]), exit_code=4)
         return nodes
+
+    @contextlib.contextmanager
+    def _tagged(self, names: tuple[str, ...]) -> Iterator[None]:
+        """Nodes by a tag of this run: dbt goes through the whole project for each name that it is given."""
+        nodes = [self.manifest.nodes.get(name) or self.manifest.unit_tests[name] for name in names]
+        for node in nodes:
+            node.tags.append(CHOSEN)
+        try:
+            yield
+        finally:
+            for node in nodes:
+                node.tags.remove(CHOSEN)
 
     def docs(self) -> None:
         outcome = self._runner.invoke(["docs", "generate", "--static", "--no-compile", *self._options])

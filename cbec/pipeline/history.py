@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -123,16 +124,29 @@ def repair(project: Project) -> None:
     remove_leftovers(project.build_folder)
 
 
-def copy_to_parquet(database: Path, folder: Path) -> None:
-    """One Parquet file per public table, folder/schema/table.parquet, each from the table itself: a copy that
-    stands there already may have been written into."""
+def copy_to_parquet(database: Path, folder: Path, copies: Mapping[Path, str] | None = None) -> dict[str, str]:
+    """One Parquet file per public table, folder/schema/table.parquet; gives their SHA-256 by `schema.table`.
+
+    copies: files that hold a table as it is now, named schema/table.parquet, with the SHA-256 that they were
+    written with. One that has been written into since is not taken.
+    """
     folder.mkdir()
+    known = {(path.parent.name, path.stem): (path, sha256) for path, sha256 in (copies or {}).items()}
+    written = {}
     with duckdb.connect(str(database), read_only=True) as connection:
         for schema, table in tables(connection):
-            if schema in PUBLIC_SCHEMAS:
-                (folder / schema).mkdir(exist_ok=True)
-                path = folder / schema / f"{table}.parquet"
+            if schema not in PUBLIC_SCHEMAS:
+                continue
+            (folder / schema).mkdir(exist_ok=True)
+            path = folder / schema / f"{table}.parquet"
+            copy, sha256 = known.get((schema, table), (None, ""))
+            if copy and copy.is_file() and file_sha256(copy) == sha256:
+                link_or_copy(copy, path)
+            else:
                 connection.execute(f"copy {schema}.{table} to {literal(path)} (format parquet)")
+                sha256 = file_sha256(path)
+            written[f"{schema}.{table}"] = sha256
+    return written
 
 
 def tables(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:

@@ -41,6 +41,8 @@ def write_metadata(
     hashes = seed_hashes(project.root)
     together = hashlib.sha256("".join(digest for _, digest in hashes).encode()).hexdigest()
     with duckdb.connect(str(database)) as connection:
+        # One transaction: each of some two thousand rows would be written to disk by itself.
+        connection.begin()
         connection.execute("create schema meta")
         close_books(connection)
         connection.execute(
@@ -93,4 +95,18 @@ def write_metadata(
             run, outcome="published", exit_code=0, ended_at=now_text(), published_run_id=run.run_id
         )
         write_runs(connection, [*(r for r in read_runs(project, run.target) if r.outcome), this])
+        connection.commit()
         connection.execute("checkpoint")
+
+
+def write_parquet_files(connection: duckdb.DuckDBPyConnection, written: dict[str, str]) -> None:
+    """Table meta.parquet_file: SHA-256 of the Parquet copy of each public table."""
+    connection.execute(
+        "create table meta.parquet_file (table_schema varchar, table_name varchar, sha256 varchar)"
+    )
+    connection.begin()
+    connection.executemany(
+        "insert into meta.parquet_file values (?, ?, ?)",
+        [[*name.split(".", 1), sha256] for name, sha256 in sorted(written.items())],
+    )
+    connection.commit()

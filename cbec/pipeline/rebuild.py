@@ -349,11 +349,13 @@ class AlteredFile(Exception):
 @dataclass(frozen=True)
 class Kept:
     """What the published file knows of nodes that do not run again, by name: seconds, and (status, failures,
-    message) of tests; and its drawings, by what they were drawn from."""
+    message) of tests; its drawings, by what they were drawn from; SHA-256 of its Parquet copies, by
+    (schema, table)."""
 
     seconds: dict[str, float] = field(default_factory=dict)
     tests: dict[str, tuple[str, int | None, str | None]] = field(default_factory=dict)
     images: dict[str, list[Image]] = field(default_factory=dict)
+    parquet: dict[tuple[str, str], str] = field(default_factory=dict)
 
 
 def start_from(published: Path, database: Path, plan: Plan, sha256: str) -> Kept:
@@ -369,6 +371,9 @@ def start_from(published: Path, database: Path, plan: Plan, sha256: str) -> Kept
         seconds = connection.execute("select name, seconds from meta.node_time").fetchall()
         tests = connection.execute("select test, status, failures, message from meta.test_result").fetchall()
         images = read_images(connection)
+        parquet = connection.execute(
+            "select table_schema, table_name, sha256 from meta.parquet_file"
+        ).fetchall()
         connection.execute(f"create schema {SCHEMA}")
         # What other code computed is no longer known.
         connection.execute(
@@ -392,6 +397,7 @@ def start_from(published: Path, database: Path, plan: Plan, sha256: str) -> Kept
         {str(name): float(value) for name, value in seconds},
         {str(test): (str(status), failures, message) for test, status, failures, message in tests},
         images,
+        {(str(schema), str(table)): str(sha) for schema, table, sha in parquet},
     )
 
 

@@ -37,7 +37,8 @@ def read_status(project: Project, path: Path) -> dict[str, Any]:
             "failed_tests": rows("select * from meta.test_result where status <> 'pass' order by test"),
             "studies": rows(
                 "select study_id, status as study_status, n_columns, n_estimated, n_awaiting_data, n_refused,"
-                " coalesce(missing, '') as missing, coalesce(insufficient, '') as insufficient"
+                " coalesce(missing, '') as missing, coalesce(insufficient, '') as insufficient,"
+                " coalesce(by_proxy, '') as by_proxy"
                 " from estimates.study_status order by 1"
             ),
             "changed_seeds": sorted(

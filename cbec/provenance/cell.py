@@ -146,6 +146,19 @@ def _no_cell(
         " and (panel_column = ? or indicator_id = ?) order by abs(year - ?), year limit 3",
         codes, name, name, question.year,
     )  # fmt: skip
+    refused = connection.execute(
+        "select edition, source_locator, value_printed, reason from quality.refused_cell"
+        " where region_code in (select unnest(?)) and edition in"
+        " (select edition from quality.publication_coverage where year = ?) and indicator_id in"
+        " (select ? union select indicator_id from marts.panel_cell where panel_column = ?) order by all",
+        [codes, question.year, name, name],
+    ).fetchone()
+    if refused:
+        edition, place, printed, why_not = refused
+        return (
+            f"{codes[0]} {regions[0]['name_zh']}: {name} of {question.year} is printed and was refused:"
+            f" edition {edition}, {place}, {' '.join(str(printed).split())!r}: {why_not}"
+        )
     there = f"nearest years: {', '.join(str(year) for year in years)}" if years else "awaiting data"
     label = f"{codes[0]} {regions[0]['name_zh']}"
     return f"{label}: no cell of {name} in {question.year}; {there}"

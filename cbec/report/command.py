@@ -78,8 +78,12 @@ def write_tables(project: Project, options: TableOptions, progress: Progress) ->
     with connect(published(project, options.target)) as connection:
         source = Source.of(connection, options.study)
         makers, skipped = table_makers(source, lang, bracket, observed_only=options.observed_only)
+        waiting = _not_estimated(source)
+        skipped += waiting.values()
         if options.table:
-            wanted = choose("table", options.table, makers)
+            wanted = choose("table", options.table, [*makers, *waiting])
+            if wanted not in makers:
+                raise CbecError(f"study {source.study_id}: {waiting[wanted]}", exit_code=2)
             makers, skipped = {wanted: makers[wanted]}, []
         folder = output_folder(project, options.target, source.study_id, options.out)
         written: list[Path] = []
@@ -99,6 +103,19 @@ def write_tables(project: Project, options: TableOptions, progress: Progress) ->
     if options.table and not written:
         raise CbecError(skipped[0], exit_code=2)
     return Outcome(tuple(written), tuple(skipped))
+
+
+def _not_estimated(source: Source) -> dict[str, str]:
+    """Declared tables of which no column is estimated, with the reason of their first column."""
+    status = source.rows_if_any("estimates.specification_status")
+    if status.empty:
+        return {}
+    done = set(status.loc[status["status"] == "estimated", "table_no"])
+    first = status[~status["table_no"].isin(done)].drop_duplicates("table_no").set_index("table_no")
+    return {
+        no: f"{no}: {first.loc[no, 'status']}: {first.loc[no, 'reason']}"
+        for no in sorted(first.index, key=_natural)
+    }
 
 
 def table_makers(

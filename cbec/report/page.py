@@ -251,10 +251,12 @@ def _facts(
         "readiness": _if_there(
             connection,
             "select study_id, done.status as study_status, done.n_estimated, done.n_columns,"
-            " coalesce(list({'zh': name_zh, 'en': replace(indicator_id, '_', ' ')} order by indicator_id)"
+            " coalesce(list({'zh': ready.name_zh, 'en': coalesce(named.name_en, replace(ready.indicator_id,"
+            " '_', ' '))} order by ready.indicator_id)"
             " filter (where ready.status in ('missing', 'insufficient')), []) as missing"
             " from new.estimates.study_status as done"
-            " left join new.quality.study_readiness as ready using (study_id) group by all order by 1",
+            " left join new.quality.study_readiness as ready using (study_id)"
+            " left join new.registry.indicator as named using (indicator_id) group by all order by 1",
         ),
         "freshness": _if_there(
             connection,

@@ -96,20 +96,23 @@ def fit_table(
 
     workers: processes; the result does not depend on it. See `cbec.common.workers`. kept:
     what was estimated before from the same inputs by the same code, and is not estimated again. alone: held
-    while this process estimates by itself, where others of its threads do.
+    while this process computes by itself, where others of its threads do.
 
     A specification whose data are not loaded has status `awaiting data` with the columns that lack a value;
     one that its estimator refuses has status `refused` with the reason; neither stops the others.
     """
     specifications = data.specifications()
     kept = kept if kept is not None else Memory()
-    keys = [digest(data.is_simulated, data.digest(spec)) for spec in specifications]
+    alone = alone or contextlib.nullcontext()
+    with alone:
+        keys = [digest(data.is_simulated, data.digest(spec)) for spec in specifications]
     new = [spec for spec, key in zip(specifications, keys, strict=True) if key not in kept.before]
     if workers == 1 or len(new) <= FEW:
         results: Iterator[Rows] = (_both(data, spec) for spec in new)
-        with alone or contextlib.nullcontext():
+        with alone:
             return _collected(results, specifications, keys, progress, kept)
-    with worker_pool(workers, _start_worker, (data,)) as pool:
+    # The tables without what this process derives from them, which another thread may be adding to.
+    with worker_pool(workers, _start_worker, (replace(data),)) as pool:
         return _collected(pool.map(_work, new), specifications, keys, progress, kept)
 
 

@@ -29,7 +29,6 @@ BY_COLUMN = {
     ),
     "missing_input": (
         "region_level", "panel_column", "input_indicator_id", "year", "missing_in_edition",
-        "is_missing_throughout",
     ),
 }  # fmt: skip
 # SDMX precedence, highest first; spelt out because an estimator reads no registry.
@@ -42,6 +41,10 @@ LEAST_COVERED = 0.5
 class AwaitingDataError(ValueError):
     """A specification whose data are not loaded; names the columns without a value, the printed figures that
     these wait for, and the editions in which they are not."""
+
+
+# Which columns of a frame lack values, and what they wait for, in words.
+Lacking = Callable[..., list[str]]
 
 
 class EmptiedError(ValueError):
@@ -152,8 +155,7 @@ class StudyData:
         key = (level, rule, sample)
         if key not in self._grids:
             unit = KEYS[level]
-            members = self.sample_member[self.sample_member["sample_id"] == sample]
-            grid = members.rename(columns={"region_code": unit})[[unit, "year"]]
+            grid = self.members(sample).rename(columns={"region_code": unit})[[unit, "year"]]
             frame = grid.merge(everything, on=[unit, "year"], how="left", validate="one_to_one")
             frame = frame.sort_values([unit, "year"], ignore_index=True)
             self._grids[key] = frame, self.places(frame[unit], frame["year"])
@@ -175,8 +177,8 @@ class StudyData:
         more: columns that are read beside the specification's own. What is estimated on data of one digest is
         the same; the converse need not hold.
         """
-        members = self._digest_of("sample", spec.sample, lambda: self._members(spec.sample))
-        of_sample = self._members(spec.sample)
+        members = self._digest_of("sample", spec.sample, lambda: self.members(spec.sample))
+        of_sample = self.members(spec.sample)
         level = str(of_sample["region_level"].iloc[0]) if len(of_sample) else ""
         names = {source(name)[0] for name in (*spec.columns, *more)} | set(COMPANIONS)
         return digest(
@@ -185,7 +187,7 @@ class StudyData:
 
     def unit_of(self, spec: Specification) -> str:
         """The column that names the regions of a specification's sample; empty for an unknown sample."""
-        levels = self._members(spec.sample)["region_level"]
+        levels = self.members(spec.sample)["region_level"]
         return KEYS[str(levels.iloc[0])] if len(levels) else ""
 
     def timing_digest(self, rule: str | None) -> str:
@@ -193,8 +195,13 @@ class StudyData:
         timing = self.treatment_city_year
         return self._digest_of("timing", rule, lambda: timing[timing["rule_id"] == rule])
 
-    def _members(self, sample: str) -> pd.DataFrame:
-        return self.sample_member[self.sample_member["sample_id"] == sample]
+    @cached_property
+    def _samples(self) -> dict[str, pd.DataFrame]:
+        return {str(sample): part for sample, part in self.sample_member.groupby("sample_id", sort=False)}
+
+    def members(self, sample: str) -> pd.DataFrame:
+        """Regions and years of a sample; no row for an unknown one."""
+        return self._samples.get(sample, self.sample_member.iloc[:0])
 
     def _digest_of(self, kind: str, name: str | None, frame: Callable[[], pd.DataFrame]) -> str:
         key = (kind, name)
@@ -355,7 +362,7 @@ def assemble(
 
 def _offer(data: StudyData, spec: Specification, fill: str | None) -> Offered:
     """Rows that the equation can use, whatever their cells rest on; raises as `assemble` does."""
-    members = data.sample_member[data.sample_member["sample_id"] == spec.sample]
+    members = data.members(spec.sample)
     if members.empty:
         known = sorted(data.sample_member["sample_id"].unique())
         raise ValueError(f"{spec.label}: sample {spec.sample!r} is empty; known: {known}")
@@ -382,14 +389,15 @@ def _offer(data: StudyData, spec: Specification, fill: str | None) -> Offered:
             if part is not None:
                 parts.append(part.assign(year=part["year"] + lag, place=part["place"] + lag) if lag else part)
     place = pd.Series(places, index=frame.index)
+    lacking = partial(_lacking, data, level, (int(grid["year"].min()), int(grid["year"].max())))
     if spec.subgroup:
         whole, frame = frame, frame[_in_subgroup(frame, spec.subgroup, unit)]
         if frame.empty:
-            _raise_empty_subgroup(data, level, spec, whole)
+            _raise_empty_subgroup(spec.with_(subgroup=None), spec.subgroup, whole, lacking)
     n_offered = len(frame)
     frame, n_filled = _filled(frame, spec, fill, unit) if fill else (frame, 0)
     cells = pd.concat(behind)[[unit, "year", "panel_column", "obs_status", "imputed_share", "place"]]
-    frame, reasons = _complete(frame, spec, cells, partial(_awaited, data, level))
+    frame, reasons = _complete(frame, spec, cells, lacking)
     return Offered(
         frame, cells, pd.concat(doubts)["place"], place, level, unit, n_offered, tuple(reasons), n_filled
     )
@@ -435,17 +443,15 @@ def _in_subgroup(frame: pd.DataFrame, group: Subgroup, unit: str) -> pd.Series:
     return inside
 
 
-def _raise_empty_subgroup(data: StudyData, level: str, spec: Specification, frame: pd.DataFrame) -> NoReturn:
+def _raise_empty_subgroup(
+    spec: Specification, group: Subgroup, frame: pd.DataFrame, lacking: Lacking
+) -> NoReturn:
     """AwaitingDataError where the column that parts the sample has no value, EmptiedError where no row has
     the one that is asked for."""
-    group = spec.subgroup
-    assert group is not None
-    asked = f"{group.column}{group.relation}{group.value}"
-    where = f"{spec.label}: no row of {spec.sample} is in the subgroup {asked}"
+    where = f"{spec.label}: no row of {spec.sample} is in the subgroup {group}"
     values = frame[group.column].dropna()
     if values.empty:
-        parts = [where, f"no value of {group.column}", *_awaited(data, level, [group.column], frame)]
-        raise AwaitingDataError("; ".join(parts))
+        raise AwaitingDataError("; ".join([where, *lacking(spec, frame, [group.column, *spec.variables])]))
     known = sorted(set(_texts(values)))
     shown = difflib.get_close_matches(group.value, known, n=3, cutoff=0) or known[:3]
     raise EmptiedError(f"{where}; nearest values: {', '.join(shown)}")
@@ -482,26 +488,12 @@ def _between(values: pd.Series, groups: list[pd.Series]) -> pd.Series:
 
 
 def _complete(
-    frame: pd.DataFrame,
-    spec: Specification,
-    status: pd.DataFrame,
-    awaited: Callable[[list[str], pd.DataFrame], list[str]],
+    frame: pd.DataFrame, spec: Specification, status: pd.DataFrame, lacking: Lacking
 ) -> tuple[pd.DataFrame, list[str]]:
-    """Rows without a blank, and why the others left. A year that the source prints for nobody is named.
-
-    awaited: says what columns wait for in the years of a frame.
-    """
-    n_values = {name: int(frame[name].notna().sum()) for name in dict.fromkeys(spec.variables)}
-    empty = [name for name, n in n_values.items() if not n]
-    scarce = [
-        name for name, n in n_values.items() if name != spec.treatment and 0 < n < LEAST_COVERED * len(frame)
-    ]
-    if empty or scarce:
-        parts = [f"no value of {', '.join(empty)}"] if empty else []
-        parts += [
-            f"{name} has a value in {n_values[name]} of {len(frame)} rows of {spec.sample}" for name in scarce
-        ]
-        raise AwaitingDataError(f"{spec.label}: " + "; ".join(parts + awaited(empty + scarce, frame)))
+    """Rows without a blank, and why the others left. A year that the source prints for nobody is named."""
+    parts = lacking(spec, frame, spec.variables)
+    if parts:
+        raise AwaitingDataError(f"{spec.label}: " + "; ".join(parts))
     reasons = []
     keep = pd.Series(True, index=frame.index)
     guarded = spec.treatment_rule is not None and "first_treated_year" in frame
@@ -519,37 +511,70 @@ def _complete(
                 reasons.append(f"{int(missing.sum()) - n_unpublished} rows: {role} {name} missing")
             keep &= ~missing
     if not keep.any():
-        needed = [name for name in dict.fromkeys(spec.variables) if name != spec.treatment]
-        parts = [f"no row has all of {', '.join(spec.variables)}", *awaited(needed, frame)]
+        parts = [
+            f"no row has all of {', '.join(spec.variables)}",
+            *lacking(spec, frame, spec.variables, True),
+        ]
         raise AwaitingDataError(f"{spec.label}: " + "; ".join(parts))
     return frame[keep], reasons
 
 
-def _awaited(data: StudyData, level: str, names: list[str], frame: pd.DataFrame) -> list[str]:
-    """What columns wait for in the years of a frame: printed figures that no region has, in runs of years.
+def _lacking(
+    data: StudyData,
+    level: str,
+    span: tuple[int, int],
+    spec: Specification,
+    frame: pd.DataFrame,
+    names: Iterable[str],
+    whatever: bool = False,
+) -> list[str]:
+    """Which columns have no value in a frame, or one in too few rows, and what they wait for.
 
-    Where a column rests on something that no year has, what it lacks in some years is not why it is empty.
+    span: first and last year of the sample; whatever: what all columns wait for, whatever they have.
     """
-    found = []
+    n_values = {name: int(frame[name].notna().sum()) for name in dict.fromkeys(names)}
+    empty = [name for name, n in n_values.items() if not n]
+    scarce = [
+        name for name, n in n_values.items() if name != spec.treatment and 0 < n < LEAST_COVERED * len(frame)
+    ]
+    rows = f"{len(frame)} rows of {spec.sample}" + (f" with {spec.subgroup}" if spec.subgroup else "")
+    return [
+        *([f"no value of {', '.join(empty)}"] if empty else []),
+        *(f"{name} has a value in {n_values[name]} of {rows}" for name in scarce),
+        *_awaited(data, level, span, n_values if whatever else [*empty, *scarce]),
+    ]
+
+
+def _awaited(data: StudyData, level: str, span: tuple[int, int], names: Iterable[str]) -> list[str]:
+    """The printed figures under columns that no region has in a year of a sample, those of most years first,
+    with the editions that do not print them."""
+    first, last = span
+    missing: dict[str, set[int]] = {}
+    editions: dict[str, set[int]] = {}
     for name in names:
         column, lag = source(name)
         rows = data.missing_inputs_of.get((level, column))
-        if rows is not None:
-            is_nowhere = rows["is_missing_throughout"].astype(bool)
-            is_asked = (rows["year"] + lag).isin(frame["year"])
-            found.append(rows[is_nowhere if is_nowhere.any() else is_asked])
-    if not found:
-        return []
-    gaps: dict[tuple[str, str], list[str]] = {}
-    for indicator, rows in pd.concat(found).groupby("input_indicator_id", sort=True):
-        years = "" if rows["is_missing_throughout"].all() else f" for {_years(sorted(set(rows['year'])))}"
-        editions = sorted(set(rows["missing_in_edition"].dropna().astype(int)))
-        gaps.setdefault((years, _years(editions)), []).append(str(indicator))
+        if rows is None:
+            continue
+        for indicator, year, edition in rows[(rows["year"] + lag).between(first, last)][
+            ["input_indicator_id", "year", "missing_in_edition"]
+        ].itertuples(index=False):
+            missing.setdefault(indicator, set()).add(int(year))
+            editions.setdefault(indicator, set()).update(() if pd.isna(edition) else (int(edition),))
+    alike: dict[tuple[int, str, str], list[str]] = {}
+    for indicator, years in missing.items():
+        is_whole = years >= set(range(first, last + 1))
+        key = (
+            -len(years),
+            "" if is_whole else f" for {_years(sorted(years))}",
+            _years(sorted(editions[indicator])),
+        )
+        alike.setdefault(key, []).append(indicator)
     return [
-        f"no edition {editions} prints {', '.join(inputs)}{years}"
-        if editions
-        else f"no source that is loaded has {', '.join(inputs)}{years}"
-        for (years, editions), inputs in gaps.items()
+        f"no edition {of} prints {', '.join(sorted(inputs))}{years}"
+        if of
+        else f"no source that is loaded has {', '.join(sorted(inputs))}{years}"
+        for (_, years, of), inputs in sorted(alike.items(), key=lambda item: (item[0], sorted(item[1])))
     ]
 
 

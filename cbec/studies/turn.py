@@ -26,19 +26,32 @@ def study_data(dbt: Any, session: duckdb.DuckDBPyConnection) -> Iterator[tuple[S
 
     session: the connection of the build; a table that was built again is read again.
     """
+    with TURN, memory(session, dbt.this.identifier) as kept:
+        yield _read_once(dbt, session), kept
+
+
+@contextlib.contextmanager
+def shared_study_data(dbt: Any, session: duckdb.DuckDBPyConnection) -> Iterator[tuple[StudyData, Memory]]:
+    """The same for a model that leaves most of its work to other processes: it holds TURN by itself, and only
+    while it computes here."""
     with TURN:
-        names = ", ".join(f"'{item.name}'" for item in fields(StudyData))
-        tables = session.execute(
-            "select database_name, path, table_name, table_oid from duckdb_tables()"
-            " inner join duckdb_databases() using (database_name)"
-            f" where table_name in ({names}) order by all"
-        ).fetchall()
-        key = tuple(tables)
-        if key not in _LOADED:
-            _LOADED.clear()
-            _LOADED[key] = StudyData.from_reader(lambda name: dbt.ref(name))
-        with memory(session, dbt.this.identifier) as kept:
-            yield _LOADED[key], kept
+        data = _read_once(dbt, session)
+    with memory(session, dbt.this.identifier) as kept:
+        yield data, kept
+
+
+def _read_once(dbt: Any, session: duckdb.DuckDBPyConnection) -> StudyData:
+    names = ", ".join(f"'{item.name}'" for item in fields(StudyData))
+    tables = session.execute(
+        "select database_name, path, table_name, table_oid from duckdb_tables()"
+        " inner join duckdb_databases() using (database_name)"
+        f" where table_name in ({names}) order by all"
+    ).fetchall()
+    key = tuple(tables)
+    if key not in _LOADED:
+        _LOADED.clear()
+        _LOADED[key] = StudyData.from_reader(lambda name: dbt.ref(name))
+    return _LOADED[key]
 
 
 @contextlib.contextmanager

@@ -20,6 +20,7 @@ lacking as (
         string_agg(indicator_id, ', ' order by indicator_id) filter (where status = 'missing') as missing,
         string_agg(indicator_id, ', ' order by indicator_id) filter (where status = 'insufficient')
             as insufficient,
+        string_agg(indicator_id, ', ' order by indicator_id) filter (where status = 'proxy') as by_proxy,
     from {{ ref('study_readiness') }}
     group by study_id
 
@@ -40,6 +41,7 @@ final as (
         coalesce(specification.n_refused, 0) as n_refused,
         lacking.missing,
         lacking.insufficient,
+        lacking.by_proxy,
         {{ is_simulated() }} as is_simulated,
     from {{ ref('study') }} as study
     left join specification on study.study_id = specification.study_id

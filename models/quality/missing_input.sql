@@ -23,24 +23,42 @@ cell as (
 
 ),
 
--- Years of which anything is printed at the level: of a year to come nothing is missing yet.
-level_year as (
+covered as (
 
-    select distinct
-        region_level,
-        year,
-    from {{ ref('int_observations__selected') }}
-    where value is not null
+    select covered.*
+    from {{ ref('int_publications__covered') }} as covered
+    inner join {{ ref('publication') }} as publication
+        on covered.publication_id = publication.publication_id
+            and publication.vintage = '{{ var('city_series') }}'
 
 ),
 
-level_years as (
+edition as (
 
-    select
-        region_level,
-        count(*) as n_years,
-    from level_year
-    group by region_level
+    select distinct
+        'prefecture' as region_level,
+        edition,
+        year,
+    from covered
+
+),
+
+-- Years of which anything is printed at the level, by an edition where it has editions: of a year to come
+-- nothing is missing yet.
+level_year as (
+
+    select distinct
+        selected.region_level,
+        selected.year,
+    from {{ ref('int_observations__selected') }} as selected
+    left join edition
+        on selected.region_level = edition.region_level
+            and selected.year = edition.year
+    where selected.value is not null
+        and (
+            edition.year is not null
+            or selected.region_level not in (select region_level from edition)
+        )
 
 ),
 
@@ -101,26 +119,6 @@ spliced as (
 
 ),
 
-covered as (
-
-    select covered.*
-    from {{ ref('int_publications__covered') }} as covered
-    inner join {{ ref('publication') }} as publication
-        on covered.publication_id = publication.publication_id
-            and publication.vintage = '{{ var('city_series') }}'
-
-),
-
-edition as (
-
-    select distinct
-        'prefecture' as region_level,
-        edition,
-        year,
-    from covered
-
-),
-
 printed as (
 
     select
@@ -142,12 +140,8 @@ final as (
         input.input_indicator_id,
         input.year,
         case when printed.edition is null then edition.edition end as missing_in_edition,
-        count(*) over (
-            partition by input.region_level, input.panel_column, input.input_indicator_id
-        ) = level_years.n_years as is_missing_throughout,
         {{ is_simulated() }} as is_simulated,
     from input
-    inner join level_years on input.region_level = level_years.region_level
     left join cell
         on input.region_level = cell.region_level
             and input.input_indicator_id = cell.indicator_id

@@ -15,18 +15,6 @@ sample as (
 
 ),
 
-cell as (
-
-    select distinct
-        region_level,
-        region_code,
-        year,
-        indicator_id
-    from {{ ref('panel_cell') }}
-    where value is not null
-
-),
-
 -- A study without a sample of its own is judged on all provinces and years.
 grid as (
 
@@ -137,6 +125,19 @@ offer as (
 
 ),
 
+cell as (
+
+    select distinct
+        region_level,
+        region_code,
+        year,
+        indicator_id,
+    from {{ ref('panel_cell') }}
+    where value is not null
+        and indicator_id in (select offered_indicator_id from offer)
+
+),
+
 measured as (
 
     select
@@ -200,8 +201,7 @@ best as (
 
 ),
 
--- What a column waits for in the years of its study. Where it rests on something that no year has, what it
--- lacks in some years is not why it is empty.
+-- What a column waits for in the years of its samples.
 sample_year as (
 
     select distinct
@@ -225,8 +225,6 @@ awaited as (
         on needed.indicator_id = missing.indicator_id
             and sample_year.region_level = missing.region_level
             and sample_year.year = missing.year
-    window column_inputs as (partition by needed.study_id, needed.indicator_id)
-    qualify missing.is_missing_throughout = bool_or(missing.is_missing_throughout) over column_inputs
 
 ),
 

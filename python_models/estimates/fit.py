@@ -1,6 +1,5 @@
 from cbec.studies.fit import fit_table
-from cbec.studies.sample import StudyData
-from cbec.studies.turn import TURN, memory
+from cbec.studies.turn import TURN, shared_study_data
 
 
 def model(dbt, session):
@@ -14,8 +13,7 @@ def model(dbt, session):
     dbt.ref("treatment_city_year")
     dbt.ref("doubted_cell")
     dbt.ref("missing_input")
-    data = StudyData.from_reader(lambda name: dbt.ref(name))
     # Two processes: dbt itself holds one core with the other thread.
-    with memory(session, dbt.this.identifier) as kept:
+    with shared_study_data(dbt, session) as (data, kept):
         table = fit_table(data, workers=2, kept=kept, alone=TURN)
     return table

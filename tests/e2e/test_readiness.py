@@ -37,12 +37,12 @@ def test_a_reason_names_inputs_and_editions_that_lack_them(db: duckdb.DuckDBPyCo
     """Against the observations themselves, which no reason is made of."""
     printed = _printed(db)
     rows = db.sql(
-        "select reason, region_level from estimates.specification_status as status"
+        "select reason, region_level, first_year, last_year from estimates.specification_status as status"
         " inner join registry.sample as sample on status.sample = sample.sample_id"
         " where status = 'awaiting data'"
     ).fetchall()
     assert len(rows) > 100
-    for reason, level in rows:
+    for reason, level, first, last in rows:
         awaited = _awaited(reason)
         assert awaited, reason
         for editions, inputs, years in awaited:
@@ -50,8 +50,8 @@ def test_a_reason_names_inputs_and_editions_that_lack_them(db: duckdb.DuckDBPyCo
             assert bool(editions) == (level == "prefecture"), reason
             assert not {(name, edition) for name in inputs for edition in editions} & printed, reason
             assert not years or not editions or editions == {year + 1 for year in years}, reason
-            if not years and editions:
-                assert not {name for name, _ in printed} & set(inputs), reason
+            # Without years: of the whole sample.
+            assert years or not editions or editions == set(range(first + 1, last + 2)), reason
 
 
 def test_readiness_lists_what_the_columns_wait_for(db: duckdb.DuckDBPyConnection) -> None:

@@ -217,11 +217,9 @@ def test_a_year_that_no_edition_prints_is_named() -> None:
     assert not {2013, 2014, 2018} & set(lagged.rows["year"])
 
 
-def _missing(
-    column: str, given: str, years: range, *, throughout: bool, edition: bool = True
-) -> pd.DataFrame:
+def _missing(column: str, given: str, years: range, *, edition: bool = True) -> pd.DataFrame:
     """Rows of missing_input; an edition is of the year after."""
-    rows = [("prefecture", column, given, year, year + 1 if edition else None, throughout) for year in years]
+    rows = [("prefecture", column, given, year, year + 1 if edition else None) for year in years]
     return pd.DataFrame(rows, columns=[*BY_COLUMN["missing_input"]])
 
 
@@ -230,12 +228,12 @@ def test_what_is_awaited_is_named_with_the_editions_that_do_not_print_it() -> No
     panel = data.panel_city_year.copy()
     panel.loc[panel["year"] < 2016, "y"] = np.nan
     gaps = [
-        _missing("empty", "patents", YEARS, throughout=True),
-        _missing("empty", "energy", YEARS, throughout=True),
-        # Why a column is empty is what no year has, not what lacks a year.
-        _missing("empty", "gdp", range(2013, 2014), throughout=False),
-        _missing("y", "wages", range(2005, 2016), throughout=False),
-        _missing("m", "licences", YEARS, throughout=True, edition=False),
+        _missing("empty", "patents", range(2009, 2021)),
+        _missing("empty", "energy", range(2009, 2021)),
+        # Who brings what no year has still lacks what one year has not.
+        _missing("empty", "gdp", range(2013, 2014)),
+        _missing("y", "wages", range(2005, 2016)),
+        _missing("m", "licences", YEARS, edition=False),
     ]
     short = replace(data, panel_city_year=panel, missing_input=pd.concat(gaps, ignore_index=True))
 
@@ -244,28 +242,35 @@ def test_what_is_awaited_is_named_with_the_editions_that_do_not_print_it() -> No
         assert row[0] == "awaiting data"
         return str(row[1])
 
-    nothing = "no value of empty; no edition 2011-2020 prints energy, patents"
+    inputs = ("no edition 2011-2020 prints energy, patents", "no edition 2014 prints gdp for 2013")
+    nothing = "; ".join(("no value of empty", *inputs))
     few = "y has a value in 48 of 120 rows of all"
     years = "no edition 2011-2016 prints wages for 2010-2015"
     assert reason(controls="empty", outcome="x") == nothing
     assert reason() == f"{few}; {years}"
-    # Every column that is in the way, at once.
+    # Every column that is in the way, at once; what most years lack goes first.
     both = reason(controls="empty")
-    assert both == f"no value of empty; {few}; no edition 2011-2020 prints energy, patents; {years}"
+    assert both == f"no value of empty; {few}; {inputs[0]}; {years}; {inputs[1]}"
     # The figure of a lag is of the year before: of 2009 for the first row.
     assert "2010-2016 prints wages for 2009-2015" in reason(outcome="x", controls="L1.y")
-    # A subgroup by something that nobody prints: that is missing, not what its rows would have.
-    nobody = "no row of all is in the subgroup empty>median; " + nothing
-    assert reason(outcome="x", controls=None, subgroup="empty>median") == nobody
+    # A subgroup lacks what its sample lacks, also of years that it does not have.
+    part = reason(subgroup="region3=east")
+    assert part == f"y has a value in 24 of 60 rows of all with region3=east; {years}"
+    # A subgroup by something that nobody prints: everything that is in the way is named all the same.
+    nobody = reason(subgroup="empty>median")
+    assert nobody == f"no row of all is in the subgroup empty>median; {both}"
     # Levels without editions.
     panel["m"] = np.nan
     assert reason(outcome="m") == "no value of m; no source that is loaded has licences"
     # What was lacking when a result was kept is part of what it is kept for.
     spec = one(controls="empty")
     assert short.digest(spec) != data.digest(spec)
+    assert translate(part, "zh") == (
+        "all的60行（region3=east）中y仅24行有数值，2011-2016年各版均未刊载2010-2015年的wages"
+    )
     assert translate(both, "zh") == (
         "无数值：empty，all的120行中y仅48行有数值，2011-2020年各版均未刊载energy, patents，"
-        "2011-2016年各版均未刊载2010-2015年的wages"
+        "2011-2016年各版均未刊载2010-2015年的wages，2014年各版均未刊载2013年的gdp"
     )
 
 

@@ -548,6 +548,20 @@ def test_a_gap_drops_or_keeps_its_city(panel: pd.DataFrame) -> None:
             fit(frame, estimator, gaps="keep")
 
 
+def test_a_cohort_that_an_estimator_cannot_use_is_not_counted(panel: pd.DataFrame) -> None:
+    """Synthetic difference in differences needs two years before: one year less, the estimate of the rest."""
+    first = int(panel["first_treated_year"].min())
+    short = panel[panel["year"] >= first - 1]
+    found = fit(short, "synthetic_did")
+    rest = fit(short[short["first_treated_year"] != first], "synthetic_did")
+    assert (found.n_obs, found.n_units, found.n_clusters) == (rest.n_obs, rest.n_units, rest.n_clusters)
+    assert found.effects[0] == rest.effects[0]
+    n_left = int((short["first_treated_year"] == first).sum())
+    assert f"{n_left} rows: cohort with one year before treatment" in found.drop_reason
+    assert found.n_dropped == n_left
+    assert f"{rest.n_units} of 60 units and 3 of 4 cohorts offered are used" in (found.note or "")
+
+
 def test_missing_values_are_counted_by_variable(panel: pd.DataFrame) -> None:
     frame = panel.copy()
     frame.loc[frame.index[[0, 1]], "y"] = np.nan

@@ -169,6 +169,8 @@ def test_influence_is_computed_where_none_is_stored(open_db: duckdb.DuckDBPyConn
         (CellQuestion("苏周", 2020, "gdp"), "苏州市"),
         (CellQuestion("320000", 2020, "gpd"), "gdp"),
         (CellQuestion("320000", 1999, "gdp"), "nearest years"),
+        # Printed, and no figure.
+        (CellQuestion("佳木斯", 2011, "gdp_100m_yuan"), "was refused: edition 2012, 1-7!R79C3"),
         (CellQuestion("杭州", 2016, "is_treated", "first_sx"), "first_six"),
         (PublishedQuestion("009", "T3", "1", "DID"), "003"),
         (PublishedQuestion("003", "T3", "1", "DDI"), "DID"),

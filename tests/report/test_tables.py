@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
@@ -16,7 +17,7 @@ from docx.oxml.ns import qn
 from cbec import cli
 from cbec.common.files import replace_with
 from cbec.common.words import TEXT, Labels
-from cbec.project import Project
+from cbec.project import CbecError, Project
 from cbec.report import tables as build
 from cbec.report.command import TableOptions, write_tables
 from cbec.report.frames import Source
@@ -514,6 +515,24 @@ def test_absent_tables_are_named(small_file: Path, tmp_path: Path) -> None:
     assert "mediation: awaiting data: estimates.mediation is not there" in outcome.skipped
     assert f"placebo: awaiting data: estimates.placebo_summary has no row of study {STUDY}" in outcome.skipped
     assert len(outcome.written) == 7
+
+
+def test_a_declared_table_without_estimates_says_what_it_waits_for(small_file: Path, tmp_path: Path) -> None:
+    shutil.copy(small_file / "cbec.duckdb", tmp_path)
+    with duckdb.connect(str(tmp_path / "cbec.duckdb")) as connection:
+        connection.execute(
+            "create or replace table estimates.specification_status as select * from (values"
+            " (?, 'T1', 1, 'estimated', null), (?, 'T12', 1, 'awaiting data', 'no value of pm25_log'),"
+            " (?, 'T12', 2, 'awaiting data', 'no value of others'))"
+            " as status(study_id, table_no, column_no, status, reason)",
+            [STUDY] * 3,
+        )
+    project = Project(tmp_path, tmp_path, tmp_path)
+    with pytest.raises(CbecError, match="T12: awaiting data: no value of pm25_log$") as error:
+        write_tables(project, TableOptions(STUDY, table="T12"), lambda *_: None)
+    assert error.value.exit_code == 2
+    outcome = write_tables(project, TableOptions(STUDY, fmt="html"), lambda *_: None)
+    assert outcome.skipped[-1] == "T12: awaiting data: no value of pm25_log"
 
 
 def test_names_of_variables() -> None:

@@ -35,7 +35,8 @@ class Options:
 
 @dataclass(frozen=True)
 class Estimates:
-    """Averages before inference: effects as (aggregation, group, estimate, error, cells)."""
+    """Averages before inference: effects as (aggregation, group, estimate, error, cells). unused: cohorts
+    that the estimator could not use, and why."""
 
     effects: Sequence[tuple[str, int | None, float, float, Sequence[Cell]]]
     events: Sequence[tuple[int, float, float, int]]
@@ -45,6 +46,7 @@ class Estimates:
     vcov: FloatArray | None = None
     notes: tuple[str, ...] = ()
     n_obs: int | None = None
+    unused: tuple[tuple[int, ...], str] = ((), "")
 
 
 @dataclass(frozen=True)

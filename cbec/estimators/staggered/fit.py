@@ -232,6 +232,8 @@ def fit_staggered(
         except (ValueError, NotImplementedError, np.linalg.LinAlgError) as error:
             with_controls = f" with controls {', '.join(sample.controls)}" if sample.controls else ""
             raise ValueError(f"{estimator} of {outcome!r}{with_controls}: {error}") from error
+    if found.unused[0]:
+        sample = sample.without(*found.unused)
     n_clusters = sample.n_clusters
     sizes = sample.cohort_sizes
 
@@ -291,7 +293,7 @@ def fit_staggered(
         base_period=_base_period(found.base_period, sample, base - anticipation),
         formula=_readable(found.formula, sample, outcome),
         engine=found.engine,
-        note="; ".join([*sample.notes, *found.notes, *([COUNTED] if counted else [])]) or None,
+        note="; ".join([*sample.notes, sample.usage, *found.notes, *([COUNTED] if counted else [])]) or None,
         event_vcov=found.vcov,
     )
 

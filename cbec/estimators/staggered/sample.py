@@ -25,7 +25,7 @@ class Sample:
     data columns: unit (integer code), time (integer), cohort (first treated time, 0 for never treated
     inside the window), y, x1 .. xk (controls in the given order), cluster (integer code). The labels
     behind the codes are in units and controls. dropped holds (reason, rows) in the order in which
-    rows left; n_cohorts counts treated cohorts.
+    rows left; n_cohorts_offered counts treated cohorts.
     """
 
     data: pd.DataFrame
@@ -35,6 +35,7 @@ class Sample:
     dropped: tuple[tuple[str, int], ...]
     notes: tuple[str, ...]
     n_offered: int
+    n_cohorts_offered: int
 
     @property
     def control_columns(self) -> list[str]:
@@ -68,6 +69,23 @@ class Sample:
         """The year that a cohort's event year `base` is read from: that year, or the last one before it that
         any unit has."""
         return max((t for t in self.years if t <= cohort + base), default=None)
+
+    @property
+    def usage(self) -> str:
+        """How much of what was offered is used."""
+        return (
+            f"{self.n_units} of {len(self.units)} units and {len(self.cohort_sizes)} of"
+            f" {self.n_cohorts_offered} cohorts offered are used"
+        )
+
+    def without(self, cohorts: Sequence[int], reason: str) -> Sample:
+        """The rows that are left when an estimator has no use for some cohorts."""
+        is_out = self.data["cohort"].isin(cohorts)
+        return replace(
+            self,
+            data=self.data[~is_out].reset_index(drop=True),
+            dropped=(*self.dropped, (reason, int(is_out.sum()))),
+        )
 
     def counted(self) -> Sample:
         """The same rows with years counted one by one, as if those that no unit has did not exist.
@@ -223,10 +241,6 @@ def prepare_sample(
         notes.append(
             f"{n_never} unit(s) untreated throughout: late effects and every standard error rest on them"
         )
-    n_units, n_cohorts = int(data["unit"].nunique()), len(set(data["cohort"]) - {0})
-    notes.append(
-        f"{n_units} of {len(labels)} units and {n_cohorts} of {len(offered - {0})} cohorts offered are used"
-    )
     used = {columns[i]: f"x{position + 1}" for position, i in enumerate(kept)}
     final = data[["unit", "time", "cohort", "y", "cluster", *used]].rename(columns=used)
     return Sample(
@@ -237,6 +251,7 @@ def prepare_sample(
         dropped=tuple(dropped),
         notes=tuple(notes),
         n_offered=n_offered,
+        n_cohorts_offered=len(offered - {0}),
     )
 
 

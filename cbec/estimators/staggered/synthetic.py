@@ -31,7 +31,7 @@ def synthetic_did(sample: Sample, options: Options) -> Estimates:
     require_unit_clusters(sample, "synthetic_did")
     if options.gaps == "keep":
         raise ValueError("synthetic_did needs a balanced panel; use gaps='drop'")
-    data, notes = sample.data, []
+    data, short = sample.data, []
     y = _without_controls(sample)
     wide = data.assign(y=y).pivot(index="unit", columns="time", values="y")
     cohort_of = data.drop_duplicates("unit").set_index("unit")["cohort"]
@@ -40,7 +40,7 @@ def synthetic_did(sample: Sample, options: Options) -> Estimates:
     paths: dict[int, tuple[FloatArray, FloatArray, FloatArray]] = {}
     for g in sorted(sample.cohort_sizes):
         if (years < g).sum() < 2:
-            notes.append(f"the cohort of {g} has one year before treatment and is left out")
+            short.append(g)
             continue
         two = data[data["cohort"].isin([0, g])]
         two = two.assign(y=y[two.index], d=two["cohort"].eq(g).astype(int))
@@ -104,7 +104,8 @@ def synthetic_did(sample: Sample, options: Options) -> Estimates:
         "controls never treated",
         engine=diff_diff_version(),
         base_period="years before treatment, weighted",
-        notes=tuple(notes),
+        notes=tuple(f"the cohort of {g} has one year before treatment and is left out" for g in short),
+        unused=(tuple(short), "cohort with one year before treatment"),
     )
 
 
