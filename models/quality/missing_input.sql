@@ -57,7 +57,7 @@ level_year as (
     where selected.value is not null
         and (
             edition.year is not null
-            or selected.region_level not in (select region_level from edition)
+            or selected.region_level not in (select with_editions.region_level from edition as with_editions)
         )
 
 ),

@@ -528,7 +528,7 @@ def test_a_declared_table_without_estimates_says_what_it_waits_for(small_file: P
             [STUDY] * 3,
         )
     project = Project(tmp_path, tmp_path, tmp_path)
-    with pytest.raises(CbecError, match="T12: awaiting data: no value of pm25_log$") as error:
+    with pytest.raises(CbecError, match=r"T12: awaiting data: no value of pm25_log$") as error:
         write_tables(project, TableOptions(STUDY, table="T12"), lambda *_: None)
     assert error.value.exit_code == 2
     outcome = write_tables(project, TableOptions(STUDY, fmt="html"), lambda *_: None)
