@@ -37,7 +37,7 @@ OPTIONS: dict[str, type] = {
     "base_calendar_year": int,
 }
 LAG = re.compile(r"L([1-9])\.(.+)")
-SUBGROUP = re.compile(r"(\w+?)(!=|=|>|<=)(\w+)")
+SUBGROUP = re.compile(r"(\w+?)(!=|=|>|<=)(-?[\w.]+)")
 MEDIANS = ("median", "median_by_year", "median_pooled")
 VCOV = re.compile(r"iid|HC1|CRV1:\w+(\+\w+)?|conley:[0-9]+")
 QUANTILE_RULES = {"": "linear", "type7": "linear", "stata": "averaged_inverted_cdf"}

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields
 from functools import cached_property, partial
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -391,9 +391,7 @@ def _offer(data: StudyData, spec: Specification, fill: str | None) -> Offered:
     place = pd.Series(places, index=frame.index)
     lacking = partial(_lacking, data, level, (int(grid["year"].min()), int(grid["year"].max())))
     if spec.subgroup:
-        whole, frame = frame, frame[_in_subgroup(frame, spec.subgroup, unit)]
-        if frame.empty:
-            _raise_empty_subgroup(spec.with_(subgroup=None), spec.subgroup, whole, lacking)
+        frame = _subgroup(frame, spec.with_(subgroup=None), spec.subgroup, unit, lacking)
     n_offered = len(frame)
     frame, n_filled = _filled(frame, spec, fill, unit) if fill else (frame, 0)
     cells = pd.concat(behind)[[unit, "year", "panel_column", "obs_status", "imputed_share", "place"]]
@@ -422,39 +420,58 @@ def _texts(values: pd.Series) -> pd.Series:
     return values.map(lambda value: str(value).lower() if isinstance(value, bool) else str(value))
 
 
-def _in_subgroup(frame: pd.DataFrame, group: Subgroup, unit: str) -> pd.Series:
+def _subgroup(
+    frame: pd.DataFrame, spec: Specification, group: Subgroup, unit: str, lacking: Lacking
+) -> pd.DataFrame:
+    """Rows of a subgroup; a row without a value of its column is in none. spec: the column without it.
+
+    Raises AwaitingDataError where the column has a value in too few rows, EmptiedError where it cannot be
+    compared or no row is inside.
+    """
     values = frame[group.column]
+    if lacking(spec, frame, [group.column]):
+        parts = [f"the subgroup {group} rests on {group.column}"]
+        parts += lacking(spec, frame, [group.column, *spec.variables])
+        raise AwaitingDataError(f"{spec.label}: " + "; ".join(parts))
+    is_number = pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
+    where = f"{spec.label}: no row of {spec.sample} is in the subgroup {group}"
     if group.relation in ("=", "!="):
-        text = _texts(values)
-        return text.eq(group.value) if group.relation == "=" else text.ne(group.value)
-    number = values.astype(float)
+        try:
+            same = values.eq(float(group.value)) if is_number else _texts(values).eq(group.value)
+        except ValueError:
+            raise EmptiedError(f"{where}: {group.column} is a number") from None
+        inside = (same if group.relation == "=" else ~same) & values.notna()
+    else:
+        if not is_number:
+            raise EmptiedError(f"{where}: {group.column} is no number and has no median")
+        number, middle = _parted(frame, values.astype(float), group, unit)
+        inside = number > middle if group.relation == ">" else number <= middle
+        if not number.notna().any():
+            raise EmptiedError(f"{where}: {group.column} has no value before the first treated year")
+    if not inside.any():
+        known = sorted(set(values.dropna() if is_number else _texts(values.dropna())))
+        if is_number:
+            known.sort(key=lambda value: abs(value - float(group.value)))
+            shown = [f"{value:g}" for value in known[:3]]
+        else:
+            shown = difflib.get_close_matches(group.value, known, n=3, cutoff=0)
+        raise EmptiedError(f"{where}; nearest values: {', '.join(shown)}")
+    return frame[inside]
+
+
+def _parted(
+    frame: pd.DataFrame, number: pd.Series, group: Subgroup, unit: str
+) -> tuple[pd.Series, pd.Series | float]:
+    """What is compared with a median, and the median."""
     if group.value == "median":
         # Before anyone of the sample is treated, or in its first year when nobody ever is.
         start = frame["first_treated_year"].min() if "first_treated_year" in frame else None
         first = frame["year"].min() + 1 if start is None or start != start else start
         before = frame.assign(number=number)[frame["year"] < first].groupby(unit)["number"].mean()
-        number, middle = frame[unit].map(before), before.median()
-    elif group.value == "median_by_year":
-        middle = number.groupby(frame["year"]).transform("median")
-    else:
-        middle = number.median()
-    # A unit without a value is in neither group.
-    inside: pd.Series = number > middle if group.relation == ">" else number <= middle
-    return inside
-
-
-def _raise_empty_subgroup(
-    spec: Specification, group: Subgroup, frame: pd.DataFrame, lacking: Lacking
-) -> NoReturn:
-    """AwaitingDataError where the column that parts the sample has no value, EmptiedError where no row has
-    the one that is asked for."""
-    where = f"{spec.label}: no row of {spec.sample} is in the subgroup {group}"
-    values = frame[group.column].dropna()
-    if values.empty:
-        raise AwaitingDataError("; ".join([where, *lacking(spec, frame, [group.column, *spec.variables])]))
-    known = sorted(set(_texts(values)))
-    shown = difflib.get_close_matches(group.value, known, n=3, cutoff=0) or known[:3]
-    raise EmptiedError(f"{where}; nearest values: {', '.join(shown)}")
+        return frame[unit].map(before), before.median()
+    if group.value == "median_by_year":
+        return number, number.groupby(frame["year"]).transform("median")
+    return number, number.median()
 
 
 def _filled(frame: pd.DataFrame, spec: Specification, rule: str, unit: str) -> tuple[pd.DataFrame, int]:
@@ -506,7 +523,8 @@ def _complete(
             role, years = roles.get(name, "control"), _unpublished(frame, name, status)
             n_unpublished = int((missing & frame["year"].isin(years)).sum())
             if n_unpublished:
-                reasons.append(f"{n_unpublished} rows: {role} {name} is in no edition for {_years(years)}")
+                of = _years([year - source(name)[1] for year in years])
+                reasons.append(f"{n_unpublished} rows: {role} {name} is in no edition for {of}")
             if n_unpublished < int(missing.sum()):
                 reasons.append(f"{int(missing.sum()) - n_unpublished} rows: {role} {name} missing")
             keep &= ~missing
@@ -549,8 +567,8 @@ def _awaited(data: StudyData, level: str, span: tuple[int, int], names: Iterable
     """The printed figures under columns that no region has in a year of a sample, those of most years first,
     with the editions that do not print them."""
     first, last = span
-    missing: dict[str, set[int]] = {}
-    editions: dict[str, set[int]] = {}
+    # By input, and whether an edition covers the year: years and editions.
+    missing: dict[tuple[str, bool], tuple[set[int], set[int]]] = {}
     for name in names:
         column, lag = source(name)
         rows = data.missing_inputs_of.get((level, column))
@@ -559,22 +577,19 @@ def _awaited(data: StudyData, level: str, span: tuple[int, int], names: Iterable
         for indicator, year, edition in rows[(rows["year"] + lag).between(first, last)][
             ["input_indicator_id", "year", "missing_in_edition"]
         ].itertuples(index=False):
-            missing.setdefault(indicator, set()).add(int(year))
-            editions.setdefault(indicator, set()).update(() if pd.isna(edition) else (int(edition),))
+            years, editions = missing.setdefault((indicator, not pd.isna(edition)), (set(), set()))
+            years.add(int(year))
+            editions |= set() if pd.isna(edition) else {int(edition)}
     alike: dict[tuple[int, str, str], list[str]] = {}
-    for indicator, years in missing.items():
+    for (indicator, _), (years, editions) in missing.items():
         is_whole = years >= set(range(first, last + 1))
-        key = (
-            -len(years),
-            "" if is_whole else f" for {_years(sorted(years))}",
-            _years(sorted(editions[indicator])),
-        )
-        alike.setdefault(key, []).append(indicator)
+        when = "" if is_whole else f" for {_years(sorted(years))}"
+        alike.setdefault((-len(years), when, _years(sorted(editions))), []).append(indicator)
     return [
-        f"no edition {of} prints {', '.join(sorted(inputs))}{years}"
+        f"no edition {of} prints {', '.join(sorted(inputs))}{when}"
         if of
-        else f"no source that is loaded has {', '.join(sorted(inputs))}{years}"
-        for (_, years, of), inputs in sorted(alike.items(), key=lambda item: (item[0], sorted(item[1])))
+        else f"no series that panels read has {', '.join(sorted(inputs))}{when}"
+        for (_, when, of), inputs in sorted(alike.items(), key=lambda item: (item[0], sorted(item[1])))
     ]
 
 

@@ -31,7 +31,10 @@ final as (
     select
         study.study_id,
         case
-            when lacking.missing is null and lacking.insufficient is null then 'ready'
+            when lacking.missing is null and lacking.insufficient is null
+                and coalesce(specification.n_awaiting_data, 0) = 0
+                and coalesce(specification.study_id, lacking.study_id) is not null
+                then 'ready'
             when specification.n_estimated > 0 then 'partly ready'
             else 'awaiting data'
         end as status,

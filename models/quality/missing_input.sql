@@ -107,15 +107,43 @@ input as (
 
 ),
 
--- A part of a splice is not missing where another part has the year.
-spliced as (
+-- Of parts that stand for one another a column that reads all needs one a year.
+alternative as (
+
+    select
+        indicator_id as whole_id,
+        part_indicator_id as indicator_id,
+    from {{ ref('spliced_indicator') }}
+    union all
+    select
+        'gdp_real' as whole_id,
+        indicator_id,
+    from indicator
+    where indicator_id in ('gdp_growth', 'gdp_index_previous_year')
+
+),
+
+replaced as (
 
     select distinct
-        cell.region_level,
-        part.part_indicator_id,
-        cell.year,
-    from {{ ref('spliced_indicator') }} as part
-    inner join cell on part.indicator_id = cell.indicator_id
+        input.region_level,
+        input.panel_column,
+        input.input_indicator_id,
+        input.year,
+    from input
+    inner join alternative as own on input.input_indicator_id = own.indicator_id
+    inner join alternative as other
+        on own.whole_id = other.whole_id
+            and own.indicator_id != other.indicator_id
+    inner join input as beside
+        on input.region_level = beside.region_level
+            and input.panel_column = beside.panel_column
+            and input.year = beside.year
+            and other.indicator_id = beside.input_indicator_id
+    inner join cell
+        on beside.region_level = cell.region_level
+            and beside.input_indicator_id = cell.indicator_id
+            and beside.year = cell.year
 
 ),
 
@@ -146,18 +174,18 @@ final as (
         on input.region_level = cell.region_level
             and input.input_indicator_id = cell.indicator_id
             and input.year = cell.year
-    left join spliced
-        on input.region_level = spliced.region_level
-            and input.input_indicator_id = spliced.part_indicator_id
-            and input.year = spliced.year
-            and input.indicator_id != input.input_indicator_id
+    left join replaced
+        on input.region_level = replaced.region_level
+            and input.panel_column = replaced.panel_column
+            and input.input_indicator_id = replaced.input_indicator_id
+            and input.year = replaced.year
     left join edition
         on input.region_level = edition.region_level
             and input.year = edition.year
     left join printed
         on input.input_indicator_id = printed.indicator_id
             and edition.edition = printed.edition
-    where cell.year is null and spliced.year is null
+    where cell.year is null and replaced.year is null
 
 )
 

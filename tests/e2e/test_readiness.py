@@ -8,7 +8,7 @@ import duckdb
 
 from cbec.common.words import translate
 
-PART = re.compile(r"no (?:edition ([\d, -]+) prints|source that is loaded has) (.+?)(?: for ([\d, -]+))?$")
+PART = re.compile(r"no (?:edition ([\d, -]+) prints|series that panels read has) (.+?)(?: for ([\d, -]+))?$")
 
 
 def _numbers(runs: str) -> set[int]:

@@ -215,6 +215,7 @@ def test_a_year_that_no_edition_prints_is_named() -> None:
     # A lag reads the years before: what is in no edition for 2017 is missing in 2018.
     lagged = assemble(gaps, one(outcome="m", controls="L1.y"))
     assert not {2013, 2014, 2018} & set(lagged.rows["year"])
+    assert any("L1.y is in no edition for 2012-2013, 2017" in reason for reason in lagged.reasons)
 
 
 def _missing(column: str, given: str, years: range, *, edition: bool = True) -> pd.DataFrame:
@@ -258,10 +259,15 @@ def test_what_is_awaited_is_named_with_the_editions_that_do_not_print_it() -> No
     assert part == f"y has a value in 24 of 60 rows of all with region3=east; {years}"
     # A subgroup by something that nobody prints: everything that is in the way is named all the same.
     nobody = reason(subgroup="empty>median")
-    assert nobody == f"no row of all is in the subgroup empty>median; {both}"
+    assert nobody == f"the subgroup empty>median rests on empty; {both}"
+    assert reason(subgroup="empty!=3") == nobody.replace(">median", "!=3")
+    # In half of the rows less one it is told as little.
+    assert reason(outcome="x", controls=None, subgroup="y>median_pooled") == (
+        f"the subgroup y>median_pooled rests on y; {few}; {years}"
+    )
     # Levels without editions.
     panel["m"] = np.nan
-    assert reason(outcome="m") == "no value of m; no source that is loaded has licences"
+    assert reason(outcome="m") == "no value of m; no series that panels read has licences"
     # What was lacking when a result was kept is part of what it is kept for.
     spec = one(controls="empty")
     assert short.digest(spec) != data.digest(spec)
@@ -274,12 +280,39 @@ def test_what_is_awaited_is_named_with_the_editions_that_do_not_print_it() -> No
     )
 
 
-def test_a_subgroup_without_rows_names_the_nearest_values() -> None:
-    for group, nearest in (("region3=esat", "east"), ("region3=Middle", "west")):
-        (row,) = {(row["status"], row["reason"]) for row in _fit_rows(warehouse(), subgroup=group)}
-        assert row[0] == "refused"
-        assert row[1].startswith(f"no row of all is in the subgroup {group}; nearest values: ")
-        assert nearest in row[1]
+@pytest.mark.parametrize(
+    ("group", "words"),
+    [
+        ("region3=esat", "; nearest values: west, east"),
+        ("region3=Middle", "; nearest values: west, east"),
+        ("number=12", "; nearest values: 11, 10, 9"),
+        ("number=many", ": number is a number"),
+        ("region3>median", ": region3 is no number and has no median"),
+        ("is_resource_based<=median", ": is_resource_based is no number and has no median"),
+        ("late>median", ": late has no value before the first treated year"),
+    ],
+)
+def test_a_subgroup_without_rows_is_refused_with_what_there_is(group: str, words: str) -> None:
+    (row,) = {(row["status"], row["reason"]) for row in _fit_rows(_numbered(), subgroup=group)}
+    assert row == ("refused", f"no row of all is in the subgroup {group}{words}")
+
+
+def _numbered() -> StudyData:
+    """A number of each city, missing for two of them, and one that is there from the treatment on."""
+    data = warehouse()
+    panel = data.panel_city_year.copy()
+    panel["number"] = (panel["prefecture_code"].astype(int) - 110000.0).where(lambda number: number > 1)
+    panel["late"] = panel["x"].fillna(0).where(panel["year"] >= 2015)
+    return replace(data, panel_city_year=panel)
+
+
+def test_numbers_of_a_subgroup_are_compared_as_numbers() -> None:
+    """7 and 7.0 are one; what has no number is neither equal to one nor different."""
+    data = _numbered()
+    for text in ("7", "7.0"):
+        assert set(assemble(data, one(subgroup=f"number={text}")).rows["prefecture_code"]) == {CITIES[7]}
+        rest = assemble(data, one(subgroup=f"number!={text}")).rows
+        assert set(rest["prefecture_code"]) == {*CITIES[2:]} - {CITIES[7]}
 
 
 def test_readiness_and_estimation_draw_one_line() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from cbec.ingest.registry import load_registry
@@ -135,3 +136,12 @@ def test_a_row_that_a_comma_has_moved_is_no_registry(seeds: Path) -> None:
         with pytest.raises(CbecError, match=r"indicator\.csv:6: has not the 12 fields") as refused:
             load_registry(seeds)
         assert refused.value.exit_code == 2
+
+
+def test_a_column_of_another_meaning_is_declared_of_districts_too() -> None:
+    """The heading stands over both: who imports an edition gets its districts, which do not ship."""
+    rows = pd.read_csv(ROOT / "seeds/registry/header_correction.csv", dtype=str)
+    other = rows[rows["obs_status"] == "D"]
+    scopes = other.groupby(["edition", "table_title", "header"])["scope"].agg(set)
+    assert len(scopes) >= 8
+    assert all(found == {"whole", "districts"} for found in scopes)
