@@ -88,7 +88,7 @@ def test_text_of_data_is_inert(page: Path) -> None:
 def test_readiness_freshness_and_runs(page: Path) -> None:
     en, zh = sections(page, "en"), sections(page, "zh")
     assert re.search(r"Pilot zones and the economy of 36 major cities ready", en["readiness"])
-    assert re.search(r"partly ready \d+ of \d+ co2 gdp", en["readiness"])
+    assert re.search(r"partly ready \d+ of \d+ (\w+ )*CO2 ", en["readiness"])
     assert re.search(r"部分就绪 \d+/\d+ 碳强度", zh["readiness"])
     assert re.search(r"awaiting data logistics co2", en["readiness"])
     assert re.search(r"prefecture 2024 \d+ Which", en["freshness"])
@@ -195,9 +195,8 @@ def test_every_refresh_writes_it(small: Small) -> None:
 
 
 def test_a_report_that_fails_keeps_nothing_from_being_published(small: Small) -> None:
-    """A view of the same name as the table that the report reads last, which cannot be read."""
-    (small.root / "models/estimates").mkdir()
-    (small.root / "models/estimates/study_status.sql").write_text("select 1 as another_column")
+    """A table of the same name as one that the report reads, which it cannot read."""
+    (small.root / "models/marts/panel_cell.sql").write_text("select 1 as another_column")
     small.stamp(34)
     done = small.cbec("refresh")
     assert done.returncode == 0, done.stderr
