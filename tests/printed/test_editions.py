@@ -39,8 +39,9 @@ EDITIONS = range(2010, 2025)
 TABLES = tuple(specs(2018))
 # Columns whose figures are not what the heading says (registry.header_correction).
 OTHER_THAN_PRINTED = {
-    (2014, "gdp_growth", "whole_prefecture"),
-    (2014, "gdp_per_capita_printed", "whole_prefecture"),
+    (2014, indicator, scope)
+    for indicator in ("gdp_growth", "gdp_per_capita_printed")
+    for scope in ("whole_prefecture", "districts")
 }
 SPOILT = ("().13", "£05", "413349’", "_ 2317", "1 234", "12.3.4", "4253.", "10,20", "l2345", "12O5", "1,234")
 
