@@ -10,7 +10,7 @@ from importlib.metadata import version
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import optimize, stats
+from scipy import optimize, special
 
 from cbec.estimators.diagnostics import FloatArray, around_the_base, covariance_root
 from cbec.estimators.staggered.fit import EventTime
@@ -204,10 +204,10 @@ class _RelativeMagnitudes:
             low = np.where(ratio < 1 - 1e-12, edge, -np.inf).max(axis=0)
             high = np.where(ratio > 1 + 1e-12, edge, np.inf).min(axis=0)
             sd = deviation[top]
-            upper = stats.norm.sf(np.minimum(high, cut) / sd)
-            below = stats.norm.sf(low / sd) - upper
+            upper = special.ndtr(-np.minimum(high, cut) / sd)
+            below = special.ndtr(-low / sd) - upper
             with np.errstate(divide="ignore", invalid="ignore"):
-                p = (stats.norm.sf(statistic / sd) - upper) / below
+                p = (special.ndtr(-statistic / sd) - upper) / below
             rejected = (statistic > cut) | ((statistic > 0) & (p < size))
             accepted |= ~rejected
         return accepted

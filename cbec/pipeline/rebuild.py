@@ -39,7 +39,7 @@ _LANDED = {"CBEC_LANDING", "CBEC_LANDED_LIST"}
 STORAGE_VERSION = "v1.0.0"
 # Files by which every node is made.
 COMMON_FILES = (
-    "profiles.yml", "macros/rebuild.sql", "macros/check_vars.sql", "macros/duckdb__create_csv_table.sql",
+    "profiles.yml", "macros/rebuild.sql", "macros/check_vars.sql", "macros/seed.sql",
 )  # fmt: skip
 DBT_PACKAGES = ("dbt", "dbt_duckdb")
 # What says itself whether it came out as it was (macros/rebuild.sql).
@@ -388,11 +388,6 @@ def start_from(published: Path, database: Path, plan: Plan, sha256: str) -> Kept
             connection.execute(
                 f"create table {SCHEMA}.{table} as select unnest(?::varchar[]) as unique_id", [names]
             )
-        for name in seeds:
-            # A seed that stands is only emptied, and would keep the types it had.
-            relation = plan.states[name].relation
-            if relation:
-                connection.execute(f'drop table if exists "{relation[0]}"."{relation[1]}"')
     return Kept(
         {str(name): float(value) for name, value in seconds},
         {str(test): (str(status), failures, message) for test, status, failures, message in tests},

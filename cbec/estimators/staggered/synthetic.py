@@ -44,7 +44,8 @@ def synthetic_did(sample: Sample, options: Options) -> Estimates:
             continue
         two = data[data["cohort"].isin([0, g])]
         two = two.assign(y=y[two.index], d=two["cohort"].eq(g).astype(int))
-        result = SyntheticDiD(variance_method="jackknife").fit(
+        # n_bootstrap: placebo fits before treatment that the library draws beside the jackknife; unused here.
+        result = SyntheticDiD(variance_method="jackknife", n_bootstrap=0).fit(
             two,
             outcome="y",
             treatment="d",
