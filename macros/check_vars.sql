@@ -9,8 +9,9 @@
         'fill_policy': ['none', 'linear', 'geometric', 'ratio_to_province', 'gm11'],
         'fill_extrapolate': [true, false],
     } -%}
+    {#- The papers' designs, which ship, count treated cities to 2023. -#}
     {%- set bounds = {
-        'last_year': [var('first_year'), 9999],
+        'last_year': [[var('first_year'), 2023] | max, 9999],
         'gdp_base_year': [var('first_year'), var('last_year')],
         'capital_depreciation': [0, 1],
         'capital_growth_years': [1, 99],
