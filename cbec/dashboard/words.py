@@ -118,7 +118,7 @@ TEXT: dict[str, tuple[str, str]] = {
     "n_values": ("数值", "Values"),
     "n_missing": ("空缺", "Blank cells"),
     "n_filled": ("插补值", "Filled cells"),
-    "n_suspect": ("存疑", "Doubted cells"),
+    "n_suspect": ("面板中的存疑格", "Doubted panel cells"),
     "n_indicators": ("指标", "Indicators"),
     "n_regions": ("地区", "Regions"),
     "by_status": ("按状态计的单元格", "Cells by status"),
