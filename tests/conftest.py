@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pickle
 import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +19,14 @@ import duckdb
 import pytest
 from filelock import FileLock
 
+from cbec.ingest.command import Options, import_paths
+from cbec.project import Project
+from tests import warm
 from tests.dashboard.browser import CHROMIUM, FLAGS
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"
+YEARBOOK = SHARED / "yearbook"
 # Everything a build reads; a test that spoils something spoils a copy of these.
 PROJECT_PARTS = ("dbt_project.yml", "profiles.yml", "macros", "models", "python_models", "seeds", "analyses")
 
@@ -28,14 +34,29 @@ PROJECT_PARTS = ("dbt_project.yml", "profiles.yml", "macros", "models", "python_
 def run_cbec(
     *arguments: str, warehouse: Path, root: Path = ROOT, **options: object
 ) -> subprocess.CompletedProcess[str]:
-    """Run the command as a user does, in its own process."""
+    """Run the command as a user does, in its own process; options: env, and what subprocess.run takes."""
     # What a developer has imported must not reach the tests.
     folders = {"CBEC_WAREHOUSE": str(warehouse), "CBEC_LANDING": str(warehouse / "landing")}
-    env = os.environ | folders | dict(options.pop("env", {}))  # type: ignore[arg-type]
+    more: dict[str, str] = dict(options.pop("env", {}))  # type: ignore[call-overload]
+    env = os.environ | folders | more
+    if not options and "PYTHONHASHSEED" not in more:
+        return warm.call(arguments, root, env)
     return subprocess.run(
         [sys.executable, "-m", "cbec.cli", *arguments],
         cwd=root, env=env, capture_output=True, text=True, timeout=1800, check=False, **options,  # type: ignore[call-overload]
     )  # fmt: skip
+
+
+def run_dbt(*arguments: str, database: Path, root: Path = ROOT, **env: str) -> None:
+    """Run plain dbt on a file, with what it writes beside it."""
+    folder = database.parent
+    places = {"CBEC_BUILD_PATH": str(database), "CBEC_LANDING": str(folder / "landing")}
+    options = [
+        "--quiet", *arguments, "--project-dir", ".", "--profiles-dir", ".",
+        "--target-path", str(folder / "target"), "--log-path", str(folder / "logs"),
+    ]  # fmt: skip
+    done = warm.call(options, root, os.environ | places | env, module="dbt.cli.main")
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @contextlib.contextmanager
@@ -57,16 +78,94 @@ def paused_with_the_lock(process: subprocess.Popen[str], warehouse: Path) -> Ite
         process.send_signal(signal.SIGCONT)
 
 
-def built_once(factory: pytest.TempPathFactory, command: str) -> Path:
-    """Folder of a warehouse that the first of the test processes builds and all of them read."""
+@contextlib.contextmanager
+def small_disk(folder: Path, size: str) -> Iterator[None]:
+    """A file system of its own; skips where none can be mounted."""
+    folder.mkdir(exist_ok=True)
+    made = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)], capture_output=True, check=False
+    )
+    if made.returncode:
+        pytest.skip(f"cannot mount a small disk here: {made.stderr.decode().strip()}")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
+    """A folder that the first of the test processes makes and all of them read."""
     base = factory.getbasetemp()
-    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / f"warehouse_{command}"
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
     with FileLock(f"{folder}.lock"):
-        if not Path(f"{folder}.built").exists():
-            done = run_cbec(command, warehouse=folder)
-            assert done.returncode == 0, done.stderr
-            Path(f"{folder}.built").touch()
+        if not Path(f"{folder}.made").exists():
+            make(folder)
+            Path(f"{folder}.made").touch()
     return folder
+
+
+def built_once(factory: pytest.TempPathFactory, command: str) -> Path:
+    """Folder of a warehouse that one of the test processes builds."""
+
+    def make(folder: Path) -> None:
+        done = run_cbec(command, warehouse=folder)
+        assert done.returncode == 0, done.stderr
+
+    return made_once(factory, f"warehouse_{command}", make)
+
+
+@dataclass(frozen=True)
+class Imported:
+    """The real files and a small one of a user, imported (what the command said of the real ones) and built
+    on the published warehouse."""
+
+    folder: Path
+
+    @property
+    def said(self) -> str:
+        return (self.folder / "said.txt").read_text(encoding="utf-8")
+
+    @property
+    def database(self) -> Path:
+        return self.folder / "warehouse/cbec.duckdb"
+
+
+# In the encoding of old Chinese programs, with a column of fills that says so.
+USER_FILE = """城市,年份,GDP(万元),插值_GDP(万元),第一产业增加值(亿元)
+保定市,2014,28000000.5,28000000.5,400.25
+保定市,2015,,29000000,410.5
+保定市,2016,30000000,30000000,…
+""".encode("gb18030")
+
+
+@pytest.fixture(scope="session")
+def imported(tmp_path_factory: pytest.TempPathFactory, warehouse: Path) -> Imported:
+    def make(folder: Path) -> None:
+        folder.mkdir()
+        (folder / "good.csv").write_bytes(USER_FILE)
+        landing = {"CBEC_LANDING": str(folder / "landing")}
+        for name, path in (("said.txt", SHARED / "real"), ("user.txt", folder / "good.csv")):
+            done = run_cbec("import", str(path), warehouse=folder / "warehouse", env=landing)
+            assert done.returncode == 0, done.stderr
+            (folder / name).write_text(done.stdout, encoding="utf-8")
+        copy_published(warehouse, folder / "warehouse")
+        done = run_cbec("build", warehouse=folder / "warehouse", env=landing)
+        assert done.returncode == 0, done.stderr
+
+    return Imported(made_once(tmp_path_factory, "imported", make))
+
+
+@pytest.fixture(scope="session")
+def yearbook_read(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The whole yearbook as it was read: landing/*.parquet, and what the import said of it (run.pickle)."""
+
+    def make(folder: Path) -> None:
+        project = Project(ROOT, folder / "warehouse", folder / "landing")
+        # What ships already would not land.
+        run = import_paths(project, [YEARBOOK], Options(ignores_print=True))
+        (folder / "run.pickle").write_bytes(pickle.dumps(run))
+
+    return made_once(tmp_path_factory, "yearbook", make)
 
 
 def copy_published(warehouse: Path, folder: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
+import shutil
 from pathlib import Path
 
 import duckdb
@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from bench.compare import differing
-from tests.conftest import ROOT, copy_published, run_cbec
+from tests.conftest import ROOT, run_cbec, run_dbt
 
 
 def test_two_builds_are_equal_row_for_row(warehouse: Path, tmp_path: Path) -> None:
@@ -113,15 +113,8 @@ def test_there_are_at_least_eight_questions() -> None:
 @pytest.fixture(scope="module")
 def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("compile")
-    import os
-    import sys
-
-    subprocess.run(
-        [str(Path(sys.executable).with_name("dbt")), "--quiet", "compile", "--select", "path:analyses",
-         "--target-path", str(folder), "--log-path", str(folder)],
-        cwd=ROOT, check=True, env=os.environ | {"CBEC_BUILD_PATH": str(folder / "cbec.duckdb")},
-    )  # fmt: skip
-    return folder / "compiled/cbec_warehouse/analyses"
+    run_dbt("compile", "--select", "path:analyses", database=folder / "cbec.duckdb")
+    return folder / "target/compiled/cbec_warehouse/analyses"
 
 
 @pytest.mark.parametrize("name", ANALYSES)
@@ -161,17 +154,37 @@ def test_telemetry_is_off() -> None:
     assert project["flags"]["send_anonymous_usage_stats"] is False
 
 
+def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("in the way")
+    done = run_cbec("build", warehouse=blocked)
+    assert done.returncode == 4
+    assert "nothing was published" in done.stderr
+
+
+def test_a_bad_seed_row_publishes_nothing(tmp_path: Path, project_copy: Path, edit) -> None:
+    row = "110000,2016,broadband_access_ports,nbs_annual,1784.0,10k_ports"
+    line = edit(project_copy / "seeds/yearbook/province_yearbook.csv", row, row.replace("1784.0", "1，784"))
+    done = run_cbec("build", warehouse=tmp_path / "warehouse", root=project_copy)
+    assert done.returncode == 2
+    assert f"seeds/yearbook/province_yearbook.csv:{line}: value '1，784'" in done.stderr
+    assert "nearest valid: 1784" in done.stderr
+    assert not (tmp_path / "warehouse/cbec.duckdb").exists()
+
+
 def test_a_fill_policy_builds_whole_and_fills_only_blanks(
     project_copy: Path, tmp_path: Path, warehouse: Path, db: duckdb.DuckDBPyConnection
 ) -> None:
-    """With the linear policy every model and test still passes; printed values stay, fills say so."""
+    """With the linear policy every table of SQL after it and its tests pass; printed values stay, fills say so."""
     settings = project_copy / "dbt_project.yml"
     settings.write_text(settings.read_text().replace("fill_policy: none", "fill_policy: linear"))
-    (tmp_path / "filled").mkdir()
-    copy_published(warehouse, tmp_path / "filled")
-    done = run_cbec("build", warehouse=tmp_path / "filled", root=project_copy)
-    assert done.returncode == 0, done.stderr
-    with duckdb.connect(str(tmp_path / "filled/cbec.duckdb"), read_only=True) as filled:
+    database = tmp_path / "filled.duckdb"
+    shutil.copy(warehouse / "cbec.duckdb", database)
+    run_dbt(
+        "build", "--select", "int_observations__filled+", "--exclude", "path:python_models",
+        database=database, root=project_copy,
+    )  # fmt: skip
+    with duckdb.connect(str(database), read_only=True) as filled:
         query = (
             "select region_code, year, indicator_id, vintage, value from marts.observation"
             " where value_reported is not null order by all"
@@ -181,7 +194,7 @@ def test_a_fill_policy_builds_whole_and_fills_only_blanks(
             "select obs_status, impute_method, impute_by, count(*), bool_and(value_reported is null)"
             " from marts.observation where value is not null and value_reported is null group by all"
         ).fetchall()
-        share = filled.sql("select max(imputed_share) from estimates.regression").fetchone()
+        share = filled.sql("select max(imputed_share) from marts.panel_cell").fetchone()
     assert [fill[:3] for fill in fills] == [("I", "linear", "project")]
     assert fills[0][3] >= 10
     assert share is not None and share[0] > 0

@@ -28,8 +28,7 @@ from cbec.export.command import FORMATS
 from cbec.export.dataset import Column, Dataset, read_table
 from cbec.export.stata import NAME_LENGTH, export_dta, stata_names, with_notes
 from cbec.export.writers import COLOURS
-from tests.conftest import run_cbec
-from tests.e2e.test_safety import small_disk
+from tests.conftest import run_cbec, small_disk
 
 
 @dataclass(frozen=True)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import subprocess
+import shutil
 from pathlib import Path
 
 import duckdb
 import pytest
 
-from tests.conftest import SHARED, copy_published, run_cbec
+from tests.conftest import SHARED, Imported, run_cbec
 
 REAL = SHARED / "real"
 pytestmark = pytest.mark.skipif(not REAL.is_dir(), reason="../shared/real is not here")
@@ -25,56 +25,39 @@ COMPLETE = (
 
 
 @pytest.fixture(scope="module")
-def landed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
-    folder = tmp_path_factory.mktemp("real")
-    done = run_cbec(
-        "import", str(REAL), warehouse=folder / "warehouse", env={"CBEC_LANDING": str(folder / "landing")}
-    )
-    return folder, done
-
-
-@pytest.fixture(scope="module")
-def cells(landed: tuple[Path, subprocess.CompletedProcess[str]]) -> duckdb.DuckDBPyConnection:
+def cells(imported: Imported) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect()
-    connection.execute(f"create view cell as from read_parquet('{landed[0]}/landing/*.parquet')")
+    connection.execute(f"create view cell as from read_parquet('{imported.folder}/landing/*.parquet')")
     return connection
 
 
 @pytest.fixture(scope="module")
-def built(
-    landed: tuple[Path, subprocess.CompletedProcess[str]], warehouse: Path
-) -> duckdb.DuckDBPyConnection:
-    folder = landed[0]
-    copy_published(warehouse, folder / "warehouse")
-    done = run_cbec("build", warehouse=folder / "warehouse", env={"CBEC_LANDING": str(folder / "landing")})
-    assert done.returncode == 0, done.stderr
-    return duckdb.connect(str(folder / "warehouse/cbec.duckdb"), read_only=True)
+def built(imported: Imported) -> duckdb.DuckDBPyConnection:
+    return duckdb.connect(str(imported.database), read_only=True)
 
 
-def test_every_file_is_imported(landed: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
-    folder, done = landed
-    assert done.returncode == 0, done.stderr
+def sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_every_file_is_imported(imported: Imported) -> None:
     files = [p for p in REAL.rglob("*") if p.suffix in (".csv", ".xlsx")]
-    shas = {hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
     # The list of variable names holds no figures.
-    assert {p.stem for p in (folder / "landing").glob("*.parquet")} == shas - {
-        hashlib.sha256(p.read_bytes()).hexdigest() for p in files if p.name == "varsList.csv"
-    }
-    assert "varsList.csv: no figures" in done.stdout
+    figures = {sha256(p) for p in [*files, imported.folder / "good.csv"] if p.name != "varsList.csv"}
+    assert {p.stem for p in (imported.folder / "landing").glob("*.parquet")} == figures
+    assert "varsList.csv: no figures" in imported.said
 
 
-def test_importing_twice_changes_nothing(
-    landed: tuple[Path, subprocess.CompletedProcess[str]],
-) -> None:
-    folder = landed[0]
-    before = {p.name: (p.stat().st_mtime_ns, p.read_bytes()) for p in (folder / "landing").iterdir()}
+def test_importing_twice_changes_nothing(imported: Imported, tmp_path: Path) -> None:
+    landing = tmp_path / "landing"
+    shutil.copytree(imported.folder / "landing", landing)
+    before = {p.name: (p.stat().st_mtime_ns, p.read_bytes()) for p in landing.iterdir()}
     done = run_cbec(
-        "import", str(REAL / "province"), warehouse=folder / "warehouse",
-        env={"CBEC_LANDING": str(folder / "landing")},
+        "import", str(REAL / "province"), warehouse=tmp_path, env={"CBEC_LANDING": str(landing)}
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "landed;" not in done.stdout
-    assert {p.name: (p.stat().st_mtime_ns, p.read_bytes()) for p in (folder / "landing").iterdir()} == before
+    assert {p.name: (p.stat().st_mtime_ns, p.read_bytes()) for p in landing.iterdir()} == before
 
 
 def test_declared_fills_are_imputed_and_nothing_else(cells: duckdb.DuckDBPyConnection) -> None:

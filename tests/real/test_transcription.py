@@ -2,32 +2,41 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
+import pickle
+import shutil
 from collections import Counter
 from pathlib import Path
 
 import duckdb
 import pytest
 
-from cbec.ingest.command import Options, import_paths
+from cbec.ingest import transcribe as transcribe_module
+from cbec.ingest.command import Options, Run, import_paths
 from cbec.ingest.transcribe import FOLDER, transcribe
 from cbec.project import Project
-from tests.conftest import ROOT, SHARED
+from tests.conftest import ROOT, YEARBOOK, run_dbt
 
-YEARBOOK = SHARED / "yearbook"
 pytestmark = pytest.mark.skipif(not YEARBOOK.is_dir(), reason="../shared/yearbook is not here")
 # Figures and printed sums of provinces, and another edition without sums.
 EDITIONS = ("中国城市统计年鉴2014（excel）", "中国城市统计年鉴2022（excel）")
 SELECTED = "+int_observations__selected"
 
 
-def test_the_workbooks_give_the_seeds_that_ship(project_copy: Path) -> None:
-    """Takes some minutes: every table of fifteen editions is read."""
+def test_the_workbooks_give_the_seeds_that_ship(
+    project_copy: Path, yearbook_read: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every table of fifteen editions, read once for all tests as `transcribe` reads them."""
     folder = project_copy / FOLDER
     for path in folder.glob("*.csv"):
         path.unlink()
+
+    def as_read(project: Project, paths: list[Path], options: Options, *_: object) -> Run:
+        assert (paths, options) == ([YEARBOOK], Options(ignores_print=True))
+        shutil.copytree(yearbook_read / "landing", project.landing)
+        run: Run = pickle.loads((yearbook_read / "run.pickle").read_bytes())
+        return run
+
+    monkeypatch.setattr(transcribe_module, "import_paths", as_read)
     done = transcribe(Project(project_copy, project_copy / "warehouse", project_copy / "landing"), [YEARBOOK])
     assert done.editions == tuple(range(2010, 2025))
     names = sorted(path.name for path in (ROOT / FOLDER).iterdir())
@@ -47,18 +56,7 @@ def test_the_workbooks_give_the_seeds_that_ship(project_copy: Path) -> None:
 
 
 def dbt(folder: Path, *arguments: str) -> None:
-    env = os.environ | {
-        "CBEC_BUILD_PATH": str(folder / "build.duckdb"),
-        "CBEC_LANDING": str(folder / "landing"),
-    }
-    done = subprocess.run(
-        [
-            str(Path(sys.executable).with_name("dbt")), "--quiet", *arguments, "--profiles-dir", ".",
-            "--project-dir", ".", "--target-path", str(folder / "target"), "--log-path", str(folder / "logs"),
-        ],
-        cwd=ROOT, env=env, capture_output=True, text=True, timeout=1800, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
+    run_dbt(*arguments, database=folder / "build.duckdb")
 
 
 def asked(folder: Path, statement: str) -> list[tuple[object, ...]]:

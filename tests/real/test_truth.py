@@ -7,29 +7,21 @@ docs/DATA_STATUS.md quotes.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import duckdb
 import pandas as pd
 import pytest
 
 from bench.detector_truth import held_out_table, print_table, truth_table
-from tests.conftest import ROOT, SHARED, copy_published, run_cbec
+from tests.conftest import ROOT, SHARED, Imported
 
 PANEL = SHARED / "real/city/china_city_panel_real.csv"
 pytestmark = pytest.mark.skipif(not PANEL.is_file(), reason="../shared/real is not here")
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory, warehouse: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    folder: Path = tmp_path_factory.mktemp("truth")
-    (folder / "warehouse").mkdir()
-    copy_published(warehouse, folder / "warehouse")
-    environment = {"CBEC_LANDING": str(folder / "landing")}
-    for words in (("import", str(PANEL)), ("build",)):
-        done = run_cbec(*words, warehouse=folder / "warehouse", env=environment)
-        assert done.returncode == 0, done.stderr
-    with duckdb.connect(str(folder / "warehouse/cbec.duckdb"), read_only=True) as connection:
+def built(imported: Imported) -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect(str(imported.database), read_only=True) as connection:
         yield connection
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import pickle
 import random
 import re
 import unicodedata
@@ -16,12 +17,9 @@ import duckdb
 import openpyxl
 import pytest
 
-from cbec.ingest.command import Options, import_paths
-from cbec.project import Project
-from tests.conftest import ROOT, SHARED
+from tests.conftest import ROOT, YEARBOOK
 from tests.real.independent import Figure, Reading, columns, edition_of, name_of, read, text_of
 
-YEARBOOK = SHARED / "yearbook"
 REGIONS = ROOT / "seeds/registry/region.csv"
 pytestmark = pytest.mark.skipif(not YEARBOOK.is_dir(), reason="../shared/yearbook is not here")
 TABLES_DRAWN, CELLS_OF_A_TABLE = 400, 12
@@ -30,14 +28,10 @@ Key = tuple[int, str, str, str, str]
 
 
 @pytest.fixture(scope="module")
-def landed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyConnection]:
-    folder = tmp_path_factory.mktemp("yearbook")
-    project = Project(ROOT, folder / "warehouse", folder / "landing")
-    # What ships already would not land.
-    run = import_paths(project, [YEARBOOK], Options(ignores_print=True))
-    assert not run.has_errors
+def landed(yearbook_read: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    assert not pickle.loads((yearbook_read / "run.pickle").read_bytes()).has_errors
     connection = duckdb.connect()
-    connection.execute(f"create table landed as from read_parquet('{folder}/landing/*.parquet')")
+    connection.execute(f"create table landed as from read_parquet('{yearbook_read}/landing/*.parquet')")
     yield connection
     connection.close()
 

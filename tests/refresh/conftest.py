@@ -38,10 +38,21 @@ class Small:
     def cbec(self, *arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
         return run_cbec(*arguments, warehouse=self.warehouse, root=self.root, **options)
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
+    @property
+    def environment(self) -> dict[str, str]:
         folders = {"CBEC_WAREHOUSE": str(self.warehouse), "CBEC_LANDING": str(self.warehouse / "landing")}
+        return os.environ | folders
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Python itself, as `python ARGUMENTS`."""
+        return subprocess.run(
+            [sys.executable, *arguments], cwd=self.root, env=self.environment,
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [sys.executable, "-m", "cbec.cli", *arguments], cwd=self.root, env=os.environ | folders,
+            [sys.executable, "-m", "cbec.cli", *arguments], cwd=self.root, env=self.environment,
             text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
         )  # fmt: skip
 

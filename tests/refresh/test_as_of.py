@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import duckdb
 
-from tests.conftest import ROOT
+from tests.conftest import run_dbt
 from tests.printed.workbooks import make, workbook
 from tests.refresh.conftest import Small
 
@@ -50,19 +47,11 @@ def test_later_editions_are_left_out_of_a_warehouse_of_its_own(small: Small) -> 
 def test_the_tests_of_what_ships_hold_of_an_earlier_edition(tmp_path: Path) -> None:
     """Corrections, bounds and gaps of later editions are not missed: every test of figures and panels passes."""
     database = tmp_path / "build.duckdb"
-    done = subprocess.run(
-        [
-            str(Path(sys.executable).with_name("dbt")), "--quiet", "build", "--select",
-            "+observation +panel_city_year +publication_coverage",
-            # No test of what was not built.
-            "--indirect-selection", "cautious", "--profiles-dir", ".", "--project-dir", ".",
-            "--target-path", str(tmp_path / "target"), "--log-path", str(tmp_path / "logs"),
-        ],
-        cwd=ROOT, env=os.environ | {"CBEC_BUILD_PATH": str(database), "CBEC_AS_OF": "2018",
-                                    "CBEC_LANDING": str(tmp_path / "landing")},
-        capture_output=True, text=True, timeout=1800, check=False,
+    run_dbt(
+        "build", "--select", "+observation +panel_city_year +publication_coverage",
+        # No test of what was not built.
+        "--indirect-selection", "cautious", database=database, CBEC_AS_OF="2018",
     )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
     with duckdb.connect(str(database), read_only=True) as db:
         editions = db.sql("select min(edition), max(edition) from quality.publication_coverage").fetchall()
         years = db.sql(

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import random
 import shutil
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
+import threading
 from pathlib import Path
 
+import duckdb
 import pytest
 
-from tests.conftest import paused_with_the_lock
+from tests.conftest import paused_with_the_lock, small_disk
 from tests.refresh.conftest import Small
 
 READERS, REFRESHES = 10, 20
-# 100 were run once by hand; the default keeps the suite short.
-KILLS = int(os.environ.get("CBEC_TEST_KILLS", "6"))
+# Of each phase; 20 were run once by hand, the default keeps the suite short.
+KILLS = int(os.environ.get("CBEC_TEST_KILLS", "1"))
 
 # Opens the published file anew for each answer, as a dashboard does for each visitor.
 READER = """
@@ -48,10 +49,6 @@ for number in range(100, 100 + int(sys.argv[1])):
 
 def test_readers_see_one_consistent_version_through_all_refreshes(small: Small, tmp_path: Path) -> None:
     stop = tmp_path / "stop"
-    env = os.environ | {
-        "CBEC_WAREHOUSE": str(small.warehouse),
-        "CBEC_LANDING": str(small.warehouse / "landing"),
-    }
     first = small.version()
     readers = [
         subprocess.Popen([sys.executable, "-c", READER, str(small.database), str(stop)],
@@ -60,7 +57,7 @@ def test_readers_see_one_consistent_version_through_all_refreshes(small: Small, 
     ]  # fmt: skip
     try:
         done = subprocess.run(
-            [sys.executable, "-c", REFRESHER, str(REFRESHES)], cwd=small.root, env=env,
+            [sys.executable, "-c", REFRESHER, str(REFRESHES)], cwd=small.root, env=small.environment,
             capture_output=True, text=True, check=False,
         )  # fmt: skip
     finally:
@@ -82,39 +79,88 @@ def test_readers_see_one_consistent_version_through_all_refreshes(small: Small, 
     assert len(seen) > REFRESHES // 2, "the readers met most of the versions"
 
 
-def test_kill_at_random_moments(small: Small) -> None:
+# Kills itself somewhere in a phase of a run: at its start (0), its end (1), or between.
+KILLED = """
+import contextlib, os, signal, sys, threading
+from cbec.pipeline import build, dbt, runlog
+from cbec.project import Project
+wanted, seconds, at_end, verb = sys.argv[1], float(sys.argv[2]), sys.argv[3] == "end", sys.argv[4:]
+die = lambda: os.kill(os.getpid(), signal.SIGKILL)
+phase = runlog.phase
+@contextlib.contextmanager
+def dying(run, name):
+    with phase(run, name):
+        if name == wanted and not at_end:
+            threading.Timer(seconds, die).start()
+        yield
+        if name == wanted and at_end:
+            die()
+build.phase = dbt.phase = dying
+sys.argv = ["cbec", *verb]
+from cbec.cli import main
+main()
+"""
+VERBS = {"refresh": ("refresh",), "build": ("build",), "full": ("build", "--full")}
+
+
+def phases(small: Small, *verb: str) -> dict[str, float]:
+    """Seconds of each phase of a run, from its log."""
+    assert small.cbec(*verb).returncode == 0
+    last = json.loads((small.warehouse / "run_log.jsonl").read_text().splitlines()[-1])
+    return {name: float(seconds) for name, seconds in last["phases"].items()}
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_kill_in_every_phase(small: Small, verb: str) -> None:
+    """The published file is the one before or the one after, whole; the next run repairs."""
     clock = random.Random(20150307 + KILLS)
-    started = time.monotonic()
     small.stamp(1000)
-    assert small.cbec("refresh").returncode == 0
-    # The machine's own pace decides how long a refresh lasts, and it changes with what else runs.
-    length = time.monotonic() - started
-    before, outcomes = small.version(), {"before": 0, "after": 0}
-    for number in range(KILLS):
+    seconds = phases(small, *VERBS[verb])
+    assert {"check seeds", "load dbt", "seeds, models and tests", "publish", "report"} <= seconds.keys()
+    before, outcomes = small.version(), {"before": 0, "after": 0, "ended": 0}
+    for number, name in enumerate(name for name in seconds for _ in range(KILLS)):
         small.stamp(2000 + number)
-        run, started = small.start("refresh"), time.monotonic()
-        # Every third kill falls into the last part, where files change places.
-        share = clock.uniform(0.75, 1.05) if number % 3 == 2 else clock.uniform(0, 1)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            run.wait(timeout=share * length)
-        length = time.monotonic() - started if run.returncode == 0 else length * 1.03
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(run.pid, signal.SIGKILL)
-        run.communicate()
+        how = "end" if number % KILLS == KILLS - 1 else "inside"
+        killed = small.run("-c", KILLED, name, str(clock.uniform(0, 1) * seconds[name]), how, *VERBS[verb])
         now = small.version()
-        if now == before:
-            outcomes["before"] += 1
-        else:
-            assert now[1] == 2000 + number
-            outcomes["after"] += 1
+        outcome = "before" if now == before else "after"
+        if killed.returncode != -signal.SIGKILL:
+            # The phase was shorter this time.
+            assert killed.returncode == 0, killed.stderr
+            outcome = "ended"
+        assert now[1] in (before[1], 2000 + number)
+        outcomes[outcome] += 1
         before = now
-    assert sum(outcomes.values()) == KILLS
-    print(f"\n{KILLS} kills within {length:.1f} s: {outcomes}")
-    done = small.cbec("refresh")
-    assert done.returncode in (0, 3), done.stderr
-    assert small.version()[1] == 2000 + KILLS - 1
+    print(f"\n{verb}: {KILLS} kills in each of {', '.join(seconds)}: {outcomes}")
+    assert outcomes["before"] > len(seconds) * KILLS // 3
+    small.stamp(3000)
+    done = small.cbec(*VERBS[verb])
+    assert done.returncode == 0, done.stderr
+    assert small.version()[1] == 3000
     _assert_tidy(small)
     assert {outcome for _, outcome, _ in small.log()} <= {"published", "killed", "nothing new"}
+
+
+def test_a_reader_connected_for_a_whole_build_stays_on_its_version(small: Small) -> None:
+    before = small.version()
+    lasting = duckdb.connect(str(small.database), read_only=True)
+    query = "select (select run_id from meta.publication), min(stamp), max(stamp) from marts.first"
+    answers, stop = [], threading.Event()
+
+    def read() -> None:
+        while not stop.is_set():
+            answers.append(lasting.execute(query).fetchone())
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    small.stamp(60)
+    done = small.cbec("build")
+    stop.set()
+    reader.join()
+    assert done.returncode == 0, done.stderr
+    assert set(answers) == {(before[0], before[1], before[1])}
+    lasting.close()
+    assert small.version()[1] == 60, "a new connection sees the new version"
 
 
 def _assert_tidy(small: Small) -> None:
@@ -159,13 +205,7 @@ def test_kill_between_the_steps_of_publishing(small: Small, moment: int) -> None
     """Before the file is renamed, just after, and between what follows; then the next run repairs."""
     before = small.version()
     small.stamp(50)
-    env = os.environ | {
-        "CBEC_WAREHOUSE": str(small.warehouse),
-        "CBEC_LANDING": str(small.warehouse / "landing"),
-    }
-    killed = subprocess.run(
-        [sys.executable, "-c", MOMENTS, str(moment)], cwd=small.root, env=env, check=False
-    )
+    killed = small.run("-c", MOMENTS, str(moment))
     assert killed.returncode == -signal.SIGKILL
     now = small.version()
     assert now == before if moment == 0 else now[1] == 50
@@ -202,22 +242,9 @@ def test_a_bad_seed_row_is_refused(small: Small) -> None:
     assert small.log()[-1][1:] == ("refused", 2)
 
 
-@contextlib.contextmanager
-def small_disk(folder: Path, size: str) -> Iterator[None]:
-    folder.mkdir()
-    made = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)], capture_output=True, check=False
-    )
-    if made.returncode:
-        pytest.skip(f"cannot mount a small disk here: {made.stderr.decode().strip()}")
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", "-l", str(folder)], check=True)
-
-
+@pytest.mark.parametrize("verb", VERBS)
 @pytest.mark.parametrize("spare_kb", [0, 600])
-def test_a_full_disk_publishes_nothing(small: Small, tmp_path: Path, spare_kb: int) -> None:
+def test_a_full_disk_publishes_nothing(small: Small, tmp_path: Path, spare_kb: int, verb: str) -> None:
     """A file system of its own, full from the start or full in the middle of the build."""
     disk = tmp_path / "disk"
     size = sum(p.stat().st_size for p in small.warehouse.rglob("*") if p.is_file() and not p.is_symlink())
@@ -229,15 +256,28 @@ def test_a_full_disk_publishes_nothing(small: Small, tmp_path: Path, spare_kb: i
         room = os.statvfs(disk)
         with open(disk / "filler", "wb") as filler, contextlib.suppress(OSError):
             filler.write(b"0" * max(room.f_bavail * room.f_frsize - spare_kb * 1024, 0))
-        done = crowded.cbec("refresh")
+        done = crowded.cbec(*VERBS[verb])
         assert done.returncode == 4, done.stdout + done.stderr
         assert "nothing was published" in done.stderr
         assert crowded.version() == before
         (disk / "filler").unlink()
-        done = crowded.cbec("refresh")
+        done = crowded.cbec(*VERBS[verb])
         assert done.returncode == 0, done.stderr
         assert crowded.version()[1] == 8
         _assert_tidy(crowded)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_size_limit_publishes_nothing(small: Small, verb: str) -> None:
+    """A full disk as every user can have it: no file may grow beyond 256 kB."""
+    before = small.version()
+    small.stamp(11)
+    command = f"ulimit -f 256; exec {sys.executable} -m cbec.cli {' '.join(VERBS[verb])}"
+    done = subprocess.run(
+        ["bash", "-c", command], cwd=small.root, env=small.environment, capture_output=True, text=True, check=False
+    )  # fmt: skip
+    assert done.returncode == 4, done.stderr
+    assert small.version() == before
 
 
 def test_a_read_only_folder_publishes_nothing(small: Small) -> None:
@@ -256,11 +296,7 @@ def test_a_read_only_folder_publishes_nothing(small: Small) -> None:
     folders = [small.warehouse, *(p for p in small.warehouse.rglob("*") if not p.is_symlink())]
     for path in folders:
         path.chmod(0o555 if path.is_dir() else 0o444)
-    env = os.environ | {
-        "CBEC_WAREHOUSE": str(small.warehouse),
-        "CBEC_LANDING": str(small.warehouse / "landing"),
-        "PYTHONDONTWRITEBYTECODE": "1",
-    }
+    env = small.environment | {"PYTHONDONTWRITEBYTECODE": "1"}
     try:
         done = subprocess.run(command, cwd=small.root, capture_output=True, text=True, check=False, env=env)
     finally:
@@ -272,12 +308,13 @@ def test_a_read_only_folder_publishes_nothing(small: Small) -> None:
     assert small.version() == before
 
 
-def test_two_refreshes_at_once(small: Small) -> None:
+@pytest.mark.parametrize("verb", VERBS)
+def test_two_at_once(small: Small, verb: str) -> None:
     before = small.version()
     small.stamp(10)
-    first = small.start("refresh")
+    first = small.start(*VERBS[verb])
     with paused_with_the_lock(first, small.warehouse):
-        second = small.cbec("refresh")
+        second = small.cbec(*VERBS[verb])
     assert second.returncode == 5, second.stderr
     assert f"process {first.pid}" in second.stderr
     assert small.version() == before

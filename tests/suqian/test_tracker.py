@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import duckdb
 import pytest
 
-from tests.conftest import PROJECT_PARTS, ROOT, SHARED
+from tests.conftest import PROJECT_PARTS, ROOT, SHARED, run_dbt
 
 MARTS = (
     "zone_fact_comparison",
@@ -38,17 +34,10 @@ def tracker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBP
     seed = copy / "seeds/studies/zone_fact.csv"
     seed.write_text(seed.read_text(encoding="utf-8") + ADDED, encoding="utf-8")
     database = copy / "tracker.duckdb"
-    done = subprocess.run(
-        [
-            str(Path(sys.executable).with_name("dbt")), "--quiet", "build", "--select",
-            "+published_result", *(f"+{mart}" for mart in MARTS), "--indirect-selection", "cautious",
-            "--project-dir", ".", "--profiles-dir", ".", "--target-path", str(copy / "target"),
-            "--log-path", str(copy / "logs"),
-        ],
-        cwd=copy, capture_output=True, text=True, timeout=1800, check=False,
-        env=os.environ | {"CBEC_BUILD_PATH": str(database), "CBEC_LANDING": str(copy / "landing")},
+    run_dbt(
+        "build", "--select", "+published_result", *(f"+{mart}" for mart in MARTS),
+        "--indirect-selection", "cautious", database=database, root=copy,
     )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
     with duckdb.connect(str(database), read_only=True) as connection:
         yield connection
 
