@@ -1,8 +1,8 @@
 """Copy the project and put simulated yearbooks in place of the printed ones.
 
 Provinces keep the shape of the shipped yearbooks: every printed cell gets a drawn value, so the demo has the
-same series, vintages and gaps. Cities come from simulated yearbook files (cbec.demo.yearbooks), through the
-same door as any import. No real value is read.
+same series, vintages and gaps. Cities come from simulated yearbook files (cbec.demo.yearbooks), by the same
+import as any file. No real value is read.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What `cbec import` and `cbec check PATH` do: recognise, judge at the door, land."""
+"""What `cbec import` and `cbec check PATH` do: recognise, validate, land."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from cbec.project import CbecError, Project
 if TYPE_CHECKING:
     import pandas as pd
 
-    from cbec.ingest.expectations import Door
+    from cbec.ingest.expectations import Validator
 
 MAX_BATCH = 100
 HELD_SEEDS = (("province", "province_yearbook"), ("prefecture", "city_yearbook"))
@@ -97,7 +97,7 @@ def import_paths(
         raise CbecError(str(refused), exit_code=2) from None
     now = datetime.datetime.now(datetime.UTC)
     folder = project.warehouse / "imports" / f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
-    door: Door | None = None
+    validator: Validator | None = None
     outcomes: list[Outcome] = []
     # Simulated figures are compared with simulated ones only.
     print_there = None if options.is_demo else Shipped(project.root, registry)
@@ -108,16 +108,18 @@ def import_paths(
 
     def settle() -> None:
         """Judge what is waiting, and land it."""
-        nonlocal door
+        nonlocal validator
         judged = [i for i in batch if i.cells and i.publication and not i.errors]
         found: dict[int, Imported] = {}
         if judged:
-            if door is None:
-                # Great Expectations imports slowly: once, and only when a file has come to the door.
-                from cbec.ingest.expectations import Door
+            if validator is None:
+                # Great Expectations imports slowly: once, and only when there is a file to validate.
+                from cbec.ingest.expectations import Validator
 
-                door = Door(registry)
-            found = {id(i): j for i, j in zip(judged, _judged(recogniser, door, known, judged), strict=True)}
+                validator = Validator(registry)
+            found = {
+                id(i): j for i, j in zip(judged, _judged(recogniser, validator, known, judged), strict=True)
+            }
         for imported in batch:
             outcomes.append(_landed(project, found.get(id(imported), imported), options, held, known))
         batch.clear()
@@ -144,7 +146,7 @@ def import_paths(
                 encoding=options.encoding,
             )
             imported = _apart(imported, is_demo=options.is_demo)
-            # The tables of one edition come to the door together: one page of data docs for all of them.
+            # The tables of one edition are validated together: one page of data docs for all of them.
             is_alone = not imported.printed
             if is_alone or len(batch) >= MAX_BATCH or any(i.edition != imported.edition for i in batch):
                 settle()
@@ -154,7 +156,7 @@ def import_paths(
     with uncollected():
         settle()
     progress("", len(files), len(files))
-    docs = door.write_docs(folder / "data_docs") if door else None
+    docs = validator.write_docs(folder / "data_docs") if validator else None
     problems = [p for outcome in outcomes for p in outcome.imported.problems]
     text = template(problems)
     mapping = None
@@ -174,7 +176,9 @@ def _apart(imported: Imported, *, is_demo: bool) -> Imported:
     return replace(imported, problems=(*imported.problems, problem), status="refused")
 
 
-def _judged(recogniser: Recogniser, door: Door, known: Known, batch: list[Imported]) -> list[Imported]:
+def _judged(
+    recogniser: Recogniser, validator: Validator, known: Known, batch: list[Imported]
+) -> list[Imported]:
     """Files of one batch after the expectations: with problems and suspicions."""
     import pandas as pd
 
@@ -190,7 +194,7 @@ def _judged(recogniser: Recogniser, door: Door, known: Known, batch: list[Import
     label = first.file.name
     if len(batch) > 1:
         label = f"{first.publication.publication_id} {first.edition} ({len(batch)} files)"
-    problems = door.judge(label, kind, flagged)
+    problems = validator.judge(label, kind, flagged)
     doubts = suspects(flagged)
     out = []
     for imported in batch:

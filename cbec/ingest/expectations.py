@@ -1,7 +1,7 @@
-"""Great Expectations at the door: what a recognised file must satisfy before it lands.
+"""Import validation with Great Expectations: what a recognised file must satisfy before it lands.
 
 flags() computes, in plain pandas, what the field asks of each cell; the expectations state it, one suite a
-kind of publication; Door runs the suite and writes the data docs. Great Expectations takes seconds to
+kind of publication; Validator runs the suite and writes the data docs. Great Expectations takes seconds to
 import, so this module is imported only when a file is judged.
 """
 
@@ -339,7 +339,7 @@ def _not_straight(out: pd.DataFrame) -> pd.Series:
     return holds
 
 
-class Door:
+class Validator:
     """One Great Expectations context for a run: a suite a kind, a validation a file, one set of data docs."""
 
     def __init__(self, registry: Registry) -> None:

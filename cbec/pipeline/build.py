@@ -296,7 +296,7 @@ def _write_report(
 
 
 def _simulate(run: Run, project: Project, drawn: Project, size: Size, report: Progress) -> None:
-    """Draw the yearbooks and import them through the same door as real ones."""
+    """Draw the yearbooks and take them in by the same import as real ones."""
     from cbec.demo.simulate import simulate_project
     from cbec.ingest.command import Options, import_paths
 
