@@ -9,7 +9,7 @@ import pandas as pd
 
 from cbec.registry.render import load_seeds, run_detectors
 
-# Detectors that claim of one cell that it was filled or misprinted, as quality.doubted_cell names them.
+# Detectors that claim of one cell that it was filled or misprinted, as quality.suspect_cell names them.
 CLAIMING = (
     "D1", "D2", "D3", "D4", "D5", "D6", "D7", "D8", "D9", "D10", "D13", "D14", "D15", "unpublished",
 )  # fmt: skip

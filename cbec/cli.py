@@ -319,7 +319,7 @@ def tables(
     bracket: Annotated[str, typer.Option("--bracket", help="In brackets: se, t, p or ci.")] = "se",
     observed_only: Annotated[
         bool,
-        typer.Option("--observed-only", help="Estimates without rows that rest on a filled or doubted cell."),
+        typer.Option("--observed-only", help="Estimates without rows that rest on a filled or suspect cell."),
     ] = False,
     folder: OutFolder = None,
     demo: Demo = False,

@@ -18,7 +18,7 @@ from cbec.dashboard.library import Snapshot
 from cbec.dashboard.words import say
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-# Light to dark: printed (grey), doubtful (blue), filled (orange), as in the figures of the reports.
+# Light to dark: printed (grey), suspect (blue), filled (orange), as in the figures of the reports.
 STATUS_COLOURS = {
     "A": "#ebebeb", "G": "#dfe5ea", "N": "#d3dde6", "P": "#c6dbef", "U": "#b3d0e8", "V": "#9ecae1",
     "D": "#85bbdb", "W": "#79b5d9", "B": "#5a9fcf", "J": "#4a90c4", "S": "#4292c6",

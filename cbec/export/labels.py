@@ -111,7 +111,7 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "impute_by": ("插补者", "Who imputed"),
     "imputed_share": ("插补值占比", "Share of imputed cells"),
     "anchor_years": ("插补依据年份", "Years that the fill rests on"),
-    "suspect_codes": ("存疑检测代码", "Detectors that doubt the cell"),
+    "suspect_codes": ("存疑检测代码", "Detectors that flag the cell"),
     "source_id": ("来源", "Source"),
     "source_file_sha256": ("来源文件 SHA-256", "SHA-256 of the source file"),
     "source_locator": ("来源位置", "Place in the source"),

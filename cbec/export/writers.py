@@ -26,7 +26,7 @@ from cbec.export.dataset import Dataset, say
 from cbec.project import CbecError
 
 XLSX_ROWS, XLSX_TITLE = 1_048_576, 31
-# One colour for each letter but A: blues are computed, greys missing, ambers doubtful.
+# One colour for each letter but A: blues are computed, greys missing, ambers suspect.
 COLOURS = {
     "B": "F4B183", "O": "BFBFBF", "M": "7F7F7F", "L": "D9D9D9", "H": "E7E6E6", "Q": "A6A6A6", "J": "EDEDED",
     "S": "F8CBAD", "D": "FFE699", "K": "C9C9C9", "W": "FFF2CC", "I": "9DC3E6", "F": "BDD7EE", "E": "DDEBF7",

@@ -834,7 +834,7 @@ class Reader:
 
         Shares(self.file, self.registry, self.extract, self._unsaid).settle(self._keep)
         self._judge_zeros()
-        self._doubt_undated_fills()
+        self._flag_undated_fills()
         for text in self.texts:
             if not REDEFINES.search(text):
                 continue
@@ -854,7 +854,7 @@ class Reader:
         return self.extract
 
     def _judge_zeros(self) -> None:
-        """A 0 of what cannot be zero: refused, or doubted where a large table has a stray one."""
+        """A 0 of what cannot be zero: refused, or flagged where a large table has a stray one."""
         zeros: dict[tuple[str, str], list[Cell]] = {}
         figures: Counter[tuple[str, str]] = Counter()
         for cell in self.extract.cells.values():
@@ -878,7 +878,7 @@ class Reader:
                                 f"{message}; leave a missing figure blank")
                     )  # fmt: skip
 
-    def _doubt_undated_fills(self) -> None:
+    def _flag_undated_fills(self) -> None:
         """A file that says that it has fills, and not which, has no figure that is certainly observed."""
         if self.publication.obs_status != "A":
             return

@@ -195,13 +195,13 @@ def _judged(
     if len(batch) > 1:
         label = f"{first.publication.publication_id} {first.edition} ({len(batch)} files)"
     problems = validator.judge(label, kind, flagged)
-    doubts = suspects(flagged)
+    suspect_codes = suspects(flagged)
     out = []
     for imported in batch:
-        for cell in imported.cells if doubts else ():
-            doubt = doubts.get((imported.file.name, cell.source_locator))
-            if doubt:
-                cell.suspect_codes = ";".join(filter(None, (cell.suspect_codes, doubt)))
+        for cell in imported.cells if suspect_codes else ():
+            codes = suspect_codes.get((imported.file.name, cell.source_locator))
+            if codes:
+                cell.suspect_codes = ";".join(filter(None, (cell.suspect_codes, codes)))
                 # A printed figure that cannot be is kept as printed, and nobody vouches for it.
                 if imported.printed and cell.value is not None:
                     cell.obs_status_all = registry.status_list(cell.obs_status_all.replace("A", "") + "V")

@@ -443,7 +443,7 @@ class Validator:
 
 
 def suspects(frame: pd.DataFrame) -> dict[tuple[str, str], str]:
-    """(file, place) of each cell that a rule doubts, with the codes of the doubts."""
+    """(file, place) of each cell that a rule flags, with the suspect codes."""
     found: dict[tuple[str, str], str] = {}
     for rule in RULES:
         if rule.suspect:

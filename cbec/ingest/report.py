@@ -57,7 +57,7 @@ def print_run(run: Run, out: Console, err: Console, *, shows_columns: bool, expl
 
 
 def print_problems(run: Run, err: Console) -> None:
-    """Print what was found wrong or doubtful in every file, and nothing else."""
+    """Print what was found wrong or suspect in every file, and nothing else."""
     shared = _shared_warnings(run)
     for outcome in run.outcomes:
         _print_problems(outcome.imported, err, shared)

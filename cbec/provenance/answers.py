@@ -64,7 +64,7 @@ class VariableShare:
     filled_share: float
     filled_share_treated: float | None
     filled_share_control: float | None
-    doubted_share: float
+    suspect_share: float
     worst_status: str
 
 

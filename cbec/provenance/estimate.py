@@ -171,7 +171,7 @@ def _variable_shares(
     spec: Specification,
     level: str,
 ) -> tuple[VariableShare, ...]:
-    """Share of filled and of doubted cells by variable and arm; arms are units ever treated in the window."""
+    """Share of filled and of suspect cells by variable and arm; arms are units ever treated in the window."""
     from cbec.estimators.specification import source
     from cbec.studies.sample import PRECEDENCE
 
@@ -198,7 +198,7 @@ def _variable_shares(
             [level],
         ).fetchall()
     )
-    doubted = data.doubted_cell[data.doubted_cell["region_level"] == level]
+    suspects = data.suspect_cell[data.suspect_cell["region_level"] == level]
     roles = {spec.outcome: "outcome", spec.treatment: "treatment", spec.mediator: "mediator"}
     found = []
     for name in dict.fromkeys(spec.variables):
@@ -207,8 +207,8 @@ def _variable_shares(
         if cells.empty:
             continue
         treated = cells[used.unit].map(ever).fillna(False).astype(bool)
-        in_doubt = cells.merge(
-            doubted[doubted["panel_column"] == column][["region_code", "year"]].drop_duplicates(),
+        suspect_cells = cells.merge(
+            suspects[suspects["panel_column"] == column][["region_code", "year"]].drop_duplicates(),
             left_on=[used.unit, "year"],
             right_on=["region_code", "year"],
         )
@@ -223,7 +223,7 @@ def _variable_shares(
                 filled_share=float(cells["imputed_share"].mean()),
                 filled_share_treated=_mean(cells["imputed_share"][treated]),
                 filled_share_control=_mean(cells["imputed_share"][~treated]),
-                doubted_share=len(in_doubt) / len(cells),
+                suspect_share=len(suspect_cells) / len(cells),
                 worst_status=min(cells["obs_status"].unique(), key=PRECEDENCE.index),
             )
         )

@@ -59,7 +59,7 @@ MAX_OVERLAID = 4
 GRID_COLUMNS = 3
 # How a base period begins that is a year of the calendar.
 CALENDAR = "calendar year"
-# Light to dark: printed, doubtful (blue), filled (orange); each differs from the next in grey as well.
+# Light to dark: printed, suspect (blue), filled (orange); each differs from the next in grey as well.
 STATUS_COLOURS = {
     "A": "#ebebeb", "G": "#dfe5ea", "N": "#d3dde6", "P": "#c6dbef", "U": "#b3d0e8", "V": "#9ecae1",
     "D": "#85bbdb", "W": "#79b5d9", "B": "#5a9fcf", "J": "#4a90c4", "S": "#4292c6",

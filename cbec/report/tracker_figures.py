@@ -63,8 +63,8 @@ def national_trade(rows: pd.DataFrame, lang: Lang) -> Figure:
         years = range(int(line["year"].min()), int(line["year"].max()) + 1)
         values = line.set_index("year")["value_trn_yuan"].reindex(years)
         axes.plot(values.index, values, ls="-", lw=0.6, label=name, **shape)
-        doubtful = line[~line["is_verified"].astype(bool)]
-        axes.plot(doubtful["year"], doubtful["value_trn_yuan"], ls="", mfc="white", zorder=3, **shape)
+        unverified = line[~line["is_verified"].astype(bool)]
+        axes.plot(unverified["year"], unverified["value_trn_yuan"], ls="", mfc="white", zorder=3, **shape)
     axes.set_ylim(bottom=0)
     axes.set_xlabel(say("axis_year", lang))
     axes.set_ylabel(say("axis_trade", lang))

@@ -21,7 +21,7 @@ COMPANIONS = (
     "first_treated_year", "province_code", "batch", "longitude", "latitude", "region3", "is_resource_based",
 )  # fmt: skip
 # Schemas of the tables that are read; others are marts.
-_HOME = {"specification": "studies", "doubted_cell": "quality", "missing_input": "quality"}
+_HOME = {"specification": "studies", "suspect_cell": "quality", "missing_input": "quality"}
 # Of tables with rows for each of some hundred panel columns: what is read, of the columns that are named.
 BY_COLUMN = {
     "panel_cell": (
@@ -63,7 +63,7 @@ class StudyData:
     panel_cell: pd.DataFrame
     treatment_province_year: pd.DataFrame
     treatment_city_year: pd.DataFrame
-    doubted_cell: pd.DataFrame
+    suspect_cell: pd.DataFrame
     missing_input: pd.DataFrame
 
     @classmethod
@@ -106,9 +106,9 @@ class StudyData:
         return self._by_column(self.panel_cell)
 
     @cached_property
-    def doubts_of(self) -> dict[tuple[str, str], pd.DataFrame]:
-        """Rows of doubted_cell by level and column."""
-        return self._by_column(self.doubted_cell)
+    def suspects_of(self) -> dict[tuple[str, str], pd.DataFrame]:
+        """Rows of suspect_cell by level and column."""
+        return self._by_column(self.suspect_cell)
 
     @cached_property
     def missing_inputs_of(self) -> dict[tuple[str, str], pd.DataFrame]:
@@ -128,7 +128,7 @@ class StudyData:
     @cached_property
     def _numbers(self) -> dict[str, int]:
         """A number for each region code: part of the tables, for they travel to other processes."""
-        tables = (self.sample_member, self.panel_cell, self.doubted_cell)
+        tables = (self.sample_member, self.panel_cell, self.suspect_cell)
         codes = {str(code) for table in tables for code in table["region_code"].unique()}
         return {code: number for number, code in enumerate(sorted(codes))}
 
@@ -172,7 +172,7 @@ class StudyData:
 
     def digest(self, spec: Specification, more: Iterable[str] = ()) -> str:
         """SHA-256 of a specification and of all that its samples are made of: the rows of the sample, the
-        timing of the rule, and each column that is read, with the status of its cells and the doubts.
+        timing of the rule, and each column that is read, with the status of its cells and the suspect ones.
 
         more: columns that are read beside the specification's own. What is estimated on data of one digest is
         the same; the converse need not hold.
@@ -210,8 +210,8 @@ class StudyData:
         return self._digests[key]
 
     def _column(self, level: str, rule: str | None, name: str) -> str:
-        """Digest of a column of a level: panel, cells, doubts and missing inputs; of a treatment, under a
-        rule."""
+        """Digest of a column of a level: panel, its cells, suspect cells and missing inputs; of a treatment,
+        under a rule."""
         if level not in KEYS:
             return ""
         unit, panel = KEYS[level], self.panel(level)
@@ -230,7 +230,7 @@ class StudyData:
                 ]
         for kind, of in (
             ("cells", self.cells_of),
-            ("doubts", self.doubts_of),
+            ("suspects", self.suspects_of),
             ("missing", self.missing_inputs_of),
         ):
             if (level, name) in of:
@@ -304,12 +304,12 @@ class EstimationSample:
 @dataclass(frozen=True)
 class Offered:
     """Rows of a sample that its equation can use. cells: those behind all rows of the grid, each with its
-    place; doubts: places of cells that a detector doubts; place: of each row of the grid. The rest: see
+    place; suspects: places of cells that a detector flags; place: of each row of the grid. The rest: see
     `EstimationSample`."""
 
     rows: pd.DataFrame
     cells: pd.DataFrame
-    doubts: pd.Series
+    suspects: pd.Series
     place: pd.Series
     level: str
     unit: str
@@ -345,7 +345,7 @@ def assemble(
         filled = offered.cells.loc[offered.cells["imputed_share"] > 0, "place"]
         for places, words in (
             (filled, "a cell was filled"),
-            (offered.doubts, "a detector doubts a cell"),
+            (offered.suspects, "a detector flags a cell"),
         ):
             is_found = np.isin(place[frame.index], places)
             if is_found.any():
@@ -378,13 +378,13 @@ def _offer(data: StudyData, spec: Specification, fill: str | None) -> Offered:
     grid, places = data.grid(level, spec.treatment_rule, spec.sample, everything)
     frame = grid[[*wanted, *extra]]
     behind = [data.panel_cell.iloc[:0].rename(columns={"region_code": unit}).assign(place=0)]
-    doubts = [data.doubted_cell.iloc[:0].rename(columns={"region_code": unit}).assign(place=0)]
+    suspects = [data.suspect_cell.iloc[:0].rename(columns={"region_code": unit}).assign(place=0)]
     for name in dict.fromkeys(spec.variables):
         column, lag = source(name)
         if lag:
             earlier = everything[[unit, "year", column]].rename(columns={column: name})
             frame = frame.merge(earlier.assign(year=earlier["year"] + lag), on=[unit, "year"], how="left")
-        for parts, of in ((behind, data.cells_of), (doubts, data.doubts_of)):
+        for parts, of in ((behind, data.cells_of), (suspects, data.suspects_of)):
             part = of.get((level, column))
             if part is not None:
                 parts.append(part.assign(year=part["year"] + lag, place=part["place"] + lag) if lag else part)
@@ -397,7 +397,7 @@ def _offer(data: StudyData, spec: Specification, fill: str | None) -> Offered:
     cells = pd.concat(behind)[[unit, "year", "panel_column", "obs_status", "imputed_share", "place"]]
     frame, reasons = _complete(frame, spec, cells, lacking)
     return Offered(
-        frame, cells, pd.concat(doubts)["place"], place, level, unit, n_offered, tuple(reasons), n_filled
+        frame, cells, pd.concat(suspects)["place"], place, level, unit, n_offered, tuple(reasons), n_filled
     )
 
 

@@ -412,9 +412,9 @@ on_path as (
 
 ),
 
--- A level shift beside a cell that is doubtful itself may be that cell's doing: after a fill a series catches
+-- A level shift beside a cell that is suspect itself may be that cell's doing: after a fill a series catches
 -- up, after a foreign row it returns.
-doubtful as (
+suspect as (
 
     select
         series_no,
@@ -430,15 +430,15 @@ doubtful as (
 
 ),
 
-beside_doubtful as (
+beside_suspect as (
 
     select distinct
         off_path.series_no,
         off_path.year,
     from off_path
-    inner join doubtful
-        on off_path.series_no = doubtful.series_no
-            and doubtful.year between off_path.year - 1 and off_path.year + 1
+    inner join suspect
+        on off_path.series_no = suspect.series_no
+            and suspect.year between off_path.year - 1 and off_path.year + 1
     where off_path.detector = 'D16'
 
 ),
@@ -464,14 +464,14 @@ joined as (
         off_path.run_last,
         off_path.local_fdr,
         off_path.is_decidable,
-        off_path.detector <> 'D16' or beside_doubtful.year is null as may_flag,
+        off_path.detector <> 'D16' or beside_suspect.year is null as may_flag,
         off_path.statistic,
         off_path.reference_value,
         off_path.reference,
     from off_path
-    left join beside_doubtful
-        on off_path.series_no = beside_doubtful.series_no
-            and off_path.year = beside_doubtful.year
+    left join beside_suspect
+        on off_path.series_no = beside_suspect.series_no
+            and off_path.year = beside_suspect.year
 
 ),
 

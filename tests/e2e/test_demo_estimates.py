@@ -76,7 +76,7 @@ def test_two_way_effects_are_biased_by_the_confounder_and_by_what_is_filled(demo
     # Without the urban share the trend of developed cities counts as effect.
     assert found["T1"] > 1.5 * found["T2"] > 0
     assert left_out is not None
-    assert "a detector doubts a cell" in left_out[1]
+    assert "a detector flags a cell" in left_out[1]
 
 
 def test_no_specification_of_a_ready_study_is_refused(demo_warehouse: Path) -> None:

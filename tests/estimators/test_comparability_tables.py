@@ -51,7 +51,7 @@ def data() -> StudyData:
         ),
         treatment_province_year=rule.head(0),
         treatment_city_year=rule,
-        doubted_cell=pd.DataFrame(columns=["region_level", "region_code", "year", "panel_column"]),
+        suspect_cell=pd.DataFrame(columns=["region_level", "region_code", "year", "panel_column"]),
         missing_input=pd.DataFrame(columns=[*BY_COLUMN["missing_input"]]),
     )
 

@@ -69,7 +69,7 @@ def warehouse(**changes: Any) -> StudyData:
         "panel_cell": cells,
         "treatment_province_year": rule.head(0),
         "treatment_city_year": rule,
-        "doubted_cell": pd.DataFrame(
+        "suspect_cell": pd.DataFrame(
             [("prefecture", CITIES[7], 2014, "x")],
             columns=["region_level", "region_code", "year", "panel_column"],
         ),
@@ -92,7 +92,7 @@ def test_rows_are_kept_dropped_and_counted() -> None:
     assert sample.imputed_share == pytest.approx(2 / (2 * 119))
     twin = assemble(data, one(), observed_only=True)
     assert len(twin.rows) == 116
-    assert twin.reasons[-2:] == ("2 rows: a cell was filled", "1 rows: a detector doubts a cell")
+    assert twin.reasons[-2:] == ("2 rows: a cell was filled", "1 rows: a detector flags a cell")
     assert twin.imputed_share == 0
 
 
@@ -432,7 +432,7 @@ def test_mediation_holds_its_identity_with_effects_and_controls() -> None:
 
 
 def test_the_twin_removes_the_bias_of_fills_across_the_approval() -> None:
-    """Values carried forward over the approval hide the effect; the rows that do so are known to be doubted."""
+    """Values carried forward over the approval hide the effect; the rows that do so are known to be suspect."""
     data = warehouse()
     panel = data.panel_city_year.copy()
     treated = panel["prefecture_code"].isin(CITIES[::2])
@@ -440,11 +440,11 @@ def test_the_twin_removes_the_bias_of_fills_across_the_approval() -> None:
     before = panel[treated & (panel["year"] == 2014)].set_index("prefecture_code")["y"]
     carried = treated & panel["year"].between(2015, 2017)
     panel.loc[carried, "y"] = panel.loc[carried, "prefecture_code"].map(before)
-    doubted = panel.loc[carried, ["prefecture_code", "year"]].rename(
+    suspect = panel.loc[carried, ["prefecture_code", "year"]].rename(
         columns={"prefecture_code": "region_code"}
     )
-    doubted = doubted.assign(region_level="prefecture", panel_column="y")
-    spoilt = replace(data, panel_city_year=panel, doubted_cell=doubted)
+    suspect = suspect.assign(region_level="prefecture", panel_column="y")
+    spoilt = replace(data, panel_city_year=panel, suspect_cell=suspect)
     spec = one(controls=None)
     found = {
         twin: fit_least_squares(assemble(spoilt, spec, observed_only=twin).rows, spec).terms[0]

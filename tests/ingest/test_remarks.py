@@ -112,7 +112,7 @@ def test_long_tables_and_regions_across(remark: str) -> None:
         assert {c.year: c.obs_status_all for c in done.cells} == {2014: "A", 2015: letter}, done.problems
 
 
-def test_a_missing_figure_stays_missing_and_a_vendor_stays_doubted() -> None:
+def test_a_missing_figure_stays_missing_and_a_vendor_stays_suspect() -> None:
     rows = table("备注", "线性插值")
     rows[2][2] = ""
     done = read(rows)

@@ -141,7 +141,7 @@ def test_a_remark_that_names_a_source_is_none(remark: str) -> None:
     assert {c.obs_status_all for c in done.cells} == {"A"}
 
 
-def test_a_fraction_among_percentages_is_doubted() -> None:
+def test_a_fraction_among_percentages_is_flagged() -> None:
     rows: Table = [["城市", "第三产业增加值占GDP比重(%)"], ["杭州市", 0.639], ["宁波市", 45.2]]
     done = read(rows, "2018.csv", **YEARBOOK)
     assert {c.region_code: c.obs_status_all for c in done.cells} == {"330100": "V", "330200": "A"}

@@ -261,14 +261,14 @@ def test_headings_that_the_figures_contradict_let_nothing_in(edition: int) -> No
     assert any("figures of its page contradict" in p.message for p in imported.problems)
 
 
-def test_districts_above_the_whole_city_are_doubted() -> None:
+def test_districts_above_the_whole_city_are_flagged() -> None:
     print_ = make(2018, "teachers")
     row = rows_of(print_)[4]
     row.cells[0], row.cells[1] = row.cells[1], row.cells[0]
-    doubted = [c for c in read(print_).cells if c.obs_status_all == "V"]
-    assert {c.region_code for c in doubted} == {row.code}
-    assert {c.scope for c in doubted} == {"whole_prefecture", "districts"}
-    assert all("exceed the whole city" in (c.obs_comment or "") for c in doubted)
+    flagged = [c for c in read(print_).cells if c.obs_status_all == "V"]
+    assert {c.region_code for c in flagged} == {row.code}
+    assert {c.scope for c in flagged} == {"whole_prefecture", "districts"}
+    assert all("exceed the whole city" in (c.obs_comment or "") for c in flagged)
 
 
 def test_one_table_is_not_of_two_editions(tmp_path: Path) -> None:

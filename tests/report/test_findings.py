@@ -24,7 +24,7 @@ TRADE = ("exports_log", "imports_log")
 TRADE_ROWS = {
     "two-way effects, all cities": ("cities_2017_2023", "twfe", False),
     "without cities treated before 2018": (LATE, "twfe", False),
-    "the same, only cells no detector doubts": (LATE, "twfe", True),
+    "the same, only cells no detector flags": (LATE, "twfe", True),
     "two-way event study, mean of the years after": (LATE, "twfe_event_study", False),
     "Callaway-Sant'Anna, not yet treated": (LATE, "callaway_santanna", False),
     "Sun-Abraham": (LATE, "sun_abraham", False),

@@ -54,7 +54,7 @@ def test_estimates_read_marts_specifications_and_each_other_only() -> None:
     # The only things of quality's: which cells the observed-only twin leaves out, and what is awaited.
     # Print on trial is read as it was transcribed.
     seeds = {"specification", "diagnostic", "published_claim", "published_result", "pilot_zone"}
-    assert {room(parent) for parent in read - seeds - {"doubted_cell", "missing_input"}} == {
+    assert {room(parent) for parent in read - seeds - {"suspect_cell", "missing_input"}} == {
         "marts",
         "estimates",
     }

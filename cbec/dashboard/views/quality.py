@@ -1,4 +1,4 @@
-"""What is there, filled, missing or doubtful, and what the detectors found."""
+"""What is there, filled, missing or suspect, and what the detectors found."""
 
 from __future__ import annotations
 

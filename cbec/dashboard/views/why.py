@@ -80,11 +80,11 @@ def _variables(view: View, answer: WhyEstimate) -> None:
         filled=100 * rows["filled_share"],
         treated=100 * rows["filled_share_treated"].astype(float),
         control=100 * rows["filled_share_control"].astype(float),
-        doubted=100 * rows["doubted_share"],
+        suspect=100 * rows["suspect_share"],
     )
     table = renamed(view, rows, {
         "variable": "indicator", "n_cells": "n_cells", "filled": "imputed_share_pct",
-        "treated": "filled_treated_pct", "control": "filled_control_pct", "doubted": "doubted_pct",
+        "treated": "filled_treated_pct", "control": "filled_control_pct", "suspect": "suspect_pct",
         "worst_status": "worst_status",
     })  # fmt: skip
     grid(table)

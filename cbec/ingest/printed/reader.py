@@ -48,7 +48,7 @@ OTHER_YEAR = re.compile(
     r"(?<![比较])(?:上年|去年|前年)(?!=)(?!.*(?:增|减|=\s*100|指数|±))|last year", re.IGNORECASE
 )
 # Of a page's rows that differ between the whole city and its districts, so large a share may show the
-# districts above the whole before the headings themselves are in doubt.
+# districts above the whole before the headings themselves are suspect.
 MAX_EXCEEDED, MIN_COMPARED = 0.5, 5
 Spot = tuple[str, int, int]
 
@@ -240,7 +240,7 @@ class PrintedReader:
         self._heard: set[Spot] = set()
         self._twice: set[tuple[str, str, int, str, str]] = set()
         # Figures of rows that name a city where it cannot be, by the cell that they would be.
-        self._doubts: dict[tuple[str, str, int, str, str], set[tuple[Decimal, str]]] = {}
+        self._rivals: dict[tuple[str, str, int, str, str], set[tuple[Decimal, str]]] = {}
 
     def read(
         self,
@@ -267,7 +267,7 @@ class PrintedReader:
         for number, pages in tables.items():
             self._table(number, pages, stem)
         self._close_blanks()
-        self._drop_doubted()
+        self._drop_contested()
         self._redefined()
         self._estimated(texts | self._comments)
         self._summary()
@@ -519,7 +519,7 @@ class PrintedReader:
             if has_figures:
                 self.out.extract.dropped[f"{page.sheet}: {name[:20] or 'row'} ({reason})"] += 1
             if place is not None and place.code:
-                self._doubt(place.code, row, columns)
+                self._rival(place.code, row, columns)
             return
         kept = False
         said = [self._comments.get((page.sheet, number, region), "")]
@@ -589,7 +589,7 @@ class PrintedReader:
             kept = self._keep(cell, page, number, column, name) or kept
         self.out.extract.n_rows += kept
 
-    def _doubt(self, code: str, row: tuple[str, ...], columns: list[tuple[Column, _Meaning | None]]) -> None:
+    def _rival(self, code: str, row: tuple[str, ...], columns: list[tuple[Column, _Meaning | None]]) -> None:
         """A city is named in a row that may be another's: its own row stands only where the figures agree."""
         for column, meaning in columns:
             value = self._figure(_at(row, column.place))[0]
@@ -597,11 +597,11 @@ class PrintedReader:
                 continue
             level = "county" if meaning.scope == "county_level_city" else "prefecture"
             key = (level, code, self.year, meaning.indicator, meaning.scope)
-            self._doubts.setdefault(key, set()).add((value, meaning.unit))
+            self._rivals.setdefault(key, set()).add((value, meaning.unit))
 
-    def _drop_doubted(self) -> None:
+    def _drop_contested(self) -> None:
         cells = self.out.extract.cells
-        for key, figures in self._doubts.items():
+        for key, figures in self._rivals.items():
             cell = cells.get(key)
             if cell is not None and cell.value is not None and figures != {(cell.value, cell.unit_printed)}:
                 del cells[key]
@@ -799,7 +799,7 @@ class PrintedReader:
             cell.impute_by = "vendor" if claim.letter == "I" else "unknown"
 
     def _estimated(self, texts: dict[Spot, str]) -> None:
-        """A note that figures were filled or estimated: those of the regions it names, else all in doubt."""
+        """A note that figures were filled or estimated: those of the regions it names, else all."""
         regions = self.vocabulary.regions
         for text in dict.fromkeys(t for spot, t in texts.items() if spot not in self._heard):
             claims = [c for c in claims_in(text) if c.letter in "IFEP"]
@@ -822,15 +822,15 @@ class PrintedReader:
                         continue
                     self._claim(cell, claims[0])
                 else:
-                    self._doubt_cell(cell)
+                    self._flag_cell(cell)
                 cell.obs_comment = "; ".join(filter(None, (cell.obs_comment, f"note of the table: {text}")))
 
-    def _doubt_cell(self, cell: Cell) -> None:
+    def _flag_cell(self, cell: Cell) -> None:
         cell.obs_status_all = self.registry.status_list("V" + cell.obs_status_all.replace("A", ""))
 
     def _compare_scopes(self, page: Page) -> None:
-        """The districts of a city are a part of it: a larger figure doubts both, and where most rows of a
-        page have it the headings are exchanged."""
+        """The districts of a city are a part of it: a larger figure makes both suspect, and where most
+        rows of a page have it the headings are exchanged."""
         rows = {line for line, _ in page.body}
         cells = self.out.extract.cells
         here: dict[str, list[Cell]] = {}
@@ -863,7 +863,7 @@ class PrintedReader:
                 continue
             for whole, part in exceeding:
                 for cell in (whole, part):
-                    self._doubt_cell(cell)
+                    self._flag_cell(cell)
                     said = (
                         f"the districts ({part.value_printed}) exceed the whole city ({whole.value_printed})"
                     )

@@ -28,7 +28,7 @@ LATE_NAME, OLD_NAME = 1, 2
 class Place:
     """What a row is. level: prefecture, county, province, nation, or '' with the reason.
 
-    A code without a level is the city that is named where it cannot be: its figures elsewhere are in doubt.
+    A code without a level is the city that is named where it cannot be: its figures elsewhere are suspect.
     """
 
     level: str
