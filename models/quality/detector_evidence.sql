@@ -15,9 +15,9 @@ detector_column as (
 
 ),
 
-off_path as (
+outlier as (
 
-    select * from {{ ref('detector_offpath') }}
+    select * from {{ ref('detector_outlier') }}
 
 ),
 
@@ -425,7 +425,7 @@ suspect as (
     select
         series_no,
         year,
-    from off_path
+    from outlier
     where detector <> 'D16' and is_decidable and local_fdr <= {{ var('detector_local_fdr') }}
 
 ),
@@ -433,13 +433,13 @@ suspect as (
 beside_suspect as (
 
     select distinct
-        off_path.series_no,
-        off_path.year,
-    from off_path
+        outlier.series_no,
+        outlier.year,
+    from outlier
     inner join suspect
-        on off_path.series_no = suspect.series_no
-            and suspect.year between off_path.year - 1 and off_path.year + 1
-    where off_path.detector = 'D16'
+        on outlier.series_no = suspect.series_no
+            and suspect.year between outlier.year - 1 and outlier.year + 1
+    where outlier.detector = 'D16'
 
 ),
 
@@ -453,25 +453,25 @@ joined as (
     from on_path
     union all
     select
-        off_path.series_no,
-        off_path.column_no,
-        off_path.year,
-        off_path.detector,
-        off_path.rule,
-        off_path.chance,
-        off_path.run_length,
-        off_path.run_first,
-        off_path.run_last,
-        off_path.local_fdr,
-        off_path.is_decidable,
-        off_path.detector <> 'D16' or beside_suspect.year is null as may_flag,
-        off_path.statistic,
-        off_path.reference_value,
-        off_path.reference,
-    from off_path
+        outlier.series_no,
+        outlier.column_no,
+        outlier.year,
+        outlier.detector,
+        outlier.rule,
+        outlier.chance,
+        outlier.run_length,
+        outlier.run_first,
+        outlier.run_last,
+        outlier.local_fdr,
+        outlier.is_decidable,
+        outlier.detector <> 'D16' or beside_suspect.year is null as may_flag,
+        outlier.statistic,
+        outlier.reference_value,
+        outlier.reference,
+    from outlier
     left join beside_suspect
-        on off_path.series_no = beside_suspect.series_no
-            and off_path.year = beside_suspect.year
+        on outlier.series_no = beside_suspect.series_no
+            and outlier.year = beside_suspect.year
 
 ),
 
