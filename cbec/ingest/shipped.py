@@ -140,7 +140,7 @@ class Shipped:
         self._cells[edition] = found
         return found
 
-    def twin(self, edition: int, cells: Iterable[Cell]) -> tuple[int, int, int] | None:
+    def duplicate_of(self, edition: int, cells: Iterable[Cell]) -> tuple[int, int, int] | None:
         """Another edition that prints these figures throughout, with how many of how many it prints alike.
 
         Figures of four digits and more, in the scope that ships. Two editions share 2.4 per cent of them at

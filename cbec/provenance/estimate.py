@@ -97,7 +97,7 @@ def why_estimate(
     terms = [str(row["term"]) for row in main]
     term = choose_known(f"term of {study} {table}({question.column_no})", term, terms)
     estimate = next(row for row in main if row["term"] == term)
-    twin = next((row for row in rows if row["is_observed_only"] and row["term"] == term), None)
+    observed_only = next((row for row in rows if row["is_observed_only"] and row["term"] == term), None)
     data = StudyData.from_published(connection)
     spec = next(
         spec
@@ -120,7 +120,7 @@ def why_estimate(
         question=EstimateQuestion(study, table, question.column_no, term, question.computes),
         is_simulated=is_simulated_file(connection),
         estimate=estimate,
-        twin=twin,
+        observed_only=observed_only,
         specification=specification,
         specification_row=seed_rows(
             connection,

@@ -155,11 +155,11 @@ def _show_estimate(answer: WhyEstimate, out: Console, limit: int) -> None:
         f" {_text(row['std_error'])}, p {_text(row['p_value'])}"
         f" [{_text(row['ci_low'])}, {_text(row['ci_high'])}]"
     )
-    if answer.twin:
-        twin = answer.twin
+    if answer.observed_only:
+        observed_only = answer.observed_only
         page.line(
-            f"on observed cells only: {_text(twin['estimate'])}{twin['stars'] or ''},"
-            f" standard error {_text(twin['std_error'])}, n {twin['n_obs']}"
+            f"on observed cells only: {_text(observed_only['estimate'])}{observed_only['stars'] or ''},"
+            f" standard error {_text(observed_only['std_error'])}, n {observed_only['n_obs']}"
         )
     page.title("Specification")
     page.line(f"{spec['estimator']}, {row['engine']}: {row['formula']}")

@@ -370,15 +370,17 @@ def timing(
 def specification_curve(rows: pd.DataFrame, labels: Labels) -> Figure:
     """Treatment coefficients of one outcome, sorted, above a grid of the choices behind each.
 
-    rows: rows of estimates.regression of the treatment term, with `has_controls`; twins whose estimate
-    equals the one on all cells are left out, because they add no information. Only choices that differ
-    make rows of the grid. Raises Awaiting with fewer than two specifications.
+    rows: rows of estimates.regression of the treatment term, with `has_controls`; observed-only variants
+    that equal the estimate on all cells are left out, because they add no information. Only choices that
+    differ make rows of the grid. Raises Awaiting with fewer than two specifications.
     """
     lang = labels.lang
-    twin_of = rows[~rows["is_observed_only"].astype(bool)].set_index(["table_no", "column_no"])["estimate"]
+    on_all_cells = rows[~rows["is_observed_only"].astype(bool)].set_index(["table_no", "column_no"])[
+        "estimate"
+    ]
     same = [
         bool(row["is_observed_only"])
-        and math.isclose(twin_of.get((row["table_no"], row["column_no"]), math.nan), row["estimate"])
+        and math.isclose(on_all_cells.get((row["table_no"], row["column_no"]), math.nan), row["estimate"])
         for row in rows.to_dict("records")
     ]
     rows = rows[~np.array(same, dtype=bool)].sort_values("estimate", ignore_index=True)

@@ -41,7 +41,7 @@ def effects(demo_warehouse: Path) -> pd.DataFrame:
 
 def test_every_robust_interval_covers_the_known_effect(effects: pd.DataFrame) -> None:
     overall = effects[effects.aggregation.eq("overall") & effects.estimator.isin(ROBUST)]
-    # Both control groups of Callaway and Sant'Anna, and the twin of each.
+    # Both control groups of Callaway and Sant'Anna, and the observed-only variant of each.
     assert len(overall) == 2 * (len(ROBUST) + 1)
     outside = overall[~overall.truth.between(overall.ci_low, overall.ci_high)]
     assert outside.empty, outside[["estimator", "is_observed_only", "estimate", "std_error", "truth"]]

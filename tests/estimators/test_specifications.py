@@ -90,10 +90,10 @@ def test_rows_are_kept_dropped_and_counted() -> None:
     assert sample.reasons == ("1 rows: control x missing",)
     assert sample.worst_status == "I"
     assert sample.imputed_share == pytest.approx(2 / (2 * 119))
-    twin = assemble(data, one(), observed_only=True)
-    assert len(twin.rows) == 116
-    assert twin.reasons[-2:] == ("2 rows: a cell was filled", "1 rows: a detector flags a cell")
-    assert twin.imputed_share == 0
+    observed = assemble(data, one(), observed_only=True)
+    assert len(observed.rows) == 116
+    assert observed.reasons[-2:] == ("2 rows: a cell was filled", "1 rows: a detector flags a cell")
+    assert observed.imputed_share == 0
 
 
 def test_lags_come_from_the_year_before_even_outside_of_the_sample() -> None:
@@ -325,7 +325,7 @@ def _fit_rows(data: StudyData, **changes: Any) -> list[dict[str, Any]]:
     return fit_table(replace(data, specification=pd.DataFrame([BASE | changes]))).to_pylist()
 
 
-def test_status_of_every_specification_and_both_twins() -> None:
+def test_status_of_every_specification_and_both_variants() -> None:
     table = fit_table(warehouse(outcome="empty")).to_pandas()
     assert list(table["status"]) == ["awaiting data", "awaiting data"]
     assert table["reason"][0] == "no value of empty"
@@ -431,7 +431,7 @@ def test_mediation_holds_its_identity_with_effects_and_controls() -> None:
         mediate(rows, one(), unit="prefecture_code")
 
 
-def test_the_twin_removes_the_bias_of_fills_across_the_approval() -> None:
+def test_the_observed_only_variant_removes_the_bias_of_fills_across_the_approval() -> None:
     """Values carried forward over the approval hide the effect; the rows that do so are known to be suspect."""
     data = warehouse()
     panel = data.panel_city_year.copy()
@@ -447,8 +447,8 @@ def test_the_twin_removes_the_bias_of_fills_across_the_approval() -> None:
     spoilt = replace(data, panel_city_year=panel, suspect_cell=suspect)
     spec = one(controls=None)
     found = {
-        twin: fit_least_squares(assemble(spoilt, spec, observed_only=twin).rows, spec).terms[0]
-        for twin in (False, True)
+        is_observed: fit_least_squares(assemble(spoilt, spec, observed_only=is_observed).rows, spec).terms[0]
+        for is_observed in (False, True)
     }
     # The effect is one; with three of five treated years carried forward most of it is gone.
     assert found[False].estimate < 0.75
