@@ -27,7 +27,7 @@ ICON = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><rect width="16" height="16" rx="3" '
     'fill="#1f5a96"/><path d="M3 12V8h2v4zm4 0V4h2v8zm4 0V6h2v6z" fill="#fff"/></svg>'
 )
-# Streamlit leaves more white around a page than a telephone has.
+# Streamlit leaves more white around a page than a phone has.
 STYLE = """<style>
 [data-testid="stMainBlockContainer"] { padding: 4rem clamp(0.8rem, 2.5vw, 3rem) 3rem; }
 [data-testid="stMainBlockContainer"] h1 { font-size: 1.9rem; padding: 0.3rem 0; }

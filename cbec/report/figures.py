@@ -375,12 +375,10 @@ def specification_curve(rows: pd.DataFrame, labels: Labels) -> Figure:
     differ make rows of the grid. Raises Awaiting with fewer than two specifications.
     """
     lang = labels.lang
-    on_all_cells = rows[~rows["is_observed_only"].astype(bool)].set_index(["table_no", "column_no"])[
-        "estimate"
-    ]
+    on_all = rows[~rows["is_observed_only"].astype(bool)].set_index(["table_no", "column_no"])["estimate"]
     same = [
         bool(row["is_observed_only"])
-        and math.isclose(on_all_cells.get((row["table_no"], row["column_no"]), math.nan), row["estimate"])
+        and math.isclose(on_all.get((row["table_no"], row["column_no"]), math.nan), row["estimate"])
         for row in rows.to_dict("records")
     ]
     rows = rows[~np.array(same, dtype=bool)].sort_values("estimate", ignore_index=True)
