@@ -292,7 +292,7 @@ def status(
     for row in report["studies"]:
         too_few = f"too few values: {row['insufficient']}" if row["insufficient"] else ""
         done = f"{row['n_estimated']} of {row['n_columns']} columns" if row["n_columns"] else "no columns"
-        by_proxy = f"by a stand-in only: {row['by_proxy']}" if row["by_proxy"] else ""
+        by_proxy = f"by a proxy only: {row['by_proxy']}" if row["by_proxy"] else ""
         lacks = "; ".join(filter(None, (row["missing"], too_few, by_proxy)))
         studies.add_row(row["study_id"], row["study_status"], done, lacks)
     out.print(studies)

@@ -179,7 +179,7 @@ def _variable_shares(
         "first_treated_year" in used.rows
     ) else None  # fmt: skip
     if starts is None:
-        # Without a rule in the equation the arms are those of the default reading of the policy.
+        # Without a rule in the equation the arms are those of the default treatment definition.
         unit = used.unit
         starts = (
             connection.execute(

@@ -112,7 +112,7 @@ def _described(data: StudyData, specs: list[Specification]) -> Rows:
 
 
 def data_integrity_table(data: StudyData, diagnostic: pd.DataFrame, kept: Memory | None = None) -> pa.Table:
-    """The same column on other readings of the cells, in the columns of estimates.data_integrity.
+    """The same column on other versions of the cells, in the columns of estimates.data_integrity.
 
     all: as it is; observed: without filled and suspect cells; linear and geometric: blank cells between two
     printed years of one side of the approval filled in; with the share of filled cells by treatment arm.
