@@ -54,7 +54,7 @@ def falsification_table(data: StudyData, diagnostic: pd.DataFrame, kept: Memory 
         shifts = [int(shift) for shift in asked.options["shifts"].split("-")]
         result = time_placebo(asked.rows, outcome=asked.specification.outcome, shifts=shifts, **asked.columns)
         found = []
-        per_shift = zip(result.shifts, result.estimates, result.n_fake_cells, result.n_obs, strict=True)
+        per_shift = zip(result.shifts, result.estimates, result.n_placebo_cells, result.n_obs, strict=True)
         for shift, fit, cells, n_obs in per_shift:
             half = float(stats.t.ppf(0.975, fit.df)) * fit.se
             found.append(
