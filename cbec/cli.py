@@ -511,8 +511,8 @@ def why(
     from cbec.provenance.show import as_json as to_json
     from cbec.provenance.show import show
 
-    asked = [bool(study), cell is not None, published_ is not None, bool(result_no)]
-    if sum(asked) != 1:
+    requested = [bool(study), cell is not None, published_ is not None, bool(result_no)]
+    if sum(requested) != 1:
         raise CbecError(
             "name one of --study with --table and --column, --cell, --published, --result-no", exit_code=2
         )

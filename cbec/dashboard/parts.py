@@ -85,7 +85,7 @@ def choose(
 ) -> Any:
     """One of the options, kept in the address under `key` as its id, never as its name.
 
-    An address that asks for something else falls back to the default and says so.
+    An address that requests something else falls back to the default and says so.
     """
     first = options[0] if default is None or default not in options else default
     return _choice(key, label, options, first, name, widget, place, view.lang, view.scope)
@@ -105,7 +105,7 @@ def _choice(
     by_id = {str(option): option for option in options}
     state = f"{key}:{scope}"
     if state not in st.session_state or st.session_state[state] not in options:
-        st.session_state[state] = by_id[_asked(key, by_id, str(default), lang)]
+        st.session_state[state] = by_id[_requested(key, by_id, str(default), lang)]
     if widget == "select":
         value = place.selectbox(label, options, key=state, format_func=name)
     elif widget == "slider" and len(options) > 1:
@@ -132,13 +132,13 @@ def choose_many(
     """Some of the options, at most `most`, kept in the address, separated by commas."""
     state = f"{key}:{view.scope}"
     if state not in st.session_state or not set(st.session_state[state]) <= set(options):
-        asked = st.query_params.get(key)
-        text = _kept().get(key) if asked is None else asked
+        requested = st.query_params.get(key)
+        text = _kept().get(key) if requested is None else requested
         wanted = list(default) if text is None else [part for part in text.split(",") if part]
         unknown = [part for part in wanted if part not in options]
         if len(unknown) == len(wanted) and text:
             wanted = list(default)
-        if asked is not None and unknown and asked != _kept().get(key):
+        if requested is not None and unknown and requested != _kept().get(key):
             _fell_back(key, ", ".join(unknown), view.lang)
         st.session_state[state] = list(dict.fromkeys(part for part in wanted if part in options))[:most]
     value = st.multiselect(
@@ -153,21 +153,21 @@ def switch(view: View, key: str, label: str, *, default: bool = False, help_: st
     """Yes or no, kept in the address as 1 or 0."""
     state = f"{key}:{view.scope}"
     if state not in st.session_state:
-        st.session_state[state] = _asked(key, ("0", "1"), str(int(default)), view.lang) == "1"
+        st.session_state[state] = _requested(key, ("0", "1"), str(int(default)), view.lang) == "1"
     value = st.toggle(label, key=state, help=help_)
     _keep(key, str(int(value)))
     return bool(value)
 
 
-def _asked(key: str, known: Iterable[str], default: str, lang: str) -> str:
-    """The id that the address asks for, else the one chosen before, else the default."""
-    asked, kept = st.query_params.get(key), _kept().get(key, default)
-    if asked is not None and asked not in known:
+def _requested(key: str, known: Iterable[str], default: str, lang: str) -> str:
+    """The id that the address requests, else the one chosen before, else the default."""
+    requested, kept = st.query_params.get(key), _kept().get(key, default)
+    if requested is not None and requested not in known:
         # A choice that another choice made impossible is no news; one that never was possible is.
-        if asked != _kept().get(key):
-            _fell_back(key, asked, lang)
-    elif asked is not None:
-        return asked
+        if requested != _kept().get(key):
+            _fell_back(key, requested, lang)
+    elif requested is not None:
+        return requested
     return kept if kept in known else default
 
 
@@ -182,9 +182,9 @@ def _keep(key: str, value: str) -> None:
         st.query_params[key] = value
 
 
-def _fell_back(key: str, asked: str, lang: str) -> None:
+def _fell_back(key: str, requested: str, lang: str) -> None:
     # What stands in an address becomes neither markup nor a link, which takes no more than a colon or a dot.
-    shown = re.sub(r"[^\w ,-]", "?", asked)[:60]
+    shown = re.sub(r"[^\w ,-]", "?", requested)[:60]
     st.warning(say("fell_back", lang, name=key, value=shown), icon=":material/link_off:")
 
 

@@ -60,7 +60,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Options:
-    """What a person asked for. lands: False for --dry-run and for check."""
+    """What a person requested. lands: False for --dry-run and for check."""
 
     publication: str = ""
     edition: str = ""
@@ -221,7 +221,7 @@ class Known:
         self._shipped = shipped
         self._registry = recogniser.registry
         self._parts: dict[str, list[tuple[str, str, pd.DataFrame]]] | None = None
-        self._asked: set[str] = set()
+        self._requested: set[str] = set()
 
     def _scale(self, indicator: str, unit: str) -> float:
         own = self._registry.unit_of(indicator)
@@ -274,11 +274,11 @@ class Known:
         self._split(sha256, vintage, frame.rename(columns={"unit_printed": "unit"}).assign(value=values))
 
     def _load_shipped(self, indicators: set[str]) -> None:
-        """The printed figures of these indicators that ship, each read when it is first asked for."""
+        """The printed figures of these indicators that ship, each read when it is first requested."""
         self._load()
-        wanted = indicators - self._asked
+        wanted = indicators - self._requested
         if self._shipped and wanted:
-            self._asked |= wanted
+            self._requested |= wanted
             self._split("", self._shipped.series, self._shipped.frame(wanted))
 
     def figures(self, batch: list[Imported]) -> tuple[pd.DataFrame, pd.DataFrame]:

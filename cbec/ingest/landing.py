@@ -226,7 +226,7 @@ class Held:
         self._against = against or shipped
         self._vintages: dict[str, str] | None = None
         self._values: dict[str, dict[Key, object]] = {}
-        # Printed columns by what they are of: file to figures by region. Filled when first asked.
+        # Printed columns by what they are of: file to figures by region. Filled when first requested.
         self._columns: dict[tuple[str, str, str], dict[str, dict[str, Decimal]]] | None = None
         self._editions: dict[str, tuple[int, str]] = {}
 

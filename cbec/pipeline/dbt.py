@@ -86,7 +86,7 @@ def run_dbt(
         parsed = place / f"parsed-{parse_sha256(inputs)}.msgpack"
         dbt = _Dbt(folder, database, run.target, report, parsed, is_anew=is_full)
         states = node_states(dbt.manifest, Path(), inputs, run.target)
-        plan = Plan(states, "asked for") if is_full else make_plan(dbt.manifest, states, published)
+        plan = Plan(states, "requested") if is_full else make_plan(dbt.manifest, states, published)
     kept = Kept()
     if not plan.reason:
         with phase(run, "copy"):

@@ -173,8 +173,10 @@ class _Printer:
         text = "\n".join(texts)
         # The macro itself, and what chooses among its kinds, names no seed.
         asking = "\n".join(t for t in texts if not re.search(r"macro \w*seed_file_sha256\(", t))
-        asked = re.findall(r"\bseed_file_sha256\(\s*(?:'([^']+)'\s*\))?", asking)
-        found = [self._seeds] if "" in asked else [self._sha.get(path, "") for path in sorted(set(asked))]
+        requested = re.findall(r"\bseed_file_sha256\(\s*(?:'([^']+)'\s*\))?", asking)
+        found = (
+            [self._seeds] if "" in requested else [self._sha.get(path, "") for path in sorted(set(requested))]
+        )
         if "graph.nodes" in text:
             found += [f"{n.original_file_path} {_declared(n)}" for _, n in sorted(self._nodes.items())]
         if re.search(r"graph\.nodes(?!\[)", text):

@@ -256,7 +256,7 @@ def _influences(
         if stored:
             return _ordered(stored, full, error), "stored"
     if not question.computes:
-        return (), "not stored, and not asked to be computed"
+        return (), "not stored, and not requested to be computed"
     names = {
         row["region_code"]: row
         for row in records(connection, "select region_code, name_zh, name_en from registry.region")

@@ -59,7 +59,7 @@ class SourceCell:
 
 @dataclass(frozen=True)
 class PanelCell:
-    """One cell of the panels; depth counts the steps from the cell that was asked for."""
+    """One cell of the panels; depth counts the steps from the requested cell."""
 
     depth: int
     region_level: str
@@ -166,12 +166,12 @@ column_edge as (
     inner join marts.provenance_entity as target on edge.to_id = target.entity_id
 )"""
 
-# Cells that the asked ones rest on, themselves included; union drops what was reached before.
+# Cells that the requested ones rest on, themselves included; union drops what was reached before.
 _WALK = f"""
 with recursive {_COLUMN_EDGE},
 walked as (
     select region_level, region_code, cast(year as integer) as year, panel_column
-    from asked_cell
+    from requested_cell
     union
     select cell.region_level, cell.region_code, cell.year, cell.panel_column
     from walked
@@ -252,14 +252,14 @@ def _as(kind: type[T], rows: Iterable[Mapping[str, Any]]) -> tuple[T, ...]:
 
 
 def _ask(connection: duckdb.DuckDBPyConnection, cells: pd.DataFrame) -> None:
-    connection.register("asked_frame", cells[list(CELL_KEYS)])
+    connection.register("requested_frame", cells[list(CELL_KEYS)])
     # An empty frame has no types of its own.
     connection.execute(
-        "create or replace temp table asked_cell as select distinct"
+        "create or replace temp table requested_cell as select distinct"
         " cast(region_level as varchar) as region_level, cast(region_code as varchar) as region_code,"
-        " cast(year as integer) as year, cast(panel_column as varchar) as panel_column from asked_frame"
+        " cast(year as integer) as year, cast(panel_column as varchar) as panel_column from requested_frame"
     )
-    connection.unregister("asked_frame")
+    connection.unregister("requested_frame")
 
 
 def source_cells(connection: duckdb.DuckDBPyConnection, cells: pd.DataFrame) -> tuple[SourceCell, ...]:
@@ -336,7 +336,7 @@ def observed(
 
 
 def panel_cells(connection: duckdb.DuckDBPyConnection, cells: pd.DataFrame) -> tuple[PanelCell, ...]:
-    """The asked cells and those they are computed from, nearest first."""
+    """The requested cells and those they are computed from, nearest first."""
     _ask(connection, cells)
     return _as(
         PanelCell,
@@ -345,7 +345,7 @@ def panel_cells(connection: duckdb.DuckDBPyConnection, cells: pd.DataFrame) -> t
             f"""with recursive {_COLUMN_EDGE},
             walked as (
                 select 0 as depth, region_level, region_code, cast(year as integer) as year, panel_column
-                from asked_cell
+                from requested_cell
                 union
                 select walked.depth + 1, cell.region_level, cell.region_code, cell.year, cell.panel_column
                 from walked
@@ -375,7 +375,7 @@ def panel_cells(connection: duckdb.DuckDBPyConnection, cells: pd.DataFrame) -> t
 
 
 def zones_behind(connection: duckdb.DuckDBPyConnection, cells: pd.DataFrame) -> tuple[ZoneAct, ...]:
-    """Zones that stand in the count of a province and year among the asked cells or their inputs."""
+    """Zones that stand in the count of a province and year among the requested cells or their inputs."""
     _ask(connection, cells)
     return _as(
         ZoneAct,

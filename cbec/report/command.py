@@ -36,7 +36,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class TableOptions:
-    """What the user asked for. table, fmt: empty for all; out: None for the project's own folder."""
+    """What the user requested. table, fmt: empty for all; out: None for the project's own folder."""
 
     study: str
     table: str = ""
@@ -67,7 +67,7 @@ def file_name(*parts: str) -> str:
 
 
 def write_tables(project: Project, options: TableOptions, progress: Progress) -> Outcome:
-    """Write the tables of a study in every format asked for.
+    """Write the tables of a study in every requested format.
 
     Raises CbecError (exit code 2) for an unknown study, table, language, format or bracket, each with the
     nearest known ones, and for a study that awaits data, with the indicators that it misses.
@@ -211,7 +211,7 @@ def _natural(text: str) -> tuple[int, str]:
 
 @dataclass(frozen=True)
 class FigureOptions:
-    """What the user asked for. figure: empty for all; out: None for the project's own folder; dpi of PNG."""
+    """What the user requested. figure: empty for all; out: None for the project's own folder; dpi of PNG."""
 
     study: str
     figure: str = ""

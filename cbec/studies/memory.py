@@ -18,7 +18,7 @@ Rows = list[dict[str, Any]]
 
 @dataclass
 class Memory:
-    """before: rows as JSON by digest, as found; now: those that this run asked for."""
+    """before: rows as JSON by digest, as found; now: those that this run requested."""
 
     before: Mapping[str, str] = field(default_factory=dict)
     now: dict[str, str] = field(default_factory=dict)

@@ -163,7 +163,7 @@ class StudyData:
 
     @cached_property
     def with_treatment(self) -> dict[tuple[str, str | None], pd.DataFrame]:
-        """Panels joined with a rule's timing, by level and rule, as they were asked for."""
+        """Panels joined with a rule's timing, by level and rule, as they were requested."""
         return {}
 
     @cached_property
@@ -240,14 +240,14 @@ class StudyData:
     def offered(self, spec: Specification, fill: str | None) -> Offered:
         """What `assemble` starts from, kept for the call after: a sample is wanted twice, with all cells and
         with observed ones. Raises as `assemble` does, again each time."""
-        if self._last.get("asked") != (spec, fill):
+        if self._last.get("requested") != (spec, fill):
             self._last.clear()
             try:
                 self._last["offered"] = _offer(self, spec, fill)
             except ValueError as error:
                 # Not itself: its frames would keep the file open that is being built.
                 self._last["error"] = type(error), str(error)
-            self._last["asked"] = (spec, fill)
+            self._last["requested"] = (spec, fill)
         if "error" in self._last:
             kind, words = self._last["error"]
             raise kind(words)
@@ -278,7 +278,7 @@ class EstimationSample:
     """Complete rows of one specification.
 
     level: level of the regions, a key of KEYS.
-    rows: unit, year and every column the equation names, winsorised when asked; cells: status and
+    rows: unit, year and every column the equation names, winsorised on request; cells: status and
     imputed_share of the panel cells behind them, one row for each unit, year and column; n_offered: rows of
     the sample's grid (of the subgroup); reasons: why the others are not used; n_filled_here: blanks that were
     filled for this sample alone.

@@ -112,7 +112,7 @@ def test_only_what_changed_is_estimated_again(monkeypatch: pytest.MonkeyPatch) -
     assert set(estimated) == {3, 4}
     assert table.equals(fit_table(changed))
     assert not table.equals(whole)
-    # What nobody asks for any more is forgotten.
+    # What nobody requests any more is forgotten.
     assert len(later.now) == 4
     assert len(set(later.now) & set(first.now)) == 2
 

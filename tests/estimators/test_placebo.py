@@ -40,7 +40,7 @@ from cbec.estimators.placebo import (
 
 #: Agreement with pyfixest 0.40.1, absolute for coefficients and relative for t.
 PARITY = 1e-9
-#: pyfixest demeans by iteration; its default tolerance is coarser than the parity asked for.
+#: pyfixest demeans by iteration; its default tolerance is coarser than the required parity.
 TIGHT: dict[str, Any] = {
     "fixef_tol": 1e-13,
     "fixef_maxiter": 200_000,
