@@ -41,7 +41,7 @@ THREADS = 2
 SECONDS = {
     "printed_figure": 3.5, "stg_yearbook__print": 1, "printed_index_effect": 1.5,
     "int_observations__landed": 1, "int_observations__reported": 3, "int_series__gridded": 2,
-    "int_witnesses__heard": 2.5, "int_observations__witnessed": 2, "int_observations__filled": 2,
+    "int_witnesses__compared": 2.5, "int_observations__witnessed": 2, "int_observations__filled": 2,
     "int_observations__selected": 1, "observation": 3, "detector_scan": 2.5, "detector_evidence": 1,
     "detector_outlier": 1, "detector_release": 1, "finding": 2, "panel_cell": 2, "green_tfp": 10,
     "fit": 25, "bacon": 1.5, "data_integrity": 3, "descriptive": 3, "inference": 1.5, "leave_one_out": 3,

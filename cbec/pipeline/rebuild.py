@@ -25,7 +25,7 @@ import duckdb
 import yaml
 
 import cbec
-from cbec.pipeline.inputs import Input, together
+from cbec.pipeline.inputs import Input, fingerprint
 from cbec.pipeline.runlog import file_sha256, wal_of
 from cbec.project import literal
 from cbec.report.images import Image, read_images
@@ -87,8 +87,8 @@ class _Printer:
         self._manifest = manifest
         self._root = root
         self._sha = {item.path: item.sha256 for item in inputs}
-        self._landed = together([item for item in inputs if item.kind == "landed"])
-        self._seeds = together([item for item in inputs if item.kind == "seed"])
+        self._landed = fingerprint([item for item in inputs if item.kind == "landed"])
+        self._seeds = fingerprint([item for item in inputs if item.kind == "seed"])
         # What everything rests on: packages, profile, settings, and how a table is made.
         self._common = _digest(
             target,

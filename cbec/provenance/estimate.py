@@ -292,10 +292,10 @@ def _without(
     from dataclasses import replace
 
     from cbec.estimators.regression import Fit
-    from cbec.studies.fit import estimate, small_heap
+    from cbec.studies.fit import estimate, gc_frozen
 
     rest = replace(used, rows=used.rows[used.rows[used.unit] != code].reset_index(drop=True))
-    with small_heap():
+    with gc_frozen():
         try:
             fit = estimate(spec, rest)
         except ValueError:

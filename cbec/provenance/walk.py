@@ -198,7 +198,7 @@ _REGION = """(
     group by region_level, region_code
 )"""
 
-# Of the observations `wanted`, found first: a join of a million rows for one figure takes a second.
+# Of the observations `needed`, found first: a join of a million rows for one figure takes a second.
 _SOURCE_COLUMNS = f"""
     o.region_level, o.region_code, region.name_zh, region.name_en, o.year, o.indicator_id, o.scope,
     o.vintage, o.edition,
@@ -210,7 +210,7 @@ _SOURCE_COLUMNS = f"""
     regexp_extract(o.source_locator, '^(.*)!', 1) as sheet,
     regexp_extract(o.source_locator, '([^!]*)$', 1) as cell,
     o.source_file_sha256 as sha256, o.source_id, source.citation, source.certainty, o.is_simulated
-from wanted as o
+from needed as o
 left join {_NAMED_FILE} as file on o.source_file_sha256 = file.sha256
 left join registry.source as source on o.source_id = source.source_id
 left join registry.correction as correction
@@ -297,7 +297,7 @@ def _figures(
     )
     return records(
         connection,
-        f"""with wanted as materialized (
+        f"""with needed as materialized (
             select observation.*
             from marts.observation as observation
             inner join figure using (indicator_id, region_level, vintage, region_code, year)
@@ -323,7 +323,7 @@ def observed(
         SourceCell,
         records(
             connection,
-            f"""with wanted as materialized (
+            f"""with needed as materialized (
                 select * from marts.observation
                 where region_level = ? and region_code = ? and year = ? and indicator_id = ?
                     and vintage = coalesce(?, vintage) and (is_panel_scope or ? is null)

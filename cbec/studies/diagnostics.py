@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from cbec.estimators.regression import Term
 from cbec.estimators.specification import Specification
-from cbec.studies.fit import identity, reason_of, small_heap
+from cbec.studies.fit import gc_frozen, identity, reason_of
 from cbec.studies.memory import Memory, Rows, digest
 from cbec.studies.sample import AwaitingDataError, EmptiedError, EstimationSample, StudyData, assemble
 
@@ -134,11 +134,11 @@ def _computed(requested: Requested, rows: Callable[[Requested], Rows], names: li
     spec = requested.specification
     start = {**identity(spec), "outcome": spec.outcome, "is_simulated": requested.data.is_simulated}
     try:
-        with small_heap():
+        with gc_frozen():
             requested.sample  # noqa: B018 - so that its reasons are told from those of the estimator
     except NOT_ESTIMATED:
         return []
-    with small_heap():
+    with gc_frozen():
         try:
             own = [start | row for row in rows(requested)]
         except ValueError as error:

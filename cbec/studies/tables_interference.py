@@ -19,7 +19,7 @@ from cbec.studies.diagnostics import (
     table_schema,
     term_columns,
 )
-from cbec.studies.fit import identity, small_heap
+from cbec.studies.fit import gc_frozen, identity
 from cbec.studies.memory import Memory, digest
 from cbec.studies.sample import StudyData, assemble
 
@@ -54,7 +54,7 @@ def mediation_table(data: StudyData) -> pa.Table:
             sample = assemble(data, spec)
         except NOT_ESTIMATED:
             continue
-        with small_heap():
+        with gc_frozen():
             try:
                 result = mediate(
                     sample.rows,

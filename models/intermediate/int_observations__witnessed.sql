@@ -8,7 +8,7 @@ with reported as (
 
 witness as (
 
-    select * from {{ ref('int_witnesses__heard') }}
+    select * from {{ ref('int_witnesses__compared') }}
 
 ),
 

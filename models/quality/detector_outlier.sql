@@ -254,7 +254,7 @@ outlier_city as (
 
 ),
 
-wanted as (
+needed as (
 
     select distinct
         column_no,
@@ -273,10 +273,10 @@ sum_of_cities as (
         round(sum(scan.value), 9) as total,
         count(*) as n_cities,
     from scan
-    inner join wanted
-        on scan.column_no = wanted.column_no
-            and scan.province_code = wanted.province_code
-            and scan.year = wanted.year
+    inner join needed
+        on scan.column_no = needed.column_no
+            and scan.province_code = needed.province_code
+            and scan.year = needed.year
     group by scan.column_no, scan.province_code, scan.year
 
 ),
@@ -365,7 +365,7 @@ page as (
 
 ),
 
-row_beside as (
+adjacent_row as (
 
     select
         outlier_row.*,
@@ -392,21 +392,21 @@ row_beside as (
 series_beside as (
 
     select
-        row_beside.region_level,
-        row_beside.region_code,
-        row_beside.year,
-        row_beside.vintage,
-        row_beside.region_beside,
+        adjacent_row.region_level,
+        adjacent_row.region_code,
+        adjacent_row.year,
+        adjacent_row.vintage,
+        adjacent_row.region_beside,
         own.series_no,
         beside.series_no as series_no_beside,
-    from row_beside
+    from adjacent_row
     inner join series as own
-        on row_beside.region_level = own.region_level
-            and row_beside.region_code = own.region_code
-            and row_beside.vintage = own.vintage
+        on adjacent_row.region_level = own.region_level
+            and adjacent_row.region_code = own.region_code
+            and adjacent_row.vintage = own.vintage
     inner join series as beside
         on own.column_no = beside.column_no
-            and row_beside.region_beside = beside.region_code
+            and adjacent_row.region_beside = beside.region_code
 
 ),
 

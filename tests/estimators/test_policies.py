@@ -9,14 +9,14 @@ import pandas as pd
 import pytest
 
 from cbec.estimators.policies import PolicyTerm, concurrent_policies
-from cbec.studies.fit import small_heap
+from cbec.studies.fit import gc_frozen
 from tests.estimators.test_spillover import SPEC
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _spare_the_collector() -> Iterator[None]:
     """pyfixest collects garbage after each fit."""
-    with small_heap():
+    with gc_frozen():
         yield
 
 

@@ -215,7 +215,7 @@ def city_cell(sheet: Worksheet, name: str) -> tuple[int, int]:
 
 @pytest.mark.parametrize(("words", "letter"), [("线性插值", "I"), ("估计值", "E"), ("快报数", "P")])
 @pytest.mark.parametrize("as_comment", [False, True])
-def test_a_remark_beside_a_printed_row_is_heard(words: str, letter: str, as_comment: bool) -> None:
+def test_a_remark_beside_a_printed_row_is_applied(words: str, letter: str, as_comment: bool) -> None:
     print_ = make(2018, "gdp")
     city = rows_of(print_)[3]
 
@@ -233,7 +233,7 @@ def test_a_remark_beside_a_printed_row_is_heard(words: str, letter: str, as_comm
     assert len(figures(imported)) == len(shown(print_))
 
 
-def test_a_note_of_estimates_below_the_table_is_heard() -> None:
+def test_a_note_of_estimates_below_the_table_is_applied() -> None:
     print_ = make(2018, "gdp")
     city = rows_of(print_)[3]
     for words, named in ((f"注：{city.name}数据为线性插值。", "I"), ("注：部分城市为估算数。", "V")):

@@ -236,8 +236,8 @@ class PrintedReader:
         self._numbers: dict[str, tuple[Decimal | None, str, str]] = {}
         self._notes: list[str] = []
         self._comments: dict[Spot, str] = {}
-        # Remarks that were heard where they stand: of a row or of a cell.
-        self._heard: set[Spot] = set()
+        # Remarks that were applied where they stand: of a row or of a cell.
+        self._applied: set[Spot] = set()
         self._twice: set[tuple[str, str, int, str, str]] = set()
         # Figures of rows that name a city where it cannot be, by the cell that they would be.
         self._rivals: dict[tuple[str, str, int, str, str], set[tuple[Decimal, str]]] = {}
@@ -527,13 +527,13 @@ class PrintedReader:
             text = plain(_at(row, column.place))
             if meaning is None and CHINESE.search(text) and (claims_in(text) or no_years_figures(text)):
                 said.append(text)
-                self._heard.add((page.sheet, number, column.place))
-        self._heard.add((page.sheet, number, region))
+                self._applied.add((page.sheet, number, column.place))
+        self._applied.add((page.sheet, number, region))
         remark = "; ".join(filter(None, said))
         for column, meaning in columns:
             text = _at(row, column.place)
             if meaning is None:
-                if text.strip() and (page.sheet, number, column.place) not in self._heard:
+                if text.strip() and (page.sheet, number, column.place) not in self._applied:
                     self._refuse(
                         page, number, column, name, text, "stands in a column that is not understood"
                     )
@@ -559,7 +559,7 @@ class PrintedReader:
                         )
                     )
                 continue
-            self._heard.add((page.sheet, number, column.place))
+            self._applied.add((page.sheet, number, column.place))
             noted = "; ".join(
                 filter(None, (remark, self._comments.get((page.sheet, number, column.place), "")))
             )
@@ -801,7 +801,7 @@ class PrintedReader:
     def _estimated(self, texts: dict[Spot, str]) -> None:
         """A note that figures were filled or estimated: those of the regions it names, else all."""
         regions = self.vocabulary.regions
-        for text in dict.fromkeys(t for spot, t in texts.items() if spot not in self._heard):
+        for text in dict.fromkeys(t for spot, t in texts.items() if spot not in self._applied):
             claims = [c for c in claims_in(text) if c.letter in "IFEP"]
             if not claims:
                 continue
