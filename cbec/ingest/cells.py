@@ -787,31 +787,35 @@ class Reader:
 
     def _keep(self, cell: Cell, is_filled: bool) -> None:
         key = cell.key
-        held = self.extract.cells.get(key)
-        if held is None:
+        existing = self.extract.cells.get(key)
+        if existing is None:
             self.extract.cells[key] = cell
             return
         if cell.value is None:
-            self.extract.dropped["missing here, printed elsewhere in the file"] += held.value is not None
+            self.extract.dropped["missing here, printed elsewhere in the file"] += existing.value is not None
             return
-        if held.value is None:
+        if existing.value is None:
             self.extract.cells[key] = cell
             return
-        shift = self.registry.units[cell.unit_printed].scale - self.registry.units[held.unit_printed].scale
+        shift = (
+            self.registry.units[cell.unit_printed].scale - self.registry.units[existing.unit_printed].scale
+        )
         other = cell.value.scaleb(shift)
-        held_is_filled = "I" in held.obs_status_all and "filled by column" in (held.obs_comment or "")
+        existing_is_filled = "I" in existing.obs_status_all and "filled by column" in (
+            existing.obs_comment or ""
+        )
         # Two columns may round differently; one column does not print a figure twice in two ways.
-        is_one_column = _column_of(held) == _column_of(cell)
-        same = held.value == other if is_one_column else _same(
-            held.value, held.value_printed, other, cell.value_printed, shift
+        is_one_column = _column_of(existing) == _column_of(cell)
+        same = existing.value == other if is_one_column else _same(
+            existing.value, existing.value_printed, other, cell.value_printed, shift
         )  # fmt: skip
         if same:
-            if held_is_filled and not is_filled:
+            if existing_is_filled and not is_filled:
                 self.extract.cells[key] = cell
             self.extract.dropped["copy of a figure printed elsewhere in the file"] += 1
             return
-        if is_filled != held_is_filled:
-            printed, filled = (held, cell) if is_filled else (cell, held)
+        if is_filled != existing_is_filled:
+            printed, filled = (existing, cell) if is_filled else (cell, existing)
             printed.obs_comment = _joined(
                 printed.obs_comment or "", f"the filled column prints {filled.value_printed} instead"
             )
@@ -821,7 +825,7 @@ class Reader:
         place = f"{cell.indicator_id} of {cell.region_code} in {cell.year}"
         self.extract.problem(
             Problem(self.file, cell.source_locator, "key", cell.value_printed,
-                    f"contradicts {held.value_printed!r} at {held.source_locator} for {place}"),
+                    f"contradicts {existing.value_printed!r} at {existing.source_locator} for {place}"),
             "contradicts",
         )  # fmt: skip
 

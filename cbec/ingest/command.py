@@ -188,8 +188,8 @@ def _judged(
     first = batch[0]
     assert first.publication is not None
     frame = pd.concat([to_frame(i.cells, registry, i.file.name) for i in batch], ignore_index=True)
-    held, before = known.figures(batch)
-    flagged = flags(frame, registry, held, before)
+    existing, previous = known.figures(batch)
+    flagged = flags(frame, registry, existing, previous)
     kind = "print" if first.printed else first.publication.kind
     label = first.file.name
     if len(batch) > 1:
@@ -287,7 +287,7 @@ class Known:
 
         base, own = batch[0].vintage_base, {i.file.sha256 for i in batch}
         years = {cell.year for i in batch for cell in i.cells}
-        every, before = [], []
+        every, previous = [], []
         indicators = {cell.indicator_id for i in batch for cell in i.cells}
         self._load_shipped(indicators)
         for indicator in indicators:
@@ -295,9 +295,9 @@ class Known:
                 if sha256 not in own:
                     every.append(part)
                     if vintage and (vintage == base or vintage.startswith(f"{base}_r")):
-                        before.append(part[part["year"].isin(years)])
+                        previous.append(part[part["year"].isin(years)])
         empty = pd.DataFrame(columns=list(self.COLUMNS))
-        return (pd.concat(every) if every else empty), (pd.concat(before) if before else empty)
+        return (pd.concat(every) if every else empty), (pd.concat(previous) if previous else empty)
 
 
 def _landed(

@@ -77,9 +77,9 @@ class ExpectNamesToBeKnownInTheYear(gxe.ExpectColumnValuesToBeInSet):
 
 
 class ExpectMagnitudeOfTheEditionBefore(gxe.ExpectColumnValuesToBeInSet):
-    """The indicator has the magnitude of the figures already held."""
+    """The indicator has the magnitude of the figures already known."""
 
-    description: str = f"The median ratio to figures already held is within {EDITION_FACTOR:.0f}."
+    description: str = f"The median ratio to figures already known is within {EDITION_FACTOR:.0f}."
 
 
 class ExpectCoverageNotToShrink(gxe.ExpectColumnValuesToBeInSet):
@@ -165,11 +165,13 @@ def to_frame(cells: tuple[Cell, ...], registry: Registry, file: str = "") -> pd.
     )
 
 
-def flags(frame: pd.DataFrame, registry: Registry, held: pd.DataFrame, before: pd.DataFrame) -> pd.DataFrame:
+def flags(
+    frame: pd.DataFrame, registry: Registry, existing: pd.DataFrame, previous: pd.DataFrame
+) -> pd.DataFrame:
     """The frame with one boolean column a rule; True where the rule holds or does not apply.
 
-    held: figures already known (region_level, region_code, year, indicator_id, value), of any vintage.
-    before: those of the version that this file follows, empty when there is none.
+    existing: figures already known (region_level, region_code, year, indicator_id, value), of any vintage.
+    previous: those of the version that this file follows, empty when there is none.
     """
     out = frame.copy()
     keys = ["region_level", "region_code", "year", "indicator_id"]
@@ -198,8 +200,8 @@ def flags(frame: pd.DataFrame, registry: Registry, held: pd.DataFrame, before: p
     out["no_slip"] = _no_slip(out)
     out["parts_sum"] = _parts_sum(out, registry)
     out["known_in_year"] = _known_in_year(out, registry)
-    out["magnitude"] = _magnitude(out, held, keys)
-    out["absent"] = _absent(out, before, keys)
+    out["magnitude"] = _magnitude(out, existing, keys)
+    out["absent"] = _absent(out, previous, keys)
     out["coverage"] = out["absent"] == ""
     out["not_straight"] = _not_straight(out)
     return out
@@ -281,15 +283,15 @@ def _known_in_year(out: pd.DataFrame, registry: Registry) -> pd.Series:
     return pd.Series(index.isin(list(known)) if known else False, index=out.index) | last_weeks | county
 
 
-def _magnitude(out: pd.DataFrame, held: pd.DataFrame, keys: list[str]) -> pd.Series:
+def _magnitude(out: pd.DataFrame, existing: pd.DataFrame, keys: list[str]) -> pd.Series:
     holds = pd.Series(True, index=out.index)
-    if held.empty:
+    if existing.empty:
         return holds
     both = out.loc[(out["value"] > 0) & _whole(out), [*keys, "value"]].merge(
-        held, on=keys, suffixes=("", "_held")
+        existing, on=keys, suffixes=("", "_existing")
     )
-    both = both[both["value_held"] > 0]
-    both["ratio"] = both["value"] / both["value_held"]
+    both = both[both["value_existing"] > 0]
+    both["ratio"] = both["value"] / both["value_existing"]
     for (level, indicator), group in both.groupby(["region_level", "indicator_id"], observed=True):
         ratio = group["ratio"].median()
         if len(group) >= 3 and not 1 / EDITION_FACTOR <= ratio <= EDITION_FACTOR:
@@ -304,14 +306,14 @@ def _whole(out: pd.DataFrame) -> pd.Series:
     return out["scope"].isin(["whole_prefecture", "province"])
 
 
-def _absent(out: pd.DataFrame, before: pd.DataFrame, keys: list[str]) -> pd.Series:
+def _absent(out: pd.DataFrame, previous: pd.DataFrame, keys: list[str]) -> pd.Series:
     """For each cell of an indicator that lost figures: how many, and the first regions and years."""
-    if before.empty:
+    if previous.empty:
         return pd.Series("", index=out.index)
     now = set(out.loc[out["value"].notna() & _whole(out), keys].itertuples(index=False, name=None))
     indicators = set(out["indicator_id"])
     lost: dict[str, list[str]] = {}
-    for key in sorted(before.loc[before["value"].notna(), keys].itertuples(index=False, name=None)):
+    for key in sorted(previous.loc[previous["value"].notna(), keys].itertuples(index=False, name=None)):
         _, region, year, indicator = key
         if indicator in indicators and key not in now:
             lost.setdefault(indicator, []).append(f"{region} {year}")

@@ -42,7 +42,7 @@ from cbec.report.style import (
     SHADES,
     SMALL_PT,
     WIDTH,
-    Make,
+    Builder,
     draw_note,
     draw_points,
     draw_title,
@@ -546,29 +546,29 @@ def estimators(rows: pd.DataFrame, labels: Labels) -> Figure:
     return figure
 
 
-def figure_makers(source: Source, lang: Lang, *, only: str = "") -> tuple[dict[str, Make], list[str]]:
+def figure_builders(source: Source, lang: Lang, *, only: str = "") -> tuple[dict[str, Builder], list[str]]:
     """Every figure that the study can have, by name, and a sentence for each kind whose data are not there.
 
     Raises CbecError (exit code 2) when the study has neither estimates nor figures of its own.
     """
     # It draws with the functions of this module.
-    from cbec.report.tracker_figures import makers_of
+    from cbec.report import tracker_figures
 
-    own = makers_of(source, lang)
+    own = tracker_figures.figure_builders(source, lang)
     # A study of printed figures alone has no regression; any other must.
     readers = own or _readers(source, lang)
-    makers: dict[str, Make] = {}
+    builders: dict[str, Builder] = {}
     skipped = [f"{only}: study {source.study_id} has no such figure"] if only and only not in readers else []
     for kind, read in readers.items():
         if only in ("", kind):
             try:
-                makers.update(read())
+                builders.update(read())
             except Awaiting as reason:
                 skipped.append(f"{kind}: {reason}")
-    return makers, skipped
+    return builders, skipped
 
 
-def _readers(source: Source, lang: Lang) -> dict[str, Callable[[], dict[str, Make]]]:
+def _readers(source: Source, lang: Lang) -> dict[str, Callable[[], dict[str, Builder]]]:
     """Figures of estimates, by kind. Raises CbecError (exit code 2) when the study has none."""
     regression = source.regression()
     labels = source.labels(lang)
@@ -594,11 +594,11 @@ def _readers(source: Source, lang: Lang) -> dict[str, Callable[[], dict[str, Mak
         },
         "cohorts": lambda: _cohorts(source, labels),
         "estimators": lambda: _estimators(source, labels, regression),
-        **productivity_figures.makers_of(source, labels),
+        **productivity_figures.figure_builders(source, labels),
     }
 
 
-def _event_studies(source: Source, labels: Labels) -> dict[str, Make]:
+def _event_studies(source: Source, labels: Labels) -> dict[str, Builder]:
     events = source.rows("estimates.event_study")
     events = events[~events["is_observed_only"].astype(bool)]
     is_calendar = events["base_period"].fillna("").astype(str).str.startswith(CALENDAR)
@@ -608,25 +608,25 @@ def _event_studies(source: Source, labels: Labels) -> dict[str, Make]:
     }
 
 
-def _placebos(source: Source, labels: Labels) -> dict[str, Make]:
+def _placebos(source: Source, labels: Labels) -> dict[str, Builder]:
     draws, summary = source.rows("estimates.placebo"), source.rows("estimates.placebo_summary")
     keys = ["table_no", "column_no", "outcome", "scheme"]
-    makers: dict[str, Make] = {}
+    builders: dict[str, Builder] = {}
     for key, rows in draws.groupby(keys):
         line = summary[(summary[keys] == list(key)).all(axis=1)]
-        makers[f"placebo_{key[0]}_{key[1]}_{key[3]}"] = partial(placebo, rows, line, labels)
-    return makers
+        builders[f"placebo_{key[0]}_{key[1]}_{key[3]}"] = partial(placebo, rows, line, labels)
+    return builders
 
 
-def _timings(source: Source, labels: Labels, regression: pd.DataFrame) -> dict[str, Make]:
+def _timings(source: Source, labels: Labels, regression: pd.DataFrame) -> dict[str, Builder]:
     timed = regression[regression["treatment_rule"].fillna("").astype(str) != ""]
     if timed.empty:
         raise Awaiting("no specification of this study has a treatment rule")
-    makers: dict[str, Make] = {}
+    builders: dict[str, Builder] = {}
     for outcome, rows in timed.groupby("outcome", sort=False):
         sample, rule = str(rows["sample"].iloc[0]), str(rows["treatment_rule"].iloc[0])
-        makers[f"timing_{outcome}"] = partial(_timing, source, labels, str(outcome), sample, rule)
-    return makers
+        builders[f"timing_{outcome}"] = partial(_timing, source, labels, str(outcome), sample, rule)
+    return builders
 
 
 def _timing(source: Source, labels: Labels, column: str, sample: str, rule: str) -> Figure:
@@ -650,7 +650,7 @@ def _treatment_rows(source: Source, regression: pd.DataFrame) -> pd.DataFrame:
     return rows
 
 
-def _cohorts(source: Source, labels: Labels) -> dict[str, Make]:
+def _cohorts(source: Source, labels: Labels) -> dict[str, Builder]:
     rows = source.rows("estimates.att")
     rows = rows[(rows["aggregation"] == "group") & ~rows["is_observed_only"].astype(bool)]
     _need(rows, "estimates.att by cohort")
@@ -660,7 +660,7 @@ def _cohorts(source: Source, labels: Labels) -> dict[str, Make]:
     }
 
 
-def _estimators(source: Source, labels: Labels, regression: pd.DataFrame) -> dict[str, Make]:
+def _estimators(source: Source, labels: Labels, regression: pd.DataFrame) -> dict[str, Builder]:
     keys = ["table_no", "column_no", "estimator"]
     columns = [*keys, "outcome", "term", "estimate", "ci_low", "ci_high", "is_simulated"]
     main = _treatment_rows(source, regression)

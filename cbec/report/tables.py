@@ -102,7 +102,7 @@ def regression_table(
     if observed_only:
         body += _variant_rows(estimates, columns, treatments, bracket, lang, observed=False)
     body += _variant_rows(estimates, columns, treatments, bracket, lang, observed=True)
-    body += _foot(first, spec, columns, treatments, by_column, estimates, lang)
+    body += _summary_rows(first, spec, columns, treatments, by_column, estimates, lang)
 
     outcomes = [str(first[n]["outcome"]) for n in columns]
     main_note = bracket_sentence({n: as_text(first[n]["vcov"]) for n in columns}, bracket, lang, table_no)
@@ -348,7 +348,7 @@ def _variant_rows(
     return coefficient_rows(label, lines, bracket, lang)
 
 
-def _foot(
+def _summary_rows(
     first: Mapping[int, Mapping[str, Any]],
     spec: Mapping[int, Mapping[Hashable, Any]],
     columns: Sequence[int],

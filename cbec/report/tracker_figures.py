@@ -16,7 +16,7 @@ from cbec.report.frames import Awaiting, Source
 from cbec.report.style import HOLLOW, MARKERS, SHADES, SMALL_PT, TITLE_PT, WIDTH, draw_note, legend_above
 from cbec.report.table import MINUS
 
-Make = Callable[[], Figure]
+Builder = Callable[[], Figure]
 
 
 def growth_path(rows: pd.DataFrame, lang: Lang) -> Figure:
@@ -115,7 +115,7 @@ def rows_name(rows: pd.DataFrame, lang: Lang) -> str:
     return "" if rows.empty else str(rows["entity_zh" if lang == "zh" else "entity_en"].iloc[0])
 
 
-def makers_of(source: Source, lang: Lang) -> dict[str, Callable[[], dict[str, Make]]]:
+def figure_builders(source: Source, lang: Lang) -> dict[str, Callable[[], dict[str, Builder]]]:
     """Readers of the figures that this study has besides those of its estimates, by kind."""
     if source.study_id == "suqian_benchmark":
         return {

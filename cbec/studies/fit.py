@@ -106,7 +106,7 @@ def fit_table(
     alone = alone or contextlib.nullcontext()
     with alone:
         keys = [digest(data.is_simulated, data.digest(spec)) for spec in specifications]
-    new = [spec for spec, key in zip(specifications, keys, strict=True) if key not in kept.before]
+    new = [spec for spec, key in zip(specifications, keys, strict=True) if key not in kept.previous]
     if workers == 1 or len(new) <= FEW:
         results: Iterator[Rows] = (_both(data, spec) for spec in new)
         with alone:

@@ -57,7 +57,7 @@ FRONTIERS = {
 }
 RULES = {"equality": "weak", "inequality": "strong"}
 # Years beside a figure that it is compared with, and how many of them must be there.
-NEIGHBOURS, LEAST_NEIGHBOURS = 4, 3
+NEIGHBOURS, MIN_NEIGHBOURS = 4, 3
 NUMBERS = ("efficiency", "index", "efficiency_change", "technical_change", "cumulative_index")
 
 
@@ -275,7 +275,7 @@ def _jump(x: Float) -> Float:
     for t in range(n_years):
         near = sorted((s for s in range(n_years) if s != t), key=lambda s: (abs(s - t), s))[:NEIGHBOURS]
         beside = log[near]
-        known = np.isfinite(beside).sum(axis=0) >= LEAST_NEIGHBOURS
+        known = np.isfinite(beside).sum(axis=0) >= MIN_NEIGHBOURS
         if known.any():
             out[t, known] = log[t, known] - np.nanmedian(beside[:, known], axis=0)
     return out

@@ -35,7 +35,7 @@ BY_COLUMN = {
 PRECEDENCE = "BOMLHQJSDKWIFEPNUVGA"
 # A study is not estimated on what is left of its sample: each outcome, control and mediator has a value in at
 # least this share of the rows that the sample offers.
-LEAST_COVERED = 0.5
+MIN_COVERED = 0.5
 
 
 class AwaitingDataError(ValueError):
@@ -553,7 +553,7 @@ def _lacking(
     n_values = {name: int(frame[name].notna().sum()) for name in dict.fromkeys(names)}
     empty = [name for name, n in n_values.items() if not n]
     scarce = [
-        name for name, n in n_values.items() if name != spec.treatment and 0 < n < LEAST_COVERED * len(frame)
+        name for name, n in n_values.items() if name != spec.treatment and 0 < n < MIN_COVERED * len(frame)
     ]
     rows = f"{len(frame)} rows of {spec.sample}" + (f" with {spec.subgroup}" if spec.subgroup else "")
     return [

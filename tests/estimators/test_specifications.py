@@ -20,7 +20,7 @@ from cbec.estimators.regression import (
 )
 from cbec.estimators.specification import Specification, Subgroup, Winsor
 from cbec.studies.fit import fit_table
-from cbec.studies.sample import BY_COLUMN, LEAST_COVERED, AwaitingDataError, StudyData, assemble
+from cbec.studies.sample import BY_COLUMN, MIN_COVERED, AwaitingDataError, StudyData, assemble
 from tests.conftest import ROOT
 
 CITIES, YEARS = [f"{n:06d}" for n in range(110000, 110012)], range(2010, 2020)
@@ -318,7 +318,7 @@ def test_numbers_of_a_subgroup_are_compared_as_numbers() -> None:
 def test_readiness_and_estimation_draw_one_line() -> None:
     """The share of rows below which a variable is insufficient, in SQL and here."""
     text = (ROOT / "models/quality/study_readiness.sql").read_text(encoding="utf-8")
-    assert re.findall(r"set least_covered = ([\d.]+)", text) == [str(LEAST_COVERED)]
+    assert re.findall(r"set min_covered = ([\d.]+)", text) == [str(MIN_COVERED)]
 
 
 def _fit_rows(data: StudyData, **changes: Any) -> list[dict[str, Any]]:

@@ -285,7 +285,7 @@ def test_specification_curve_leaves_out_variants_that_say_nothing() -> None:
         partial(figures.estimators, small.regression().head(1), LABELS),
     ],
 )
-def test_no_rows_no_picture(make: style.Make, tmp_path: Path) -> None:
+def test_no_rows_no_picture(make: style.Builder, tmp_path: Path) -> None:
     with pytest.raises(Awaiting, match="awaiting data"):
         style.save(make, tmp_path, "empty", dpi=80)
     assert not list(tmp_path.iterdir())

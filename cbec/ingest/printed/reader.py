@@ -161,11 +161,11 @@ def _same_header(held: list[Page], page: Page) -> bool:
     def words(of: Page) -> list[str]:
         return [c.words for s in of.segments for c in s.columns]
 
-    before = next((words(p) for p in held if p.segments), [])
+    previous = next((words(p) for p in held if p.segments), [])
     now = words(page)
     return not now or (
-        len(now) == len(before)
-        and all(layout.alike(a, b) >= layout.ALIKE for a, b in zip(now, before, strict=True))
+        len(now) == len(previous)
+        and all(layout.alike(a, b) >= layout.ALIKE for a, b in zip(now, previous, strict=True))
     )
 
 
@@ -623,13 +623,13 @@ class PrintedReader:
                 "is printed more than once, with different figures",
             )
             return False
-        held = self.out.extract.cells.get(key)
+        existing = self.out.extract.cells.get(key)
         if (
-            held is None
-            or held.value is None
-            or (held.value, held.unit_printed) == (cell.value, cell.unit_printed)
+            existing is None
+            or existing.value is None
+            or (existing.value, existing.unit_printed) == (cell.value, cell.unit_printed)
         ):
-            if held is None or held.value is None:
+            if existing is None or existing.value is None:
                 self.out.extract.cells[key] = cell
             return True
         if cell.value is None:
@@ -637,12 +637,12 @@ class PrintedReader:
         # Neither of two different figures for one cell can be trusted.
         del self.out.extract.cells[key]
         self._twice.add(key)
-        sheet, _, at = held.source_locator.rpartition("!")
+        sheet, _, at = existing.source_locator.rpartition("!")
         self.out.refused.append(
             Refusal(
                 name,
                 column.words,
-                held.value_printed,
+                existing.value_printed,
                 f"contradicts {cell.value_printed!r} at {cell.source_locator}",
                 f"{sheet}!{at}",
             )
@@ -653,7 +653,7 @@ class PrintedReader:
             column,
             name,
             cell.value_printed,
-            f"contradicts {held.value_printed!r} at {held.source_locator}",
+            f"contradicts {existing.value_printed!r} at {existing.source_locator}",
         )
         return False
 
