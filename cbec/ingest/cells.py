@@ -64,7 +64,7 @@ class Reader:
         self.texts = texts
         self.extract = Extract()
         # Cells of a share without a unit, by what shares one unit: sheet, table, column and indicator.
-        self._unsaid: dict[tuple[str, int, int, str], list[tuple[Cell, bool]]] = {}
+        self._unstated: dict[tuple[str, int, int, str], list[tuple[Cell, bool]]] = {}
         self._claimed: set[str] = set()
         self._numbers: dict[str, tuple[Decimal | None, str, str, str]] = {}
         self._note_units = tuple(
@@ -197,9 +197,11 @@ class Reader:
                         message = "is no year" if found_year is None else "is a year to come"
                         self._row_problem(table, number, role["year"][0], "year", year_text, message)
                     continue
-                if table.said_years and found_year not in table.said_years:
-                    said = "-".join(map(str, sorted({min(table.said_years), max(table.said_years)})))
-                    message = f"stands below a line that says {said}"
+                if table.reported_years and found_year not in table.reported_years:
+                    reported = "-".join(
+                        map(str, sorted({min(table.reported_years), max(table.reported_years)}))
+                    )
+                    message = f"stands below a line that says {reported}"
                     self._row_problem(table, number, role["year"][0], "year", year_text, message)
                     continue
                 year = found_year
@@ -522,7 +524,7 @@ class Reader:
             if unit:
                 slots.append(
                     Slot(column, meaning.indicator, unit, column.meaning.year, column.meaning.region,
-                         column.meaning.is_filled, _said(meaning))
+                         column.meaning.is_filled, _reported(meaning))
                 )  # fmt: skip
         if not slots:
             return None
@@ -618,7 +620,7 @@ class Reader:
         if not unit:
             return None
         return [
-            Slot(s.column, meaning.indicator, unit, s.year, s.region, meaning.is_filled, _said(meaning))
+            Slot(s.column, meaning.indicator, unit, s.year, s.region, meaning.is_filled, _reported(meaning))
             for s in slots
         ]
 
@@ -716,8 +718,8 @@ class Reader:
             if slot.is_filled or is_flagged:
                 status = self.registry.status_list("I" + status.replace("A", ""))
                 method, by = "unknown", "vendor"
-                said = f"column {slot.column.header!r}" if slot.is_filled else "a column beside it"
-                comment = _joined(comment, f"declared as filled by {said}; method not stated")
+                reported = f"column {slot.column.header!r}" if slot.is_filled else "a column beside it"
+                comment = _joined(comment, f"declared as filled by {reported}; method not stated")
             claim = self._claim(remark, slot, chosen, year) if remark else None
             if claim:
                 status = self.registry.status_list(claim.letter + status.replace("A", ""))
@@ -746,7 +748,7 @@ class Reader:
         if unit == UNSAID:
             column = slot.column.place if table.axis == "measure" else 0
             group = (table.sheet.name, table.header_rows[0], column, slot.indicator)
-            self._unsaid.setdefault(group, []).append((cell, slot.is_filled))
+            self._unstated.setdefault(group, []).append((cell, slot.is_filled))
             return
         self._keep(cell, slot.is_filled)
 
@@ -836,7 +838,7 @@ class Reader:
         # Imported here because it works on the cells of this module.
         from cbec.ingest.shares import Shares
 
-        Shares(self.file, self.registry, self.extract, self._unsaid).settle(self._keep)
+        Shares(self.file, self.registry, self.extract, self._unstated).settle(self._keep)
         self._judge_zeros()
         self._flag_undated_fills()
         for text in self.texts:
@@ -914,7 +916,7 @@ def _speaks_of(text: str, name: str) -> bool:
     return "余额" in text and kind in text and "款" in text
 
 
-def _said(meaning: Meaning) -> str:
+def _reported(meaning: Meaning) -> str:
     """What a vague header leaves open, to be said on every cell below it."""
     return meaning.note if meaning.note.startswith("the header") else ""
 

@@ -66,8 +66,10 @@ def print_problems(run: Run, err: Console) -> None:
 
 def _print_shared(shared: dict[tuple[str, str], int], err: Console) -> None:
     for (text, message), n in shared.items():
-        said = f" {text!r}" if text else ""
-        err.print(f"warning: in {n} files:{said} {message}", markup=False, highlight=False, soft_wrap=True)
+        reported = f" {text!r}" if text else ""
+        err.print(
+            f"warning: in {n} files:{reported} {message}", markup=False, highlight=False, soft_wrap=True
+        )
 
 
 def _print_summary(outcome: Outcome, out: Console) -> None:

@@ -207,8 +207,10 @@ class _Seeds:
             n_lists = sum(1 for other, _ in lists if other == edition)
             place_list = lists.setdefault((edition, _places(cells)), n_lists + 1)
             (unit,) = {c["unit_printed"] for c in cells}
-            said = Counter((c["obs_status_all"], c["obs_comment"] or "") for c in cells if c["value_printed"])
-            status, comment = min(said, key=lambda s: (-said[s], s)) if said else ("O", "")
+            reported = Counter(
+                (c["obs_status_all"], c["obs_comment"] or "") for c in cells if c["value_printed"]
+            )
+            status, comment = min(reported, key=lambda s: (-reported[s], s)) if reported else ("O", "")
             first = cells[0]
             column.append(
                 {

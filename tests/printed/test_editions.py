@@ -353,6 +353,6 @@ def test_a_mapping_file_says_the_edition_and_is_told_what_else_was_not_used(tmp_
     asked = lands()
     assert asked.startswith("2 ") and "names no edition; say it with --edition" in asked
     mapping.write_text("defaults: {edition: 2018}\nheaders: {GDP: ignore}\n", encoding="utf-8")
-    said = lands("--map", str(mapping))
-    assert said.startswith("0 ") and "figures of 2017" in said
-    assert "of the mapping file only defaults: edition is used" in said
+    reported = lands("--map", str(mapping))
+    assert reported.startswith("0 ") and "figures of 2017" in reported
+    assert "of the mapping file only defaults: edition is used" in reported

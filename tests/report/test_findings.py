@@ -127,8 +127,10 @@ def test_the_smallest_effects_that_are_found_are_the_published_ones(db: duckdb.D
     ).fetchall()
     exports, imports = (f"{effect:.2f}" for (effect,) in found)
     per_cent = [f"{100 * math.expm1(effect):.0f} %" for (effect,) in found]
-    said = f"is {exports} log points ({per_cent[0]}) for exports and {imports} ({per_cent[1]}) for imports"
-    assert said in PAGES[0].read_text(encoding="utf-8")
+    reported = (
+        f"is {exports} log points ({per_cent[0]}) for exports and {imports} ({per_cent[1]}) for imports"
+    )
+    assert reported in PAGES[0].read_text(encoding="utf-8")
 
 
 def test_gdp_per_head_without_the_year_of_another_meaning(db: duckdb.DuckDBPyConnection) -> None:
@@ -144,8 +146,8 @@ def test_gdp_per_head_without_the_year_of_another_meaning(db: duckdb.DuckDBPyCon
     fit = pf.feols(
         "gdp_per_capita_log ~ treated | prefecture_code + year", frame, vcov={"CRV1": "prefecture_code"}
     )
-    said = f"{fit.coef()['treated']:.3f} ({fit.se()['treated']:.3f}), N {fit._N:,}"
-    assert f"two-way effects are {said}" in PAGES[0].read_text(encoding="utf-8")
+    reported = f"{fit.coef()['treated']:.3f} ({fit.se()['treated']:.3f}), N {fit._N:,}"
+    assert f"two-way effects are {reported}" in PAGES[0].read_text(encoding="utf-8")
 
 
 def test_both_languages_print_the_same_numbers() -> None:

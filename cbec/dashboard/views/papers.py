@@ -54,11 +54,11 @@ def _audit(view: View, paper: str) -> None:
             " ".join(part for part in (row.row_label, row.column_label) if isinstance(part, str))
             for row in rows.itertuples()
         ],
-        said=rows["quote"].fillna(rows["printed"]),
+        reported=rows["quote"].fillna(rows["printed"]),
     )
     columns = {
         "table_no": "printed_table", "place": "place", "weight": "severity", "rule_name": "audit_rule",
-        "said": "printed", "reading": "audit_reading", "suggestion": "audit_suggestion",
+        "reported": "printed", "reading": "audit_reading", "suggestion": "audit_suggestion",
     }  # fmt: skip
     picked = grid(renamed(view, rows, columns), on_select="rerun", selection_mode="single-row")
     offer(
@@ -71,7 +71,7 @@ def _audit(view: View, paper: str) -> None:
             {
                 view.say(label): str(row[name])
                 for name, label in (
-                    ("rule_name", "audit_rule"), ("said", "printed"), ("reading", "audit_reading"),
+                    ("rule_name", "audit_rule"), ("reported", "printed"), ("reading", "audit_reading"),
                     ("evidence", "evidence"), ("suggestion", "audit_suggestion"),
                 )
                 if pd.notna(row[name])

@@ -348,13 +348,13 @@ class PrintedReader:
 
     def _title_scope(self, number: str, title: str, stem: str, pages: list[Page]) -> tuple[str, str]:
         """Scope of the title and of the file's name, which may not contradict one another."""
-        said = {s for p in pages for t in (p.title, p.own_title) if (s := layout.title_scope(t))}
+        reported = {s for p in pages for t in (p.title, p.own_title) if (s := layout.title_scope(t))}
         of_file = layout.title_scope(stem)
         if of_file and layout.table_number(stem)[0] in ("", number):
-            said.add(of_file)
-        if len(said) > 1:
+            reported.add(of_file)
+        if len(reported) > 1:
             return "", "the title and the file's name say different scopes (全市, 市辖区)"
-        return (said.pop() if said else ""), ""
+        return (reported.pop() if reported else ""), ""
 
     def _meaning(
         self, page: Page, column: Column, title: str, title_scope: str, ratio: float, *, is_county: bool
@@ -522,14 +522,14 @@ class PrintedReader:
                 self._rival(place.code, row, columns)
             return
         kept = False
-        said = [self._comments.get((page.sheet, number, region), "")]
+        reported = [self._comments.get((page.sheet, number, region), "")]
         for column, meaning in columns:
             text = plain(_at(row, column.place))
             if meaning is None and CHINESE.search(text) and (claims_in(text) or no_years_figures(text)):
-                said.append(text)
+                reported.append(text)
                 self._applied.add((page.sheet, number, column.place))
         self._applied.add((page.sheet, number, region))
-        remark = "; ".join(filter(None, said))
+        remark = "; ".join(filter(None, reported))
         for column, meaning in columns:
             text = _at(row, column.place)
             if meaning is None:
@@ -864,10 +864,10 @@ class PrintedReader:
             for whole, part in exceeding:
                 for cell in (whole, part):
                     self._flag_cell(cell)
-                    said = (
+                    reported = (
                         f"the districts ({part.value_printed}) exceed the whole city ({whole.value_printed})"
                     )
-                    cell.obs_comment = "; ".join(filter(None, (cell.obs_comment, said)))
+                    cell.obs_comment = "; ".join(filter(None, (cell.obs_comment, reported)))
 
     def _is_additive(self, indicator: str, level: str) -> bool:
         """A registered flow or stock that is never negative, of which a part is not larger than the whole."""
