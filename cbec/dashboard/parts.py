@@ -14,8 +14,8 @@ import streamlit as st
 from cbec.common.words import LANGS, Labels, Lang
 from cbec.dashboard import downloads, queries
 from cbec.dashboard.charts import OUTLINE, Chart, vega
-from cbec.dashboard.library import Snapshot
-from cbec.dashboard.words import say
+from cbec.dashboard.database import Snapshot
+from cbec.dashboard.words import translate
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 # Light to dark: printed (grey), suspect (blue), filled (orange), as in the figures of the reports.
@@ -43,15 +43,15 @@ class View:
         widget of another page under the same key its first option."""
         return f"{self.page_id}:{self.lang}"
 
-    def say(self, key: str, **values: object) -> str:
-        return say(key, self.lang, **values)
+    def translate(self, key: str, **values: object) -> str:
+        return translate(key, self.lang, **values)
 
     def names(self, rows: pd.DataFrame) -> list[str]:
         """The names of rows of regions in the language of the view; the code where there is none."""
         names = rows["name_zh" if self.lang == "zh" else "name_en"]
         return [str(name) for name in names.fillna(rows["region_code"])]
 
-    def named(self, rows: pd.DataFrame) -> dict[str, str]:
+    def label_by_code(self, rows: pd.DataFrame) -> dict[str, str]:
         """Code -> name; two districts of different provinces may share a name and get their code."""
         names = self.names(rows)
         return {
@@ -62,7 +62,7 @@ class View:
     @property
     def subtitle(self) -> str:
         """What every chart and every export of simulated data says under its title."""
-        return self.say("simulated") if self.is_simulated else ""
+        return self.translate("simulated") if self.is_simulated else ""
 
 
 def choose_language(place: Any) -> Lang:
@@ -142,9 +142,14 @@ def choose_many(
             _fell_back(key, ", ".join(unknown), view.lang)
         st.session_state[state] = list(dict.fromkeys(part for part in wanted if part in options))[:most]
     value = st.multiselect(
-        label, options, key=state, format_func=name, max_selections=most, placeholder=view.say("choose"),
+        label,
+        options,
+        key=state,
+        format_func=name,
+        max_selections=most,
+        placeholder=view.translate("choose"),
         select_all=False,
-    )  # fmt: skip
+    )
     _keep(key, ",".join(value))
     return list(value)
 
@@ -185,7 +190,7 @@ def _keep(key: str, value: str) -> None:
 def _fell_back(key: str, requested: str, lang: str) -> None:
     # What stands in an address becomes neither markup nor a link, which takes no more than a colon or a dot.
     shown = re.sub(r"[^\w ,-]", "?", requested)[:60]
-    st.warning(say("fell_back", lang, name=key, value=shown), icon=":material/link_off:")
+    st.warning(translate("fell_back", lang, name=key, value=shown), icon=":material/link_off:")
 
 
 def facts(lines: Mapping[str, str]) -> None:
@@ -214,8 +219,8 @@ def awaiting(view: View, indicators: Sequence[str], *, what: str, names: Sequenc
     names = names or [view.labels.variable(indicator) for indicator in indicators]
     lines = "\n".join(f"- {name} (`{key}`)" for name, key in zip(names, indicators, strict=True))
     st.info(
-        f"**{view.say('awaiting')} — {what}**\n\n"
-        + (f"{view.say('awaiting_missing')}\n\n{lines}" if lines else view.say("no_rows")),
+        f"**{view.translate('awaiting')} — {what}**\n\n"
+        + (f"{view.translate('awaiting_missing')}\n\n{lines}" if lines else view.translate("no_rows")),
         icon=":material/hourglass_empty:",
     )
 
@@ -249,17 +254,21 @@ def offer(view: View, name: str, table: pd.DataFrame, chart: Chart | None = None
     name: ids only, for the file's name; table: as it is seen, with headings in the view's language.
     """
     published = queries.publication(view.snapshot)
-    table = table.assign(**{view.say("is_simulated"): view.is_simulated})
+    table = table.assign(**{view.translate("is_simulated"): view.is_simulated})
     about = [
-        (view.say("about_title"), title),
-        *([(view.say("about_warning"), view.say("simulated_banner"))] if view.is_simulated else []),
-        (view.say("about_built"), f"{published['built_at']:%Y-%m-%d %H:%M} UTC"),
-        (view.say("about_run"), str(published["run_id"])),
-        (view.say("about_seeds"), str(published["seeds_sha256"])),
+        (view.translate("about_title"), title),
+        *(
+            [(view.translate("about_warning"), view.translate("simulated_banner"))]
+            if view.is_simulated
+            else []
+        ),
+        (view.translate("about_built"), f"{published['built_at']:%Y-%m-%d %H:%M} UTC"),
+        (view.translate("about_run"), str(published["run_id"])),
+        (view.translate("about_seeds"), str(published["seeds_sha256"])),
         *((letter, text) for letter, text in queries.status_names(view.snapshot, view.lang).items()),
     ]
     stem = re.sub(r"[^A-Za-z0-9]+", "_", f"{'SIMULATED_' if view.is_simulated else ''}cbec_{name}").strip("_")
-    sheets = (view.say("sheet_data"), view.say("sheet_about"))
+    sheets = (view.translate("sheet_data"), view.translate("sheet_about"))
     buttons: tuple[tuple[str, str, str, Callable[[], bytes]], ...] = (
         ("csv", "CSV", "text/csv", lambda: downloads.csv(table)),
         ("xlsx", "Excel", XLSX, lambda: downloads.xlsx(table, about, names=sheets)),
@@ -271,7 +280,7 @@ def offer(view: View, name: str, table: pd.DataFrame, chart: Chart | None = None
                 icon=":material/download:", type="tertiary",
             )  # fmt: skip
         if chart is not None:
-            st.caption(view.say("png_hint"))
+            st.caption(view.translate("png_hint"))
 
 
 def status_palette(view: View, present: Iterable[str]) -> dict[str, str]:
@@ -299,4 +308,4 @@ def colour_rule(letter: object) -> str:
 
 def renamed(view: View, frame: pd.DataFrame, columns: Mapping[str, str]) -> pd.DataFrame:
     """The columns that a person sees, in order, under headings of the view's language."""
-    return frame[list(columns)].rename(columns={name: view.say(key) for name, key in columns.items()})
+    return frame[list(columns)].rename(columns={name: view.translate(key) for name, key in columns.items()})

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from cbec.common.words import Labels, Lang
-from cbec.dashboard.library import Snapshot
+from cbec.dashboard.database import Snapshot
 from cbec.report.frames import Source
 
 # Newest name of each region; a level keeps a municipality apart from the province of the same code.

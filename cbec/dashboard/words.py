@@ -322,7 +322,7 @@ TEXT: dict[str, tuple[str, str]] = {
 }  # fmt: skip
 
 
-def say(key: str, lang: str, **values: object) -> str:
+def translate(key: str, lang: str, **values: object) -> str:
     """A text with its places filled. Raises KeyError on an unknown key."""
     pair = TEXT[key] if key in TEXT else REPORT_TEXT[key]
     text = pair[0] if lang == "zh" else pair[1]
