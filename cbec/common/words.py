@@ -148,7 +148,7 @@ TEXT: dict[str, tuple[str, str]] = {
         "All columns are estimated without the rows that rest on a filled cell, or on one that a detector"
         " holds to be filled or misprinted",
     ),
-    "status_note": ("状态字母：{letters}", "Status letters: {letters}"),
+    "status_note": ("状态代码：{codes}", "Status codes: {codes}"),
     "columns_note": ("各列说明：{notes}", "By column: {notes}"),
     "dropped_note": ("未进入估计的原因：{notes}", "Why rows were dropped: {notes}"),
     "simulated_note": (

@@ -265,7 +265,10 @@ def offer(view: View, name: str, table: pd.DataFrame, chart: Chart | None = None
         (view.translate("about_built"), f"{published['built_at']:%Y-%m-%d %H:%M} UTC"),
         (view.translate("about_run"), str(published["run_id"])),
         (view.translate("about_seeds"), str(published["seeds_sha256"])),
-        *((letter, text) for letter, text in queries.status_names(view.snapshot, view.lang).items()),
+        *(
+            (status_code, text)
+            for status_code, text in queries.status_names(view.snapshot, view.lang).items()
+        ),
     ]
     stem = re.sub(r"[^A-Za-z0-9]+", "_", f"{'SIMULATED_' if view.is_simulated else ''}cbec_{name}").strip("_")
     sheets = (view.translate("sheet_data"), view.translate("sheet_about"))
@@ -284,26 +287,26 @@ def offer(view: View, name: str, table: pd.DataFrame, chart: Chart | None = None
 
 
 def status_palette(view: View, present: Iterable[str]) -> dict[str, str]:
-    """Legend of status letters, normal first: `A normal` -> colour."""
-    names, letters = queries.status_names(view.snapshot, view.lang), set(present)
-    order = [*STATUS_COLOURS, *(letter for letter in names if letter not in STATUS_COLOURS)]
+    """Legend of status codes, normal first: `A normal` -> colour."""
+    names, status_codes = queries.status_names(view.snapshot, view.lang), set(present)
+    order = [*STATUS_COLOURS, *(status_code for status_code in names if status_code not in STATUS_COLOURS)]
     return {
-        f"{letter} {names.get(letter, '')}": STATUS_COLOURS.get(letter, "#ffffff")
-        for letter in order
-        if letter in letters
+        f"{status_code} {names.get(status_code, '')}": STATUS_COLOURS.get(status_code, "#ffffff")
+        for status_code in order
+        if status_code in status_codes
     }
 
 
-def status_label(view: View, letter: str) -> str:
-    return f"{letter} {queries.status_names(view.snapshot, view.lang).get(letter, '')}"
+def status_label(view: View, status_code: str) -> str:
+    return f"{status_code} {queries.status_names(view.snapshot, view.lang).get(status_code, '')}"
 
 
-def colour_rule(letter: object) -> str:
-    """CSS of a cell by its status letter: white text on the dark ones."""
-    colour = STATUS_COLOURS.get(str(letter), "")
+def colour_rule(status_code: object) -> str:
+    """CSS of a cell by its status code: white text on the dark ones."""
+    colour = STATUS_COLOURS.get(str(status_code), "")
     if not colour:
-        return "color: #8a8a8a" if isinstance(letter, str) else f"color: {OUTLINE}"
-    return f"background-color: {colour}; color: {'#ffffff' if str(letter) in 'IF' else '#1a1a1a'}"
+        return "color: #8a8a8a" if isinstance(status_code, str) else f"color: {OUTLINE}"
+    return f"background-color: {colour}; color: {'#ffffff' if str(status_code) in 'IF' else '#1a1a1a'}"
 
 
 def renamed(view: View, frame: pd.DataFrame, columns: Mapping[str, str]) -> pd.DataFrame:

@@ -23,7 +23,7 @@ def labels(snapshot: Snapshot, lang: Lang) -> Labels:
 
 
 def status_names(snapshot: Snapshot, lang: Lang) -> dict[str, str]:
-    """Status letter -> its name."""
+    """Status code -> its name."""
     return snapshot.remember(("status", lang), lambda: Source(snapshot.cursor, "").status_names(lang))
 
 

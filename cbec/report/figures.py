@@ -290,9 +290,11 @@ def timing(
         .sort_values(["first", "region_code"], ignore_index=True)
     )
     years = sorted(int(year) for year in cells["year"].unique())
-    letters = [letter for letter in STATUS_COLOURS if letter in set(cells["obs_status"].dropna())]
-    absent = sorted(set(cells["obs_status"].dropna()) - set(letters))
-    code = {letter: number for number, letter in enumerate(letters, start=1)}
+    status_codes = [
+        status_code for status_code in STATUS_COLOURS if status_code in set(cells["obs_status"].dropna())
+    ]
+    absent = sorted(set(cells["obs_status"].dropna()) - set(status_codes))
+    code = {status_code: number for number, status_code in enumerate(status_codes, start=1)}
     grid = (
         cells.assign(code=cells["obs_status"].map(code).fillna(0))
         .pivot(index="region_code", columns="year", values="code")
@@ -303,7 +305,7 @@ def timing(
     is_named = len(order) <= NAMED_ROWS
     height = min(8.6, 1.5 + (0.155 if is_named else 0.026) * len(order))
     figure, axes = new_figure(cells, "timing", labels, height=height, column=column)
-    colours = [MISSING_COLOUR, *(STATUS_COLOURS[letter] for letter in letters)]
+    colours = [MISSING_COLOUR, *(STATUS_COLOURS[status_code] for status_code in status_codes)]
     axes.imshow(
         grid, aspect="auto", interpolation="nearest", cmap=ListedColormap(colours),
         norm=BoundaryNorm(np.arange(-0.5, len(colours)), len(colours)),
@@ -345,16 +347,20 @@ def timing(
     axes.set_xlabel(say("axis_year", lang))
     handles: list[Any] = [
         Patch(
-            fc=STATUS_COLOURS[letter], ec="#6e6e6e", lw=0.4, label=f"{letter} {status_names.get(letter, '')}"
+            fc=STATUS_COLOURS[status_code],
+            ec="#6e6e6e",
+            lw=0.4,
+            label=f"{status_code} {status_names.get(status_code, '')}",
         )
-        for letter in letters
+        for status_code in status_codes
     ]
     if (grid == 0).any():
         missing = (
             say("missing", lang)
             if not absent
             else say("list", lang).join(
-                f"{letter} {status_names.get(letter, '').split('：')[0].split(':')[0]}" for letter in absent
+                f"{status_code} {status_names.get(status_code, '').split('：')[0].split(':')[0]}"
+                for status_code in absent
             )
         )
         if is_named:

@@ -71,7 +71,7 @@ def regression_table(
     """The regression table of one table_no of a study.
 
     estimates: rows of estimates.regression of that table, both variants; specification: rows of
-    studies.specification of that table; status_names: status letter -> name; is_first: whether it is the
+    studies.specification of that table; status_names: status code -> name; is_first: whether it is the
     study's first table, the baseline. The treatment comes first, then controls, the constant last.
 
     Raises ValueError when there are no rows, or when a column has no vcov: brackets that nobody can name
@@ -106,8 +106,10 @@ def regression_table(
 
     outcomes = [str(first[n]["outcome"]) for n in columns]
     main_note = bracket_sentence({n: as_text(first[n]["vcov"]) for n in columns}, bracket, lang, table_no)
-    letters = sorted({as_text(first[n]["worst_status"]) for n in columns} - {""})
-    named_letters = [f"{letter} {(status_names or {}).get(letter, '')}".strip() for letter in letters]
+    status_codes = sorted({as_text(first[n]["worst_status"]) for n in columns} - {""})
+    named_codes = [
+        f"{status_code} {(status_names or {}).get(status_code, '')}".strip() for status_code in status_codes
+    ]
     simulated = bool(main["is_simulated"].any())
     return Table(
         study_id=study_id,
@@ -125,7 +127,7 @@ def regression_table(
             say("main_is_observed", lang) if observed_only else "",
             say("observed_note", lang),
             say("imputed_note", lang),
-            say("status_note", lang, letters=say("list", lang).join(named_letters)) if letters else "",
+            say("status_note", lang, codes=say("list", lang).join(named_codes)) if status_codes else "",
             say("simulated_note", lang) if simulated else "",
         ),
         remarks=(

@@ -138,9 +138,9 @@ def test_gdp_per_head_without_the_year_of_another_meaning(db: duckdb.DuckDBPyCon
     frame = db.execute(
         "select panel.prefecture_code, panel.year, panel.gdp_per_capita_log, treatment.is_treated::int as treated"
         " from marts.panel_city_year as panel"
-        " inner join marts.panel_city_year_status as letters using (prefecture_code, year)"
+        " inner join marts.panel_city_year_status as status_codes using (prefecture_code, year)"
         " inner join marts.treatment_city_year as treatment using (prefecture_code, year)"
-        " where rule_id = 'default' and year <= 2023 and panel.gdp_per_capita_log is not null and letters.gdp_per_capita_log not like '%D%'"
+        " where rule_id = 'default' and year <= 2023 and panel.gdp_per_capita_log is not null and status_codes.gdp_per_capita_log not like '%D%'"
     ).df()
     assert set(range(2009, 2024)) - set(frame["year"]) == {2013, 2017}
     fit = pf.feols(

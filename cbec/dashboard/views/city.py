@@ -102,7 +102,7 @@ def _all(view: View, codes: list[str], names: dict[str, str], indicators: pd.Dat
     unit_of = dict(zip(rows["panel_column"], rows["unit"], strict=True))
     order = [code for code in codes if code in set(rows["region_code"])]
     wide = rows.pivot(index="panel_column", columns="region_code", values="value")[order]
-    letters = rows.pivot(index="panel_column", columns="region_code", values="obs_status")[order]
+    status_codes = rows.pivot(index="panel_column", columns="region_code", values="obs_status")[order]
     heads = [view.labels.variable(column) for column in wide.index]
     # Two columns of one indicator (a level and its index by year) keep the column's own name.
     heads = [
@@ -112,7 +112,7 @@ def _all(view: View, codes: list[str], names: dict[str, str], indicators: pd.Dat
     table = wide.rename(columns=names).reset_index(drop=True)
     table.insert(0, view.translate("indicator"), heads)
     table[view.translate("unit")] = [units.get(unit_of[column], "") for column in wide.index]
-    shades = letters.rename(columns=names).map(colour_rule).reset_index(drop=True)
+    shades = status_codes.rename(columns=names).map(colour_rule).reset_index(drop=True)
     shades = shades.reindex(columns=table.columns, fill_value="")
     styled = table.style.apply(lambda _: shades, axis=None)
     styled = styled.format({names[code]: number for code in order}, na_rep="·")

@@ -66,7 +66,7 @@ def _ranking(view: View, index_id: str, weighting: str, scores: Any, year: int) 
         empty(view, view.translate("no_values"))
         return
     rows = rows.assign(
-        status=[status_label(view, letter) for letter in rows["obs_status"]],
+        status=[status_label(view, status_code) for status_code in rows["obs_status"]],
         filled=100 * rows["imputed_share"],
     )
     seen = rows.dropna(subset=["score"]).head(LEADERS)

@@ -62,7 +62,9 @@ def _cells(view: View) -> None:
     counts = queries.status_counts(view.snapshot)
     table = pd.DataFrame(
         {
-            view.translate("status"): [status_label(view, letter) for letter in counts["obs_status"]],
+            view.translate("status"): [
+                status_label(view, status_code) for status_code in counts["obs_status"]
+            ],
             view.translate("n_cells"): counts["n_cells"],
             view.translate("share_pct"): (100 * counts["n_cells"] / max(counts["n_cells"].sum(), 1)).round(2),
         }

@@ -83,16 +83,16 @@ def _series(view: View, level: str, column: str, cells: pd.DataFrame, names: dic
     picked = draw(chart, key="panel-line")
     st.caption(view.translate("source_hint"))
     wide = rows.pivot(index="region_code", columns="year", values="value").reindex(codes)
-    letters = rows.pivot(index="region_code", columns="year", values="obs_status").reindex(codes)
+    status_codes = rows.pivot(index="region_code", columns="year", values="obs_status").reindex(codes)
     wide.index = pd.Index([names[code] for code in codes], name=view.translate("region"))
-    letters.index = wide.index
-    wide.columns = letters.columns = [str(year) for year in wide.columns]
-    styled = wide.style.apply(lambda _: letters.map(colour_rule), axis=None).format(number, na_rep="·")
+    status_codes.index = wide.index
+    wide.columns = status_codes.columns = [str(year) for year in wide.columns]
+    styled = wide.style.apply(lambda _: status_codes.map(colour_rule), axis=None).format(number, na_rep="·")
     chosen: Any = st.dataframe(
         styled, key=f"panel-table-{level}", on_select="rerun", selection_mode="single-cell",
         height=min(38 * (len(codes) + 1), 420),
     )  # fmt: skip
-    _letters(view, rows)
+    _status_codes(view, rows)
     long = rows.assign(
         region=rows["region_code"].map(names), status=[status_label(view, s) for s in rows["obs_status"]]
     )
@@ -119,7 +119,7 @@ def line_chart(view: View, rows: pd.DataFrame, codes: list[str], names: dict[str
     """Values over years, one line a region, dots filled by status."""
     seen = rows.dropna(subset=["value"]).assign(
         region=lambda frame: frame["region_code"].map(names),
-        status=lambda frame: [status_label(view, letter) for letter in frame["obs_status"]],
+        status=lambda frame: [status_label(view, status_code) for status_code in frame["obs_status"]],
     )
     return Chart(
         "line",
@@ -148,7 +148,7 @@ def number(value: Any) -> str:
     return f"{value:,.0f}" if size >= 10000 else f"{value:,.2f}" if size >= 10 else f"{value:.4g}"
 
 
-def _letters(view: View, rows: pd.DataFrame) -> None:
+def _status_codes(view: View, rows: pd.DataFrame) -> None:
     colours = status_palette(view, rows["obs_status"].dropna())
     parts = [
         f'<span style="background:{colour};border:1px solid {OUTLINE};padding:0 .55em;border-radius:3px">'
@@ -176,7 +176,7 @@ def _source(
         indicator=[view.labels.variable(name) for name in found["indicator_id"]],
         publication=found["publication_zh" if view.lang == "zh" else "publication_en"],
         value=found["value"].astype(float),
-        status=[status_label(view, letter) for letter in found["obs_status"]],
+        status=[status_label(view, status_code) for status_code in found["obs_status"]],
         in_panel=["✓" if used else "" for used in found["is_in_panel"]],
     )
     table = renamed(view, shown, {
@@ -204,7 +204,7 @@ def _year(view: View, level: str, column: str, cells: pd.DataFrame, names: dict[
         return
     rows = rows.assign(
         rank=rows["value"].rank(ascending=False, method="min"),
-        status=[status_label(view, letter) for letter in rows["obs_status"]],
+        status=[status_label(view, status_code) for status_code in rows["obs_status"]],
     )
     top = rows.dropna(subset=["value"]).head(BARS)
     title = f"{_heading(view, column, cells)}, {year}"
@@ -234,7 +234,7 @@ def _year(view: View, level: str, column: str, cells: pd.DataFrame, names: dict[
 
 
 def _status(view: View, level: str, column: str, cells: pd.DataFrame, names: dict[str, str]) -> None:
-    rows = cells.assign(status=[status_label(view, letter) for letter in cells["obs_status"]])
+    rows = cells.assign(status=[status_label(view, status_code) for status_code in cells["obs_status"]])
     title = view.translate("mode_status") + " — " + _heading(view, column, cells)
     chart = Chart(
         "heat",
