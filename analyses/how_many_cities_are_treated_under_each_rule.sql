@@ -1,4 +1,4 @@
--- How many cities and city-years does each reading of the policy treat?
+-- How many cities and city-years does each treatment definition treat?
 select
     rule.rule_id,
     rule.description,

@@ -97,7 +97,7 @@ CASES: list[Change] = [
     (
         "quality",
         "shade",
-        [(select("Shade by", "Doubted"), "Doubted"), (select("Shade by", "Missing"), "Missing")],
+        [(select("Shade by", "Suspect"), "Suspect"), (select("Shade by", "Missing"), "Missing")],
     ),
     ("city", "city", [(select("City", "Ningbo"), "Ningbo"), (select("City", "Wenzhou"), "Wenzhou")]),
 ]  # fmt: skip

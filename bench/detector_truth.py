@@ -9,7 +9,7 @@ import pandas as pd
 
 from cbec.registry.render import load_seeds, run_detectors
 
-# Detectors that claim of one cell that it was filled or misprinted, as quality.doubted_cell names them.
+# Detectors that claim of one cell that it was filled or misprinted, as quality.suspect_cell names them.
 CLAIMING = (
     "D1", "D2", "D3", "D4", "D5", "D6", "D7", "D8", "D9", "D10", "D13", "D14", "D15", "unpublished",
 )  # fmt: skip
@@ -52,7 +52,7 @@ def truth_table(connection: duckdb.DuckDBPyConnection, *, vintage: str) -> pd.Da
             select indicator_id, year, scope, bool_or(is_published) as is_published
             from quality.publication_coverage group by all
         ),
-        found as (
+        result as (
             select region_code, year, indicator_id, list(distinct detector) as detectors
             from quality.finding
             where vintage = $vintage and region_level = 'prefecture' and detector in ({claiming}) group by all
@@ -88,7 +88,7 @@ def truth_table(connection: duckdb.DuckDBPyConnection, *, vintage: str) -> pd.Da
             from claimed as cell
             inner join covered using (indicator_id, year, scope)
             left join printed using (region_code, year, indicator_id, scope)
-            left join found using (region_code, year, indicator_id)
+            left join result using (region_code, year, indicator_id)
             left join sharp using (region_code, year, indicator_id)
         ),
         -- A column that the edition prints under a narrower name (investment without rural households).

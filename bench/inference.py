@@ -90,7 +90,7 @@ def timed(run: Callable[[], Any], repeats: int = 1) -> tuple[float, Any]:
     return float(best), result
 
 
-def fake_columns(data: pd.DataFrame, draws: int, seed: int) -> tuple[pd.DataFrame, np.ndarray]:
+def placebo_columns(data: pd.DataFrame, draws: int, seed: int) -> tuple[pd.DataFrame, np.ndarray]:
     panel = prepare_panel(data, **MODEL)
     plan = plan_assignments(panel, scheme="cohort")
     codes = np.concatenate(list(random_assignments(plan, draws=draws, seed=seed)))
@@ -122,12 +122,12 @@ def by_pyfixest(data: pd.DataFrame, columns: np.ndarray) -> tuple[float, float, 
 R_SCRIPT = """
 args <- commandArgs(TRUE)
 suppressMessages(library(fixest)); setFixest_nthreads(1)
-data <- read.csv(args[1]); fake <- as.matrix(read.csv(args[2]))
-fit <- function(j) { data$d <- fake[, j]
+data <- read.csv(args[1]); placebo <- as.matrix(read.csv(args[2]))
+fit <- function(j) { data$d <- placebo[, j]
   feols(y ~ d + x1 + x2 + x3 + x4 + x5 + x6 + x7 | city + year, data, cluster = ~city,
         notes = FALSE)$coeftable["d", "t value"] }
 invisible(fit(1)); start <- proc.time()[["elapsed"]]
-t <- sapply(seq_len(ncol(fake)), fit)
+t <- sapply(seq_len(ncol(placebo)), fit)
 cat(proc.time()[["elapsed"]] - start, t)
 """
 
@@ -139,10 +139,10 @@ def by_fixest(data: pd.DataFrame, columns: np.ndarray) -> tuple[float, np.ndarra
         return "Rscript not found: not compared"
     with tempfile.TemporaryDirectory() as folder:
         data.to_csv(f"{folder}/data.csv", index=False)
-        pd.DataFrame(columns).to_csv(f"{folder}/fake.csv", index=False)
+        pd.DataFrame(columns).to_csv(f"{folder}/placebo.csv", index=False)
         Path(f"{folder}/run.R").write_text(R_SCRIPT, encoding="utf-8")
         run = subprocess.run(
-            [program, f"{folder}/run.R", f"{folder}/data.csv", f"{folder}/fake.csv"],
+            [program, f"{folder}/run.R", f"{folder}/data.csv", f"{folder}/placebo.csv"],
             capture_output=True,
             text=True,
             check=False,
@@ -164,7 +164,7 @@ def comparison(subsample: int) -> list[Row]:
         seconds, result = timed(partial(placebo_test, data, **MODEL, draws=1000, seed=1, exact="never"), 3)
         rows, units = result.estimate.n_obs, result.estimate.n_units
         out.append(Row(f"placebo, clustered t, {name}", rows, units, 1000, seconds))
-        sample, columns = fake_columns(data, subsample, 1)
+        sample, columns = placebo_columns(data, subsample, 1)
         part, called, coefficients, t_values = by_pyfixest(sample, columns)
         scaled = part * 1000 / subsample
         gap_b = np.abs(coefficients - result.coefficients[:subsample]).max()

@@ -292,7 +292,7 @@ def status(
     for row in report["studies"]:
         too_few = f"too few values: {row['insufficient']}" if row["insufficient"] else ""
         done = f"{row['n_estimated']} of {row['n_columns']} columns" if row["n_columns"] else "no columns"
-        by_proxy = f"by a stand-in only: {row['by_proxy']}" if row["by_proxy"] else ""
+        by_proxy = f"by a proxy only: {row['by_proxy']}" if row["by_proxy"] else ""
         lacks = "; ".join(filter(None, (row["missing"], too_few, by_proxy)))
         studies.add_row(row["study_id"], row["study_status"], done, lacks)
     out.print(studies)
@@ -319,7 +319,7 @@ def tables(
     bracket: Annotated[str, typer.Option("--bracket", help="In brackets: se, t, p or ci.")] = "se",
     observed_only: Annotated[
         bool,
-        typer.Option("--observed-only", help="Estimates without rows that rest on a filled or doubted cell."),
+        typer.Option("--observed-only", help="Estimates without rows that rest on a filled or suspect cell."),
     ] = False,
     folder: OutFolder = None,
     demo: Demo = False,
@@ -511,8 +511,8 @@ def why(
     from cbec.provenance.show import as_json as to_json
     from cbec.provenance.show import show
 
-    asked = [bool(study), cell is not None, published_ is not None, bool(result_no)]
-    if sum(asked) != 1:
+    requested = [bool(study), cell is not None, published_ is not None, bool(result_no)]
+    if sum(requested) != 1:
         raise CbecError(
             "name one of --study with --table and --column, --cell, --published, --result-no", exit_code=2
         )

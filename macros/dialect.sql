@@ -48,14 +48,14 @@
     end
 {%- endmacro %}
 
-{# Letters of every row up to this one, one behind the other; window: a named window. #}
-{% macro running_letters(expression, window) -%}
-    {{ return(adapter.dispatch('running_letters')(expression, window)) }}
+{# Status codes of every row up to this one, one behind the other; window: a named window. #}
+{% macro running_status_codes(expression, window) -%}
+    {{ return(adapter.dispatch('running_status_codes')(expression, window)) }}
 {%- endmacro %}
-{% macro default__running_letters(expression, window) -%}
+{% macro default__running_status_codes(expression, window) -%}
     string_agg({{ expression }}, '') over {{ window }}
 {%- endmacro %}
-{% macro spark__running_letters(expression, window) -%}
+{% macro spark__running_status_codes(expression, window) -%}
     concat_ws('', collect_list({{ expression }}) over {{ window }})
 {%- endmacro %}
 

@@ -1,5 +1,5 @@
 {# The observations that ship from the print: of the yearbook's series, in an edition whose columns are seeds. Tests
-   of what its headings mean look at these; an imported series brings its own meaning, and detectors doubt it. #}
+   of what its headings mean look at these; an imported series brings its own meaning, and detectors flag it. #}
 {% macro shipped_print() -%}
     select * from {{ ref('observation') }}
     where vintage = (

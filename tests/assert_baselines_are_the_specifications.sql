@@ -1,4 +1,4 @@
--- The rows without rings, policies or other methods are the columns that asked for them.
+-- The rows without rings, policies or other methods are the columns that requested them.
 with baseline as (
 
     select study_id, table_no, column_no, estimate, std_error, n_obs from {{ ref('policy') }}
@@ -11,15 +11,15 @@ with baseline as (
 
 select baseline.*
 from baseline
-left join {{ ref('specification') }} as asked
-    on baseline.study_id = asked.study_id
-        and baseline.table_no = asked.table_no
-        and baseline.column_no = asked.column_no
+left join {{ ref('specification') }} as requested
+    on baseline.study_id = requested.study_id
+        and baseline.table_no = requested.table_no
+        and baseline.column_no = requested.column_no
 left join {{ ref('fit') }} as printed
     on baseline.study_id = printed.study_id
         and baseline.table_no = printed.table_no
         and baseline.column_no = printed.column_no
-        and asked.treatment = printed.term
+        and requested.treatment = printed.term
         and not printed.is_observed_only
 where printed.estimate is null
     or abs(baseline.estimate - printed.estimate) > 1e-9

@@ -1,1 +1,1 @@
-"""What every room needs: the published file, whole files, words, safe cells, nearest names."""
+"""What every layer needs: the published file, whole files, words, safe cells, nearest names."""

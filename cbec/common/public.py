@@ -1,4 +1,4 @@
-"""A package that lists the names it offers, and loads the module of one when it is asked for."""
+"""A package that lists the names it offers, and loads the module of one when it is requested."""
 
 from __future__ import annotations
 

@@ -148,7 +148,7 @@ TEXT: dict[str, tuple[str, str]] = {
         "All columns are estimated without the rows that rest on a filled cell, or on one that a detector"
         " holds to be filled or misprinted",
     ),
-    "status_note": ("状态字母：{letters}", "Status letters: {letters}"),
+    "status_note": ("状态代码：{codes}", "Status codes: {codes}"),
     "columns_note": ("各列说明：{notes}", "By column: {notes}"),
     "dropped_note": ("未进入估计的原因：{notes}", "Why rows were dropped: {notes}"),
     "simulated_note": (
@@ -476,7 +476,7 @@ _MACHINE_ZH: tuple[tuple[str, str], ...] = (
     (r"^(\d+) rows: control (\S+) missing$", r"\1行：控制变量缺失（\2）"),
     (r"^(\d+) rows: mediator (\S+) missing$", r"\1行：中介变量缺失（\2）"),
     (r"^(\d+) rows: a cell was filled$", r"\1行：含填补值"),
-    (r"^(\d+) rows: a detector doubts a cell$", r"\1行：检测器存疑"),
+    (r"^(\d+) rows: a detector flags a cell$", r"\1行：检测器存疑"),
     (r"^(\d+) rows: unit dropped by the estimator$", r"\1行：单位被估计方法剔除"),
     (
         r"^(\d+) rows: cohort with one year before treatment$",

@@ -110,7 +110,7 @@ def _around(chart: Chart) -> int:
 
 
 def _lines(text: str) -> list[str]:
-    """A title in lines that fit on a telephone; a Chinese character is as wide as two Latin ones."""
+    """A title in lines that fit on a phone; a Chinese character is as wide as two Latin ones."""
     lines, width = [""], 0
     for piece in re.findall(r"[\u2e80-\uffff]|[^\s\u2e80-\uffff]+\s*|\s+", text):
         size = sum(2 if ord(letter) > 0x2E7F else 1 for letter in piece)
@@ -127,7 +127,7 @@ def _names_itself(chart: Chart) -> bool:
 
 
 def _columns(names: Iterable[str]) -> int:
-    """Columns of a legend that fit below a chart on a telephone."""
+    """Columns of a legend that fit below a chart on a phone."""
     widest = max((sum(2 if ord(letter) > 0x2E7F else 1 for letter in name) for name in names), default=1)
     return 4 if widest <= 8 else 2 if widest <= 20 else 1
 

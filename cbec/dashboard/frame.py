@@ -14,10 +14,10 @@ import streamlit as st
 from cbec.common.warehouse import published
 from cbec.common.words import LANGS
 from cbec.dashboard import queries
-from cbec.dashboard.library import Library, Version
+from cbec.dashboard.database import Database, Version
 from cbec.dashboard.parts import View, choose_language
 from cbec.dashboard.views import PAGES, Page
-from cbec.dashboard.words import say
+from cbec.dashboard.words import translate
 from cbec.project import CbecError, Project
 
 # Seconds between two looks at whether a newer file was published.
@@ -27,7 +27,7 @@ ICON = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><rect width="16" height="16" rx="3" '
     'fill="#1f5a96"/><path d="M3 12V8h2v4zm4 0V4h2v8zm4 0V6h2v6z" fill="#fff"/></svg>'
 )
-# Streamlit leaves more white around a page than a telephone has.
+# Streamlit leaves more white around a page than a phone has.
 STYLE = """<style>
 [data-testid="stMainBlockContainer"] { padding: 4rem clamp(0.8rem, 2.5vw, 3rem) 3rem; }
 [data-testid="stMainBlockContainer"] h1 { font-size: 1.9rem; padding: 0.3rem 0; }
@@ -36,15 +36,15 @@ STYLE = """<style>
 
 
 @cache
-def library(path: Path) -> Library:
+def open_database(path: Path) -> Database:
     """The one open file of this process."""
-    return Library(path)
+    return Database(path)
 
 
 def prepare(target: str) -> None:
     """Do ahead what the first view would wait for. Raises CbecError when nothing is published."""
     importlib.import_module(f"cbec.dashboard.views.{PAGES[0].page_id}")
-    with library(published(Project.here(), target)).view() as snapshot:
+    with open_database(published(Project.here(), target)).view() as snapshot:
         for lang in LANGS:
             queries.labels(snapshot, lang)
             queries.status_names(snapshot, lang)
@@ -64,8 +64,8 @@ def show(target: str) -> None:
     lang = choose_language(head)
     try:
         # Looked for each time: the file may be gone or not yet there.
-        books = library(published(Project.here(), target))
-        with books.view() as snapshot:
+        database = open_database(published(Project.here(), target))
+        with database.view() as snapshot:
             _tell_of_newer(snapshot.version, lang)
             view = View(snapshot, lang, queries.labels(snapshot, lang), queries.is_simulated(snapshot))
             offered = [page for page in PAGES if not page.needs or queries.has(snapshot, page.needs)]
@@ -73,7 +73,7 @@ def show(target: str) -> None:
                 [
                     st.Page(
                         _runner(page, view),
-                        title=say(f"page_{page.page_id}", lang),
+                        title=translate(f"page_{page.page_id}", lang),
                         icon=f":material/{page.icon}:",
                         url_path=page.page_id,
                         default=page is PAGES[0],
@@ -84,17 +84,17 @@ def show(target: str) -> None:
             # Again, because navigation sets the icon of the page that it chose.
             st.set_page_config(page_title=f"{chosen.title} · cbec", page_icon=ICON)
             if view.is_simulated:
-                st.error(say("simulated_banner", lang), icon=":material/science:")
+                st.error(translate("simulated_banner", lang), icon=":material/science:")
             chosen.run()
-        _watch(books, snapshot.version)
+        _watch(database, snapshot.version)
     except CbecError as error:
-        st.error(say("nothing_published", lang))
+        st.error(translate("nothing_published", lang))
         st.caption(str(error).rsplit("; ", maxsplit=1)[-1])
 
 
 def _runner(page: Page, view: View) -> Callable[[], None]:
     def run() -> None:
-        st.title(say(f"page_{page.page_id}", view.lang), anchor=False)
+        st.title(translate(f"page_{page.page_id}", view.lang), anchor=False)
         module = importlib.import_module(f"cbec.dashboard.views.{page.page_id}")
         module.show(dataclasses.replace(view, page_id=page.page_id))
 
@@ -105,14 +105,14 @@ def _tell_of_newer(version: Version, lang: str) -> None:
     seen = st.session_state.get("version")
     st.session_state["version"] = version
     if seen is not None and seen != version:
-        st.toast(say("reopened", lang), icon=":material/update:", duration="long")
+        st.toast(translate("reopened", lang), icon=":material/update:", duration="long")
 
 
 @st.fragment(run_every=LOOK_EVERY)
-def _watch(books: Library, version: Version) -> None:
+def _watch(database: Database, version: Version) -> None:
     """Run the page again when a newer file was published, also while nobody touches it."""
     try:
-        is_newer = books.version() != version
+        is_newer = database.version() != version
     except CbecError:
         return
     if is_newer:

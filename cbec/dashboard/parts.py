@@ -14,11 +14,11 @@ import streamlit as st
 from cbec.common.words import LANGS, Labels, Lang
 from cbec.dashboard import downloads, queries
 from cbec.dashboard.charts import OUTLINE, Chart, vega
-from cbec.dashboard.library import Snapshot
-from cbec.dashboard.words import say
+from cbec.dashboard.database import Snapshot
+from cbec.dashboard.words import translate
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-# Light to dark: printed (grey), doubtful (blue), filled (orange), as in the figures of the reports.
+# Light to dark: printed (grey), suspect (blue), filled (orange), as in the figures of the reports.
 STATUS_COLOURS = {
     "A": "#ebebeb", "G": "#dfe5ea", "N": "#d3dde6", "P": "#c6dbef", "U": "#b3d0e8", "V": "#9ecae1",
     "D": "#85bbdb", "W": "#79b5d9", "B": "#5a9fcf", "J": "#4a90c4", "S": "#4292c6",
@@ -43,15 +43,15 @@ class View:
         widget of another page under the same key its first option."""
         return f"{self.page_id}:{self.lang}"
 
-    def say(self, key: str, **values: object) -> str:
-        return say(key, self.lang, **values)
+    def translate(self, key: str, **values: object) -> str:
+        return translate(key, self.lang, **values)
 
     def names(self, rows: pd.DataFrame) -> list[str]:
         """The names of rows of regions in the language of the view; the code where there is none."""
         names = rows["name_zh" if self.lang == "zh" else "name_en"]
         return [str(name) for name in names.fillna(rows["region_code"])]
 
-    def named(self, rows: pd.DataFrame) -> dict[str, str]:
+    def label_by_code(self, rows: pd.DataFrame) -> dict[str, str]:
         """Code -> name; two districts of different provinces may share a name and get their code."""
         names = self.names(rows)
         return {
@@ -62,7 +62,7 @@ class View:
     @property
     def subtitle(self) -> str:
         """What every chart and every export of simulated data says under its title."""
-        return self.say("simulated") if self.is_simulated else ""
+        return self.translate("simulated") if self.is_simulated else ""
 
 
 def choose_language(place: Any) -> Lang:
@@ -85,7 +85,7 @@ def choose(
 ) -> Any:
     """One of the options, kept in the address under `key` as its id, never as its name.
 
-    An address that asks for something else falls back to the default and says so.
+    An address that requests something else falls back to the default and says so.
     """
     first = options[0] if default is None or default not in options else default
     return _choice(key, label, options, first, name, widget, place, view.lang, view.scope)
@@ -105,7 +105,7 @@ def _choice(
     by_id = {str(option): option for option in options}
     state = f"{key}:{scope}"
     if state not in st.session_state or st.session_state[state] not in options:
-        st.session_state[state] = by_id[_asked(key, by_id, str(default), lang)]
+        st.session_state[state] = by_id[_requested(key, by_id, str(default), lang)]
     if widget == "select":
         value = place.selectbox(label, options, key=state, format_func=name)
     elif widget == "slider" and len(options) > 1:
@@ -132,19 +132,24 @@ def choose_many(
     """Some of the options, at most `most`, kept in the address, separated by commas."""
     state = f"{key}:{view.scope}"
     if state not in st.session_state or not set(st.session_state[state]) <= set(options):
-        asked = st.query_params.get(key)
-        text = _kept().get(key) if asked is None else asked
+        requested = st.query_params.get(key)
+        text = _kept().get(key) if requested is None else requested
         wanted = list(default) if text is None else [part for part in text.split(",") if part]
         unknown = [part for part in wanted if part not in options]
         if len(unknown) == len(wanted) and text:
             wanted = list(default)
-        if asked is not None and unknown and asked != _kept().get(key):
+        if requested is not None and unknown and requested != _kept().get(key):
             _fell_back(key, ", ".join(unknown), view.lang)
         st.session_state[state] = list(dict.fromkeys(part for part in wanted if part in options))[:most]
     value = st.multiselect(
-        label, options, key=state, format_func=name, max_selections=most, placeholder=view.say("choose"),
+        label,
+        options,
+        key=state,
+        format_func=name,
+        max_selections=most,
+        placeholder=view.translate("choose"),
         select_all=False,
-    )  # fmt: skip
+    )
     _keep(key, ",".join(value))
     return list(value)
 
@@ -153,21 +158,21 @@ def switch(view: View, key: str, label: str, *, default: bool = False, help_: st
     """Yes or no, kept in the address as 1 or 0."""
     state = f"{key}:{view.scope}"
     if state not in st.session_state:
-        st.session_state[state] = _asked(key, ("0", "1"), str(int(default)), view.lang) == "1"
+        st.session_state[state] = _requested(key, ("0", "1"), str(int(default)), view.lang) == "1"
     value = st.toggle(label, key=state, help=help_)
     _keep(key, str(int(value)))
     return bool(value)
 
 
-def _asked(key: str, known: Iterable[str], default: str, lang: str) -> str:
-    """The id that the address asks for, else the one chosen before, else the default."""
-    asked, kept = st.query_params.get(key), _kept().get(key, default)
-    if asked is not None and asked not in known:
+def _requested(key: str, known: Iterable[str], default: str, lang: str) -> str:
+    """The id that the address requests, else the one chosen before, else the default."""
+    requested, kept = st.query_params.get(key), _kept().get(key, default)
+    if requested is not None and requested not in known:
         # A choice that another choice made impossible is no news; one that never was possible is.
-        if asked != _kept().get(key):
-            _fell_back(key, asked, lang)
-    elif asked is not None:
-        return asked
+        if requested != _kept().get(key):
+            _fell_back(key, requested, lang)
+    elif requested is not None:
+        return requested
     return kept if kept in known else default
 
 
@@ -182,10 +187,10 @@ def _keep(key: str, value: str) -> None:
         st.query_params[key] = value
 
 
-def _fell_back(key: str, asked: str, lang: str) -> None:
+def _fell_back(key: str, requested: str, lang: str) -> None:
     # What stands in an address becomes neither markup nor a link, which takes no more than a colon or a dot.
-    shown = re.sub(r"[^\w ,-]", "?", asked)[:60]
-    st.warning(say("fell_back", lang, name=key, value=shown), icon=":material/link_off:")
+    shown = re.sub(r"[^\w ,-]", "?", requested)[:60]
+    st.warning(translate("fell_back", lang, name=key, value=shown), icon=":material/link_off:")
 
 
 def facts(lines: Mapping[str, str]) -> None:
@@ -214,8 +219,8 @@ def awaiting(view: View, indicators: Sequence[str], *, what: str, names: Sequenc
     names = names or [view.labels.variable(indicator) for indicator in indicators]
     lines = "\n".join(f"- {name} (`{key}`)" for name, key in zip(names, indicators, strict=True))
     st.info(
-        f"**{view.say('awaiting')} — {what}**\n\n"
-        + (f"{view.say('awaiting_missing')}\n\n{lines}" if lines else view.say("no_rows")),
+        f"**{view.translate('awaiting')} — {what}**\n\n"
+        + (f"{view.translate('awaiting_missing')}\n\n{lines}" if lines else view.translate("no_rows")),
         icon=":material/hourglass_empty:",
     )
 
@@ -249,17 +254,24 @@ def offer(view: View, name: str, table: pd.DataFrame, chart: Chart | None = None
     name: ids only, for the file's name; table: as it is seen, with headings in the view's language.
     """
     published = queries.publication(view.snapshot)
-    table = table.assign(**{view.say("is_simulated"): view.is_simulated})
+    table = table.assign(**{view.translate("is_simulated"): view.is_simulated})
     about = [
-        (view.say("about_title"), title),
-        *([(view.say("about_warning"), view.say("simulated_banner"))] if view.is_simulated else []),
-        (view.say("about_built"), f"{published['built_at']:%Y-%m-%d %H:%M} UTC"),
-        (view.say("about_run"), str(published["run_id"])),
-        (view.say("about_seeds"), str(published["seeds_sha256"])),
-        *((letter, text) for letter, text in queries.status_names(view.snapshot, view.lang).items()),
+        (view.translate("about_title"), title),
+        *(
+            [(view.translate("about_warning"), view.translate("simulated_banner"))]
+            if view.is_simulated
+            else []
+        ),
+        (view.translate("about_built"), f"{published['built_at']:%Y-%m-%d %H:%M} UTC"),
+        (view.translate("about_run"), str(published["run_id"])),
+        (view.translate("about_seeds"), str(published["seeds_sha256"])),
+        *(
+            (status_code, text)
+            for status_code, text in queries.status_names(view.snapshot, view.lang).items()
+        ),
     ]
     stem = re.sub(r"[^A-Za-z0-9]+", "_", f"{'SIMULATED_' if view.is_simulated else ''}cbec_{name}").strip("_")
-    sheets = (view.say("sheet_data"), view.say("sheet_about"))
+    sheets = (view.translate("sheet_data"), view.translate("sheet_about"))
     buttons: tuple[tuple[str, str, str, Callable[[], bytes]], ...] = (
         ("csv", "CSV", "text/csv", lambda: downloads.csv(table)),
         ("xlsx", "Excel", XLSX, lambda: downloads.xlsx(table, about, names=sheets)),
@@ -271,32 +283,32 @@ def offer(view: View, name: str, table: pd.DataFrame, chart: Chart | None = None
                 icon=":material/download:", type="tertiary",
             )  # fmt: skip
         if chart is not None:
-            st.caption(view.say("png_hint"))
+            st.caption(view.translate("png_hint"))
 
 
 def status_palette(view: View, present: Iterable[str]) -> dict[str, str]:
-    """Legend of status letters, normal first: `A normal` -> colour."""
-    names, letters = queries.status_names(view.snapshot, view.lang), set(present)
-    order = [*STATUS_COLOURS, *(letter for letter in names if letter not in STATUS_COLOURS)]
+    """Legend of status codes, normal first: `A normal` -> colour."""
+    names, status_codes = queries.status_names(view.snapshot, view.lang), set(present)
+    order = [*STATUS_COLOURS, *(status_code for status_code in names if status_code not in STATUS_COLOURS)]
     return {
-        f"{letter} {names.get(letter, '')}": STATUS_COLOURS.get(letter, "#ffffff")
-        for letter in order
-        if letter in letters
+        f"{status_code} {names.get(status_code, '')}": STATUS_COLOURS.get(status_code, "#ffffff")
+        for status_code in order
+        if status_code in status_codes
     }
 
 
-def status_label(view: View, letter: str) -> str:
-    return f"{letter} {queries.status_names(view.snapshot, view.lang).get(letter, '')}"
+def status_label(view: View, status_code: str) -> str:
+    return f"{status_code} {queries.status_names(view.snapshot, view.lang).get(status_code, '')}"
 
 
-def colour_rule(letter: object) -> str:
-    """CSS of a cell by its status letter: white text on the dark ones."""
-    colour = STATUS_COLOURS.get(str(letter), "")
+def colour_rule(status_code: object) -> str:
+    """CSS of a cell by its status code: white text on the dark ones."""
+    colour = STATUS_COLOURS.get(str(status_code), "")
     if not colour:
-        return "color: #8a8a8a" if isinstance(letter, str) else f"color: {OUTLINE}"
-    return f"background-color: {colour}; color: {'#ffffff' if str(letter) in 'IF' else '#1a1a1a'}"
+        return "color: #8a8a8a" if isinstance(status_code, str) else f"color: {OUTLINE}"
+    return f"background-color: {colour}; color: {'#ffffff' if str(status_code) in 'IF' else '#1a1a1a'}"
 
 
 def renamed(view: View, frame: pd.DataFrame, columns: Mapping[str, str]) -> pd.DataFrame:
     """The columns that a person sees, in order, under headings of the view's language."""
-    return frame[list(columns)].rename(columns={name: view.say(key) for name, key in columns.items()})
+    return frame[list(columns)].rename(columns={name: view.translate(key) for name, key in columns.items()})

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from cbec.common.words import Labels, Lang
-from cbec.dashboard.library import Snapshot
+from cbec.dashboard.database import Snapshot
 from cbec.report.frames import Source
 
 # Newest name of each region; a level keeps a municipality apart from the province of the same code.
@@ -23,7 +23,7 @@ def labels(snapshot: Snapshot, lang: Lang) -> Labels:
 
 
 def status_names(snapshot: Snapshot, lang: Lang) -> dict[str, str]:
-    """Status letter -> its name."""
+    """Status code -> its name."""
     return snapshot.remember(("status", lang), lambda: Source(snapshot.cursor, "").status_names(lang))
 
 
@@ -55,7 +55,7 @@ def tests(snapshot: Snapshot) -> pd.DataFrame:
 
 
 def sizes(snapshot: Snapshot) -> dict[str, int]:
-    """Figures behind the overview: cells by kind, cells of the panels that rest on a doubted figure, regions."""
+    """Figures behind the overview: cells by kind, suspect cells of the panels, regions."""
     row = snapshot.rows(
         """
         select count(*) filter (where value is not null) as n_values,
@@ -63,7 +63,7 @@ def sizes(snapshot: Snapshot) -> dict[str, int]:
             count(*) filter (where obs_status in (
                 select obs_status from registry.obs_status where is_filled
             )) as n_filled,
-            (select count(*) from quality.doubted_cell) as n_suspect,
+            (select count(*) from quality.suspect_cell) as n_suspect,
             count(distinct indicator_id) as n_indicators, count(distinct region_code) as n_regions,
             coalesce(min(year), 0) as first_year, coalesce(max(year), 0) as last_year
         from marts.observation

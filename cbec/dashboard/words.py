@@ -28,7 +28,7 @@ TEXT: dict[str, tuple[str, str]] = {
     "cells_used": ("所用单元格", "Cells used"),
     "filled_treated_pct": ("处理组填补（%）", "Filled, treated (%)"),
     "filled_control_pct": ("对照组填补（%）", "Filled, control (%)"),
-    "doubted_pct": ("存疑（%）", "Doubted (%)"),
+    "suspect_pct": ("存疑（%）", "Suspect (%)"),
     "influence": ("剔除一个地区后的估计", "The estimate without one region"),
     "no_influence": (
         "未存储逐一剔除的结果；`cbec why` 会当场计算。",
@@ -118,7 +118,7 @@ TEXT: dict[str, tuple[str, str]] = {
     "n_values": ("数值", "Values"),
     "n_missing": ("空缺", "Blank cells"),
     "n_filled": ("插补值", "Filled cells"),
-    "n_suspect": ("面板中的存疑格", "Doubted panel cells"),
+    "n_suspect": ("面板中的存疑格", "Suspect panel cells"),
     "n_indicators": ("指标", "Indicators"),
     "n_regions": ("地区", "Regions"),
     "by_status": ("按状态计的单元格", "Cells by status"),
@@ -177,7 +177,7 @@ TEXT: dict[str, tuple[str, str]] = {
     "value": ("数值", "Value"),
     "unit": ("单位", "Unit"),
     "rank": ("排名", "Rank"),
-    "suspects": ("存疑代码", "Doubts"),
+    "suspects": ("存疑代码", "Suspect codes"),
     "source_hint": (
         "点击表中的单元格或图中的点，查看该数字的来源。",
         "Click a cell of the table or a dot of the chart to see where the number comes from.",
@@ -249,7 +249,7 @@ TEXT: dict[str, tuple[str, str]] = {
     "observed_only": ("仅用已观测单元", "Observed cells only"),
     "observed_help": (
         "去掉含插补值、或检测器判为插补或错印之值的行后重新估计。",
-        "Estimated again without the rows that rest on a filled cell, or on one that a detector doubts.",
+        "Estimated again without the rows that rest on a filled cell, or on one that a detector flags.",
     ),
     "coefficients": ("处理变量系数", "Coefficients of the treatment"),
     "event_study": ("政策动态效应", "Event study"),
@@ -292,11 +292,11 @@ TEXT: dict[str, tuple[str, str]] = {
     "shade_reported": ("已报告占比", "Reported"),
     "shade_imputed": ("插补占比", "Filled"),
     "shade_missing": ("缺失占比", "Missing"),
-    "shade_suspect": ("存疑占比", "Doubted"),
+    "shade_suspect": ("存疑占比", "Suspect"),
     "n_expected": ("应有", "Expected"),
     "n_reported": ("已报告", "Reported"),
     "n_imputed": ("插补", "Filled"),
-    "n_suspects": ("存疑", "Doubted"),
+    "n_suspects": ("存疑", "Suspect"),
     "severity": ("严重程度", "Severity"),
     "severity_error": ("错误", "error"),
     "severity_warn": ("警告", "warn"),
@@ -322,7 +322,7 @@ TEXT: dict[str, tuple[str, str]] = {
 }  # fmt: skip
 
 
-def say(key: str, lang: str, **values: object) -> str:
+def translate(key: str, lang: str, **values: object) -> str:
     """A text with its places filled. Raises KeyError on an unknown key."""
     pair = TEXT[key] if key in TEXT else REPORT_TEXT[key]
     text = pair[0] if lang == "zh" else pair[1]

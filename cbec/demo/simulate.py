@@ -1,8 +1,8 @@
 """Copy the project and put simulated yearbooks in place of the printed ones.
 
 Provinces keep the shape of the shipped yearbooks: every printed cell gets a drawn value, so the demo has the
-same series, vintages and gaps. Cities come from simulated yearbook files (cbec.demo.yearbooks), through the
-same door as any import. No real value is read.
+same series, vintages and gaps. Cities come from simulated yearbook files (cbec.demo.yearbooks), by the same
+import as any file. No real value is read.
 """
 
 from __future__ import annotations
@@ -111,8 +111,8 @@ def _widen_registry(copy: Path, cells: object, first_year: int) -> None:
     if first_year < 2009:
         earliest: dict[str, dict[str, str]] = {}
         for row in rows:
-            held = earliest.get(row["region_code"])
-            if held is None or (row["valid_from_year"] or "0") < (held["valid_from_year"] or "0"):
+            existing = earliest.get(row["region_code"])
+            if existing is None or (row["valid_from_year"] or "0") < (existing["valid_from_year"] or "0"):
                 earliest[row["region_code"]] = row
         for code in used["region_code"]:
             if code in earliest:

@@ -380,7 +380,7 @@ def _effects(treated: dict[str, Array], untreated: dict[str, Array], city: _Citi
 
 
 def bounds(seeds: Path, region_level: str) -> dict[str, tuple[float, float]]:
-    """The least and the greatest value that the door takes, by indicator, in the printed unit."""
+    """The least and the greatest value that import validation accepts, by indicator, in the printed unit."""
     scale = {row["unit"]: int(row["scale"]) for row in read_rows(seeds / "registry/unit.csv")}
     own = {row["indicator_id"]: row["unit"] for row in read_rows(seeds / "registry/indicator.csv")}
     found = dict.fromkeys(DEFINITIONS, (-np.inf, np.inf))
@@ -590,7 +590,7 @@ def _plant(
                     new, anchors = x[t:] * 1.3, []
                     plan.is_used[name][i, t:] = True
                 if not bounds[name][0] <= new.min() <= new.max() <= bounds[name][1]:
-                    # The door keeps such a file out.
+                    # Import validation refuses such a file.
                     continue
                 plan.put(name, i, t, new, defect, anchors, rounded=rounded, row=False)
     return {name: (plan.values[name], plan.is_unrounded[name]) for name in names}, plan.log

@@ -1,6 +1,6 @@
 """Data envelopment analysis, productivity indices and the grey model; no database and no dbt inside.
 
-What the library offers is listed here by module, and loaded when it is asked for, as in `cbec.estimators`.
+What the library offers is listed here by module, and loaded when it is requested, as in `cbec.estimators`.
 """
 
 from cbec.common.public import offered

@@ -352,7 +352,7 @@ def run_jobs(
     Fewer than WORTH_A_POOL programmes stay in this process, where they are done sooner.
 
     progress(done, total) is called after each job with numbers of unit programmes. Workers
-    import the script that asks for them (`cbec.common.workers`): with more than one it needs the
+    import the script that requests them (`cbec.common.workers`): with more than one it needs the
     usual ``if __name__ == "__main__"`` guard.
     """
     if workers < 1:

@@ -1,4 +1,4 @@
-"""Panels of inputs, good outputs and bad outputs, checked once at the door."""
+"""Panels of inputs, good outputs and bad outputs, checked once on entry."""
 
 from __future__ import annotations
 

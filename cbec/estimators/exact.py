@@ -243,12 +243,12 @@ def _fit(
     n_wald_as_large = 0
     total = 0
     for codes in assignments(design.codes, block=max(1, 4_000_000 // (n * k * k))):
-        fake, fake_errors = statistics(codes)
-        n_as_large += np.sum(np.abs(fake) >= np.abs(estimate) * (1 - TIE_SHARE), axis=0)
-        fake_t = np.abs(fake) / np.maximum(fake_errors, np.finfo(float).tiny)
-        n_t_as_large += np.sum(fake_t >= t_value * (1 - TIE_SHARE), axis=0)
+        placebo, placebo_errors = statistics(codes)
+        n_as_large += np.sum(np.abs(placebo) >= np.abs(estimate) * (1 - TIE_SHARE), axis=0)
+        placebo_t = np.abs(placebo) / np.maximum(placebo_errors, np.finfo(float).tiny)
+        n_t_as_large += np.sum(placebo_t >= t_value * (1 - TIE_SHARE), axis=0)
         if joint:
-            n_wald_as_large += int(np.sum(wald(fake) >= observed_wald * (1 - TIE_SHARE)))
+            n_wald_as_large += int(np.sum(wald(placebo) >= observed_wald * (1 - TIE_SHARE)))
         total += len(codes)
     seen = np.sum(assigned > 0, axis=(0, 1))
     terms = [

@@ -118,15 +118,15 @@ def romano_wolf(t_values: Sequence[float] | FloatArray, t_null: FloatArray) -> F
     that are not finite.
     """
     real = np.abs(np.asarray(t_values, dtype=np.float64))
-    fake = np.abs(np.asarray(t_null, dtype=np.float64))
-    if real.ndim != 1 or fake.ndim != 2 or fake.shape[1] != real.size or fake.shape[0] < 1:
-        raise ValueError(f"shapes {real.shape} and {fake.shape}; allowed: (S,) and (m, S)")
-    if not (np.isfinite(real).all() and np.isfinite(fake).all()):
+    null = np.abs(np.asarray(t_null, dtype=np.float64))
+    if real.ndim != 1 or null.ndim != 2 or null.shape[1] != real.size or null.shape[0] < 1:
+        raise ValueError(f"shapes {real.shape} and {null.shape}; allowed: (S,) and (m, S)")
+    if not (np.isfinite(real).all() and np.isfinite(null).all()):
         raise ValueError("t values must be finite; allowed: numbers without nan and inf")
     order = np.argsort(-real, kind="stable")
-    largest = np.maximum.accumulate(fake[:, order[::-1]], axis=1)[:, ::-1]
+    largest = np.maximum.accumulate(null[:, order[::-1]], axis=1)[:, ::-1]
     count = np.sum(largest >= real[order] * (1 - TIE_TOLERANCE), axis=0)
-    stepped = np.maximum.accumulate((count + 1) / (fake.shape[0] + 1))
+    stepped = np.maximum.accumulate((count + 1) / (null.shape[0] + 1))
     out = np.empty(real.size)
     out[order] = stepped
     return out
@@ -172,7 +172,7 @@ def family_test(
     require_choice("weights", weights, WEIGHTS)
     if draws < 1 or memory_mb <= 0:
         raise ValueError(f"draws {draws}, memory_mb {memory_mb}; allowed: positive numbers")
-    estimates, errors, p_values, fakes = [], [], [], []
+    estimates, errors, p_values, null = [], [], [], []
     for done, outcome in enumerate(outcomes, start=1):
         panel = prepare_panel(
             data,
@@ -198,11 +198,11 @@ def family_test(
             memory_mb=memory_mb,
             progress=None,
         )
-        fake = t_star(sample, terms.estimate)
+        t_draws = t_star(sample, terms.estimate)
         estimates.append(terms.estimate)
         errors.append(terms.se)
-        p_values.append(bootstrap_p(terms.estimate / terms.se, fake, "symmetric"))
-        fakes.append(fake)
+        p_values.append(bootstrap_p(terms.estimate / terms.se, t_draws, "symmetric"))
+        null.append(t_draws)
         if progress is not None:
             progress(done, len(outcomes))
     t_values = np.array(estimates) / np.array(errors)
@@ -213,8 +213,8 @@ def family_test(
         t_values=t_values,
         p_values=np.array(p_values),
         p_holm=holm(p_values),
-        p_romano_wolf=romano_wolf(t_values, np.column_stack(fakes)),
-        n_draws=fakes[0].size,
+        p_romano_wolf=romano_wolf(t_values, np.column_stack(null)),
+        n_draws=null[0].size,
     )
 
 
@@ -355,7 +355,7 @@ def group_difference_test(
     )
     flat = moments.reshape(panel.n_units, -1)
     whole = flat.sum(axis=0)
-    fake = np.empty(total)
+    permuted = np.empty(total)
     usable = np.empty(total, dtype=bool)
     done = 0
     for codes in blocks:
@@ -363,7 +363,7 @@ def group_difference_test(
         second = codes.astype(np.float64) @ flat
         high, ok_high = _coefficients(second.reshape(-1, size, size))
         low, ok_low = _coefficients((whole - second).reshape(-1, size, size))
-        fake[part], usable[part] = high - low, ok_high & ok_low
+        permuted[part], usable[part] = high - low, ok_high & ok_low
         done += codes.shape[0]
         if progress is not None:
             progress(done, total)
@@ -373,20 +373,20 @@ def group_difference_test(
             f"{n_degenerate} of {total} splits leave a coefficient that is not identified; "
             f"allowed: at most {MAX_DEGENERATE_SHARE:.0%} (fewer controls or effects)"
         )
-    fake = fake[usable]
+    permuted = permuted[usable]
     difference = fits[1].estimate - fits[0].estimate
     corrected = plus_one and not enumerated
     slack = TIE_TOLERANCE * abs(difference)
-    greater = int(np.sum(fake >= difference - slack))
+    greater = int(np.sum(permuted >= difference - slack))
     return GroupDifference(
         groups=(names[0], names[1]),
         coefficients=(fits[0].estimate, fits[1].estimate),
         se=(fits[0].se, fits[1].se),
         difference=difference,
         z_value=difference / float(np.hypot(fits[0].se, fits[1].se)),
-        p_two_sided=randomisation_p(fake, difference, plus_one=corrected),
-        p_greater=(greater + 1) / (fake.size + 1) if corrected else greater / fake.size,
-        differences=fake,
+        p_two_sided=randomisation_p(permuted, difference, plus_one=corrected),
+        p_greater=(greater + 1) / (permuted.size + 1) if corrected else greater / permuted.size,
+        differences=permuted,
         n_draws=total,
         n_degenerate=n_degenerate,
         is_exact=enumerated,

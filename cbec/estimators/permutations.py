@@ -25,7 +25,7 @@ MAX_BLOCK = 64
 
 @dataclass(frozen=True)
 class Assignments:
-    """How fake treatments are made; independent of outcome and controls.
+    """How placebo treatments are made; independent of outcome and controls.
 
     Attributes
     ----------
@@ -83,7 +83,7 @@ def _is_balanced(panel: Panel) -> bool:
 def plan_assignments(
     panel: Panel, *, scheme: str, timing: str = "unit", dates: Sequence[Any] | None = None
 ) -> Assignments:
-    """Describe the set of fake treatments of a scheme; see the head of this module.
+    """Describe the set of placebo treatments of a scheme; see the head of this module.
 
     Parameters
     ----------
@@ -168,7 +168,7 @@ def count_assignments(plan: Assignments) -> int:
 def random_assignments(
     plan: Assignments, *, draws: int, seed: int, block: int = MAX_BLOCK
 ) -> Iterator[IntArray]:
-    """Blocks of fake assignments, shape (<= block, N) of codes, `draws` rows in all.
+    """Blocks of placebo assignments, shape (<= block, N) of codes, `draws` rows in all.
 
     The rows depend on `plan`, `seed` and their position only, not on `block`. Two streams
     are spawned from the seed, one for units, one for periods.
@@ -252,12 +252,12 @@ def _enumerate(plan: Assignments, block: int) -> Iterator[IntArray]:
         yield out
 
 
-def randomisation_p(fake: FloatArray, real: float, *, plus_one: bool) -> float:
-    """Share of |fake| >= |real|, of draws plus the real one when `plus_one`.
+def randomisation_p(placebo: FloatArray, real: float, *, plus_one: bool) -> float:
+    """Share of |placebo| >= |real|, of draws plus the real one when `plus_one`.
 
     Values within `TIE_TOLERANCE` of each other tie. Raises ValueError without draws.
     """
-    if fake.size == 0:
+    if placebo.size == 0:
         raise ValueError("no draws; allowed: one or more")
-    count = int(np.sum(np.abs(fake) >= abs(real) * (1 - TIE_TOLERANCE)))
-    return (count + 1) / (fake.size + 1) if plus_one else count / fake.size
+    count = int(np.sum(np.abs(placebo) >= abs(real) * (1 - TIE_TOLERANCE)))
+    return (count + 1) / (placebo.size + 1) if plus_one else count / placebo.size

@@ -1,8 +1,8 @@
 """Placebo tests: randomisation inference for a difference-in-differences coefficient.
 
 What is computed: the coefficient of a 0/1 treatment and its clustered t value, for the real
-assignment and for any number of fake ones, and the share of fake ones that are at least as
-large (Fisher 1935; Young 2019, QJE 134(2); Chen, Qi and Yan 2025 on the schemes). The fake
+assignment and for any number of placebo ones, and the share of those that are at least as
+large (Fisher 1935; Young 2019, QJE 134(2); Chen, Qi and Yan 2025 on the schemes). The placebo
 treatments are columns of a matrix; fixed effects, controls and cluster sums are applied to
 blocks of columns (see `within`), which gives the same numbers as refitting one by one.
 
@@ -14,7 +14,7 @@ space: the units' whole treatment paths are permuted among units, so that as man
 cohort: the vector of first treated periods is permuted, which keeps the number of units in
     every cohort. Needs absorbing treatment; the panel may be unbalanced. For absorbing
     treatment in a balanced panel `space` and `cohort` are the same distribution.
-mixed: random units and random first periods. `timing="unit"` draws a period for each fake
+mixed: random units and random first periods. `timing="unit"` draws a period for each placebo
     treated unit, `timing="batch"` one for each real cohort, distinct, sizes kept. Absorbing.
 time: the treatment is moved some periods earlier and only untreated cells are used. Nothing
     is random, hence a function of its own, `time_placebo`, and no randomisation p.
@@ -23,7 +23,7 @@ With `strata` (a province, a region) permutations stay within strata.
 
 p values
 --------
-p = (1 + #{|fake| >= |real|}) / (1 + draws) is the default: the real assignment is one of the
+p = (1 + #{|placebo| >= |real|}) / (1 + draws) is the default: the real assignment is one of the
 equally likely ones, the test then has at most its nominal size for any number of draws, and
 no p is ever zero (Phipson and Smyth 2010). `plus_one=False` gives the plain share that
 papers print. When all assignments are enumerated the real one is among them and the plain
@@ -36,7 +36,7 @@ Time is proportional to rows x draws (about 15 + 2k operations for each cell, k 
 seven controls and one thread some 11 ns for a row and draw while a block fits the cache, 30 ns
 at 10^6 rows), after a preparation that is proportional to rows x (k + 2)^2. Units matter only
 through the permutations, units x log(units) x draws. Working memory is at most `memory_mb`
-for blocks of fake treatments plus about 8 x rows x (4k + 25) bytes for the sample (0.4 GB for
+for blocks of placebo treatments plus about 8 x rows x (4k + 25) bytes for the sample (0.4 GB for
 10^6 rows and seven controls); results are 25 bytes for each draw. A block has at least one
 draw, so `memory_mb` below 32 x rows / 1e6 is exceeded. The assignments do not depend on the
 block size, the estimates only in rounding.
@@ -77,7 +77,7 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class PlaceboResult:
-    """Distribution of fake coefficients, and where the real one lies in it.
+    """Distribution of placebo coefficients, and where the real one lies in it.
 
     Attributes
     ----------
@@ -86,10 +86,10 @@ class PlaceboResult:
     coefficients, t_values, p_values: shape (m,), usable draws; units of the outcome, none,
         and the analytic two-sided p of t with G - 1 degrees of freedom.
     draw_ids: shape (m,), position of each in the sequence of draws, from 0.
-    p_coef, p_t: randomisation p values, based on the coefficient and on t.
+    p_value_coefficient, p_value_t: randomisation p values, based on the coefficient and on t.
     n_draws: assignments drawn or enumerated.
-    n_degenerate: draws left out because fixed effects and controls absorb the fake treatment.
-    n_fake_treated: units treated in every draw.
+    n_degenerate: draws left out because fixed effects and controls absorb the placebo treatment.
+    n_placebo_treated: units treated in every draw.
     """
 
     scheme: str
@@ -101,11 +101,11 @@ class PlaceboResult:
     t_values: FloatArray
     p_values: FloatArray
     draw_ids: IntArray
-    p_coef: float
-    p_t: float
+    p_value_coefficient: float
+    p_value_t: float
     n_draws: int
     n_degenerate: int
-    n_fake_treated: int
+    n_placebo_treated: int
 
 
 @dataclass(frozen=True)
@@ -113,13 +113,13 @@ class TimePlacebo:
     """Effects of a treatment moved to earlier periods, on untreated cells only.
 
     `shifts` (S,) counts periods of the panel's own time grid; `estimates` holds one fit for
-    each. `n_fake_cells` (S,) counts the cells treated by the fake treatment, `n_units_used`
-    (S,) the units whose fake treatment starts inside their observed periods, `n_obs` (S,) the rows fitted.
+    each. `n_placebo_cells` (S,) counts the cells treated by the placebo treatment, `n_units_used`
+    (S,) the units whose placebo treatment starts inside their observed periods, `n_obs` (S,) the rows fitted.
     """
 
     shifts: IntArray
     estimates: tuple[Estimate, ...]
-    n_fake_cells: IntArray
+    n_placebo_cells: IntArray
     n_units_used: IntArray
     n_obs: IntArray
 
@@ -144,7 +144,7 @@ class LeaveOneOut:
 
 
 def treatment_columns(panel: Panel, plan: Assignments, codes: IntArray) -> FloatArray:
-    """Fake treatments as columns. `codes` (m, N) to (n, m), rows in the panel's order."""
+    """Placebo treatments as columns. `codes` (m, N) to (n, m), rows in the panel's order."""
     by_unit = np.ascontiguousarray(codes.T)
     if plan.paths is None:
         started = panel.time[:, None] >= by_unit[panel.unit]
@@ -171,7 +171,7 @@ def placebo_statistics(
     """Coefficient and clustered standard error of each assignment in `blocks`.
 
     Returns three arrays of shape (total,): coefficients, standard errors, and whether the
-    fake treatment varies within fixed effects and controls (otherwise the other two mean
+    placebo treatment varies within fixed effects and controls (otherwise the other two mean
     nothing). `progress(done, total)` is called after each block.
     """
     base = build_basis(panel) if basis is None else basis
@@ -322,7 +322,7 @@ def placebo_test(
     n_degenerate = int(total - usable.sum())
     if n_degenerate > MAX_DEGENERATE_SHARE * total:
         raise ValueError(
-            f"fixed effects and controls absorb {n_degenerate} of {total} fake treatments; "
+            f"fixed effects and controls absorb {n_degenerate} of {total} placebo treatments; "
             f"allowed: at most {MAX_DEGENERATE_SHARE:.0%} (fewer effects, or other dates)"
         )
     coefficients, errors = coefficients[usable], errors[usable]
@@ -338,11 +338,11 @@ def placebo_test(
         t_values=t_values,
         p_values=2 * stats.t.sf(np.abs(t_values), basis.df),
         draw_ids=np.flatnonzero(usable).astype(np.int64),
-        p_coef=randomisation_p(coefficients, estimate.estimate, plus_one=corrected),
-        p_t=randomisation_p(t_values, estimate.t_value, plus_one=corrected),
+        p_value_coefficient=randomisation_p(coefficients, estimate.estimate, plus_one=corrected),
+        p_value_t=randomisation_p(t_values, estimate.t_value, plus_one=corrected),
         n_draws=total,
         n_degenerate=n_degenerate,
-        n_fake_treated=int(np.sum(plan.codes != plan.never)),
+        n_placebo_treated=int(np.sum(plan.codes != plan.never)),
     )
 
 
@@ -362,7 +362,7 @@ def time_placebo(
 ) -> TimePlacebo:
     """Effect of a treatment that starts some periods early, on untreated cells only.
 
-    Cells in or after the real first treated period are left out, so the fake effect cannot
+    Cells in or after the real first treated period are left out, so the placebo effect cannot
     pick up the real one; it is zero under parallel trends without anticipation (Chen, Qi and
     Yan 2025, in-time placebo). The sample is the same for every shift.
 
@@ -374,7 +374,7 @@ def time_placebo(
     Raises
     ------
     ValueError: treatment that is not 0/1 or switches off; a shift below 1; a shift that
-        leaves no unit with both fake untreated and fake treated cells.
+        leaves no unit with both placebo untreated and placebo treated cells.
     """
     if not shifts or any(int(s) != s or s < 1 for s in shifts):
         raise ValueError(f"shifts {list(shifts)}; allowed: whole numbers from 1")
@@ -395,30 +395,30 @@ def time_placebo(
     fits, cells, used, sizes = [], [], [], []
     for shift in shifts:
         starts = np.where(first < panel.time_values.size, first - shift, panel.time_values.size)
-        fake = panel.time >= starts[panel.unit]
-        kept_unit, kept_fake = panel.unit[untreated], fake[untreated]
-        with_fake = np.bincount(kept_unit, weights=kept_fake, minlength=panel.n_units)
+        placebo = panel.time >= starts[panel.unit]
+        kept_unit, kept_placebo = panel.unit[untreated], placebo[untreated]
+        with_placebo = np.bincount(kept_unit, weights=kept_placebo, minlength=panel.n_units)
         size = np.bincount(kept_unit, minlength=panel.n_units)
-        n_used = int(np.sum((with_fake > 0) & (with_fake < size)))
+        n_used = int(np.sum((with_placebo > 0) & (with_placebo < size)))
         if n_used == 0:
             latest = int(first[first < panel.time_values.size].max())
             raise ValueError(
-                f"shift {shift} leaves no unit with untreated cells before and after its fake "
+                f"shift {shift} leaves no unit with untreated cells before and after its placebo "
                 f"start; allowed: 1 to {latest - 1} (none when that is below 1)"
             )
-        name = f"fake_{treatment}"
+        name = f"placebo_{treatment}"
         while name in data.columns:
             name = f"_{name}"
-        sample = data.iloc[rows].assign(**{name: kept_fake.astype(float)})
+        sample = data.iloc[rows].assign(**{name: kept_placebo.astype(float)})
         moved = prepare_panel(sample, outcome=outcome, treatment=name, **columns)
         fits.append(fit_treatment(moved))
-        cells.append(int(kept_fake.sum()))
+        cells.append(int(kept_placebo.sum()))
         used.append(n_used)
         sizes.append(moved.n_obs)
     return TimePlacebo(
         shifts=np.asarray(shifts, dtype=np.int64),
         estimates=tuple(fits),
-        n_fake_cells=np.asarray(cells, dtype=np.int64),
+        n_placebo_cells=np.asarray(cells, dtype=np.int64),
         n_units_used=np.asarray(used, dtype=np.int64),
         n_obs=np.asarray(sizes, dtype=np.int64),
     )

@@ -52,19 +52,19 @@ def concurrent_policies(
     )
     columns = {name: column_of(name) for name in names}
     data[list(columns.values())] = data[list(columns.values())].fillna(0.0)
-    doubt = {name: _doubt(inside[inside["policy_id"] == name], unit) for name in names}
+    caveat = {name: _caveat(inside[inside["policy_id"] == name], unit) for name in names}
     treatment = specification.treatment
 
     base = fit_least_squares(data, specification, unit=unit)
     rows = [PolicyTerm("baseline", None, treatment, _term(base, treatment), base.n_obs, None)]
     for name in names:
-        rows += _fitted(data, specification, unit, "added", {name: columns[name]}, doubt, own=name)
-    rows += _fitted(data, specification, unit, "all added", columns, doubt)
+        rows += _fitted(data, specification, unit, "added", {name: columns[name]}, caveat, own=name)
+    rows += _fitted(data, specification, unit, "all added", columns, caveat)
     for name in names:
         members = set(data.loc[data[columns[name]] > 0, unit])
         kept = data[~data[unit].isin(members)]
         count = f"{len(members)} cities left out" if members else "no city of the sample has the policy"
-        rows += _fitted(kept, specification, unit, "dropped cities", {}, doubt, own=name, note=count)
+        rows += _fitted(kept, specification, unit, "dropped cities", {}, caveat, own=name, note=count)
     return tuple(rows)
 
 
@@ -79,7 +79,7 @@ def _fitted(
     unit: str,
     variant: str,
     columns: dict[str, str],
-    doubt: dict[str, str | None],
+    caveat: dict[str, str | None],
     *,
     own: str | None = None,
     note: str | None = None,
@@ -88,7 +88,7 @@ def _fitted(
     wide = specification.with_(
         controls=(*specification.controls, *(c for c in columns.values() if data[c].any()))
     )
-    doubts = [f"{name}: {doubt[name]}" for name in ([own] if own else columns) if doubt[name]]
+    caveats = [f"{name}: {caveat[name]}" for name in ([own] if own else columns) if caveat[name]]
     try:
         fit = fit_least_squares(data, wide, unit=unit)
     except ValueError as error:
@@ -101,19 +101,19 @@ def _fitted(
             specification.treatment,
             _term(fit, specification.treatment),
             fit.n_obs,
-            "; ".join(filter(None, [note, *doubts])) or None,
+            "; ".join(filter(None, [note, *caveats])) or None,
         )
     ]
     for name, column in columns.items():
         value = _term(fit, column)
-        why = doubt[name] if value else "does not vary beyond the other terms"
+        why = caveat[name] if value else "does not vary beyond the other terms"
         if not data[column].any():
             why = "no city of the sample has the policy in its years"
         terms.append(PolicyTerm(variant, name, column, value, fit.n_obs, why))
     return terms
 
 
-def _doubt(of_policy: pd.DataFrame, unit: str) -> str | None:
+def _caveat(of_policy: pd.DataFrame, unit: str) -> str | None:
     """What is not certain about the members of one policy among the cities of a sample."""
     members = of_policy[of_policy["is_active"].astype(bool)].drop_duplicates(unit)
     parts = []

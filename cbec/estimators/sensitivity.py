@@ -71,7 +71,7 @@ def honest_did(
     restriction "smoothness": the slope of the difference in trends changes by at most `bound` a year.
     The interval is the shortest of fixed length, from diff-diff.
 
-    target is the event year whose effect is asked for, or None for the mean over all event years
+    target is the event year whose effect is requested, or None for the mean over all event years
     after the base. bounds default to 0.5, 1, 1.5 and 2 (relative magnitudes), or 0, a half, one and
     two standard errors of the target (smoothness).
 

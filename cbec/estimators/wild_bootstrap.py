@@ -323,14 +323,14 @@ def t_star(draws: BootstrapDraws, shift: float) -> FloatArray:
     return numerator / deviation
 
 
-def bootstrap_p(t_value: float, fake: FloatArray, p_type: str) -> float:
+def bootstrap_p(t_value: float, t_draws: FloatArray, p_type: str) -> float:
     """p value of `t_value` among t* (m,), `symmetric` or `equal_tailed`; ties count."""
     require_choice("p_type", p_type, P_TYPES)
     slack = TIE_TOLERANCE * abs(t_value)
     if p_type == "symmetric":
-        return float(np.mean(np.abs(fake) >= abs(t_value) - slack))
-    low = float(np.mean(fake <= t_value + slack))
-    high = float(np.mean(fake >= t_value - slack))
+        return float(np.mean(np.abs(t_draws) >= abs(t_value) - slack))
+    low = float(np.mean(t_draws <= t_value + slack))
+    high = float(np.mean(t_draws >= t_value - slack))
     return min(1.0, 2 * min(low, high))
 
 
@@ -451,7 +451,7 @@ def wild_cluster_bootstrap(
         progress=progress,
     )
     shift = terms.estimate - null
-    fake = t_star(sample, shift)
+    t_draws = t_star(sample, shift)
     t_value = shift / terms.se
     alpha = 1 - level
     return WildBootstrapResult(
@@ -461,8 +461,8 @@ def wild_cluster_bootstrap(
         se=terms.se,
         t_value=t_value,
         null=null,
-        p_symmetric=bootstrap_p(t_value, fake, "symmetric"),
-        p_equal_tailed=bootstrap_p(t_value, fake, "equal_tailed"),
+        p_symmetric=bootstrap_p(t_value, t_draws, "symmetric"),
+        p_equal_tailed=bootstrap_p(t_value, t_draws, "equal_tailed"),
         p_type=p_type,
         level=level,
         ci_low=_bound(terms, sample, p_type, alpha, -1.0),
@@ -473,5 +473,5 @@ def wild_cluster_bootstrap(
         n_obs=panel.n_obs,
         n_clusters=panel.n_clusters,
         n_treated_clusters=int(np.unique(panel.cluster[panel.treatment != 0]).size),
-        t_star=fake,
+        t_star=t_draws,
     )

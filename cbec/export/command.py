@@ -29,7 +29,7 @@ FORMATS: dict[str, Writer] = {
     "dta": export_dta,
     "datapackage": export_datapackage,
 }
-# A workbook of more rows takes minutes to write and to open: it is made when it is asked for by name.
+# A workbook of more rows takes minutes to write and to open: it is made when it is requested by name.
 XLSX_UNASKED_ROWS = 200_000
 # The program that estimates a table again stands beside the file that it reads.
 PROGRAMS = {"dta": export_do, "csv": export_r}
@@ -37,7 +37,7 @@ PROGRAMS = {"dta": export_do, "csv": export_r}
 
 @dataclass(frozen=True)
 class ExportOptions:
-    """What the user asked for. panel or table: one of them; fmt: empty for all; out: None for our own."""
+    """What the user requested. panel or table: one of them; fmt: empty for all; out: None for our own."""
 
     panel: str = ""
     table: str = ""
@@ -48,7 +48,7 @@ class ExportOptions:
 
 
 def export(project: Project, options: ExportOptions, progress: Progress) -> Outcome:
-    """Write a panel or a table in every format asked for, each file whole or not at all.
+    """Write a panel or a table in every requested format, each file whole or not at all.
 
     Raises CbecError: exit code 2 for an unknown panel, table, format or language (with the nearest known
     ones) and for a folder that cannot be written, 4 when the disk is full.
@@ -104,7 +104,7 @@ def _write(
         progress(name, number, len(formats))
         n_rows = data.values.num_rows
         if name == "xlsx" and len(formats) > 1 and n_rows > XLSX_UNASKED_ROWS:
-            skipped.append(f"{data.name}: no workbook of {n_rows:,} rows unless asked for: --format xlsx")
+            skipped.append(f"{data.name}: no workbook of {n_rows:,} rows unless requested: --format xlsx")
             continue
         try:
             written += FORMATS[name](data, folder)

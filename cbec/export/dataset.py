@@ -68,9 +68,9 @@ class SourceUse:
 class Dataset:
     """A table to be exported.
 
-    values: one row per key, columns as `columns`; status: column -> its SDMX letters, row by row, None where
-    no source has the cell; has_status_table: whether the letters are a table of their own (a panel) or stand
-    in a column of the table already; codes: letter -> meaning; run: what was published, in one sentence.
+    values: one row per key, columns as `columns`; status: column -> its SDMX status codes, row by row, None
+    where no source has the cell; has_status_table: whether the codes are a table of their own (a panel) or
+    stand in a column of the table already; codes: code -> meaning; run: what was published, in one sentence.
     """
 
     name: str
@@ -95,7 +95,7 @@ class Dataset:
 
     @property
     def status_table(self) -> pa.Table:
-        """Key and letters, one column for each measure: the companion of a panel, of the same rows."""
+        """Key and status codes, one column for each measure: the companion of a panel, of the same rows."""
         return pa.table({name: self.values[name] for name in self.key} | dict(self.status))
 
 
@@ -114,11 +114,13 @@ def read_panel(connection: duckdb.DuckDBPyConnection, panel: str, lang: Lang) ->
         f" order by panel.{key}, panel.year",
         {"rule": RULE},
     ).to_arrow_table()
-    letters = connection.execute(f"select * from marts.{table}_status order by {key}, year").to_arrow_table()
-    if not values.select([key, "year"]).equals(letters.select([key, "year"])):
+    status_codes = connection.execute(
+        f"select * from marts.{table}_status order by {key}, year"
+    ).to_arrow_table()
+    if not values.select([key, "year"]).equals(status_codes.select([key, "year"])):
         raise ValueError(f"marts.{table} and its status table differ in rows")
-    # The two tables are alike but for the measures: a number here, a letter there.
-    measures = [f.name for f in letters.schema if f.type != values.schema.field(f.name).type]
+    # The two tables are alike but for the measures: a number here, a status code there.
+    measures = [f.name for f in status_codes.schema if f.type != values.schema.field(f.name).type]
     names = _panel_names(connection, lang)
     comments = _comments(connection, "marts", table)
     uses = _panel_sources(connection, level, lang)
@@ -134,7 +136,7 @@ def read_panel(connection: duckdb.DuckDBPyConnection, panel: str, lang: Lang) ->
         key=(key, "year"),
         columns=columns,
         values=values,
-        status={name: letters[name] for name in measures},
+        status={name: status_codes[name] for name in measures},
         has_status_table=True,
         sources=tuple(use for use in uses if use.column in values.column_names),
         notes=(say("status_note", lang), say("treatment_note", lang)),

@@ -18,10 +18,10 @@ TEXT: dict[str, tuple[str, str]] = {
         "cbec-warehouse {version}, built {built}, run {run}, commit {commit}.",
     ),
     "status_note": (
-        "每个单元格都有状态字母（SDMX CL_OBS_STATUS）：A 为正常值，I、F、E 为他人或本项目计算的值，"
-        "O、L、M、Q 等为缺失及其原因；没有字母的空格表示任何来源都没有这一格。",
-        "Every cell has a status letter (SDMX CL_OBS_STATUS): A is a normal value; I, F and E were computed "
-        "by somebody; O, L, M, Q and others are missing and say why. A blank without a letter: no source has "
+        "每个单元格都有状态代码（SDMX CL_OBS_STATUS）：A 为正常值，I、F、E 为他人或本项目计算的值，"
+        "O、L、M、Q 等为缺失及其原因；没有代码的空格表示任何来源都没有这一格。",
+        "Every cell has a status code (SDMX CL_OBS_STATUS): A is a normal value; I, F and E were computed "
+        "by somebody; O, L, M, Q and others are missing and say why. A blank without a code: no source has "
         "it.",
     ),
     "treatment_note": (
@@ -35,10 +35,10 @@ TEXT: dict[str, tuple[str, str]] = {
         "A text that begins with = + - @ or a tab has an apostrophe before it, so that no program runs it.",
     ),
     "stata_status_note": (
-        "缺失值 .a-.z 的字母即状态字母（.o = 状态 O）；变量 s_* 为各单元格的状态字母；"
+        "缺失值 .a-.z 的字母即状态代码（.o = 状态 O）；变量 s_* 为各单元格的状态代码；"
         "过长的变量名已缩短，原名见变量注释。",
-        "The letter of a missing value .a-.z is its status (.o = status O); variables s_* hold the letter "
-        "of every cell; long names are shortened, the note of the variable has the full name.",
+        "The letter of a missing value .a-.z is its status (.o = status O); variables s_* hold the status "
+        "code of every cell; long names are shortened, the note of the variable has the full name.",
     ),
     "xlsx_note": (
         "数据表第1行为标题，第2行为名称与单位，第3行为变量名，数据自第4行起；底色为状态，见“状态”表。",
@@ -62,7 +62,7 @@ TEXT: dict[str, tuple[str, str]] = {
     "n_cells": ("单元格数", "cells"),
     "first_year": ("起始年份", "first year"),
     "last_year": ("终止年份", "last year"),
-    "letter": ("状态字母", "status"),
+    "status_code": ("状态代码", "status"),
     "meaning": ("含义", "meaning"),
     "colour": ("颜色", "colour"),
     "status_of": ("状态：{label}", "Status: {label}"),
@@ -106,12 +106,12 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "unit_printed": ("印刷单位", "Unit as printed"),
     "decimals": ("小数位数", "Decimals"),
     "obs_status": ("状态", "Status of the cell"),
-    "obs_status_all": ("全部状态字母", "All status letters"),
+    "obs_status_all": ("全部状态代码", "All status codes"),
     "impute_method": ("插补方法", "Method of imputation"),
     "impute_by": ("插补者", "Who imputed"),
     "imputed_share": ("插补值占比", "Share of imputed cells"),
     "anchor_years": ("插补依据年份", "Years that the fill rests on"),
-    "suspect_codes": ("存疑检测代码", "Detectors that doubt the cell"),
+    "suspect_codes": ("存疑检测代码", "Detectors that flag the cell"),
     "source_id": ("来源", "Source"),
     "source_file_sha256": ("来源文件 SHA-256", "SHA-256 of the source file"),
     "source_locator": ("来源位置", "Place in the source"),

@@ -92,7 +92,7 @@ def export_dta(data: Dataset, folder: Path) -> list[Path]:
     """One .dta: values, `s_<name>` with the status of each cell of a panel, labels in the dataset's language.
 
     A missing cell holds .a to .z, the letter of its status; `.` where no source has the cell. Notes carry the
-    title, the sources and what the letters mean; the note of a variable its full name, unit and sources.
+    title, the sources and what the codes mean; the note of a variable its full name, unit and sources.
     """
     names = stata_names(column.name for column in data.columns)
     frame: dict[str, Any] = {}
@@ -103,26 +103,26 @@ def export_dta(data: Dataset, folder: Path) -> list[Path]:
     for column in data.columns:
         name = names[column.name]
         values = data.values[column.name]
-        letters = data.status.get(column.name)
-        frame[name], used = _numbers(values, letters) if _is_number(values) else (_strings(values), [])
+        status_codes = data.status.get(column.name)
+        frame[name], used = _numbers(values, status_codes) if _is_number(values) else (_strings(values), [])
         labels[name] = column.heading[:LABEL_LENGTH]
         if used:
             missing[name] = used
-            value_labels[name] = {letter: data.codes[letter.upper()] for letter in used}
+            value_labels[name] = {status_code: data.codes[status_code.upper()] for status_code in used}
         if pa.types.is_boolean(values.type):
             value_labels[name] = {0: say("no", data.lang), 1: say("yes", data.lang)}
         parts = [column.name, column.description, column.unit, "; ".join(column.sources)]
         notes[name] = [" | ".join(part for part in parts if part)]
-    for column_name, letters in data.status.items() if data.has_status_table else ():
+    for column_name, status_codes in data.status.items() if data.has_status_table else ():
         name = STATUS_PREFIX + names[column_name]
-        frame[name] = _strings(letters)
+        frame[name] = _strings(status_codes)
         labels[name] = say("status_of", data.lang, label=labels[names[column_name]])[:LABEL_LENGTH]
     cited = dict.fromkeys(f"{use.source_id}: {use.citation or use.publication}" for use in data.sources)
-    letters_note = "; ".join(f"{letter} = {meaning}" for letter, meaning in data.codes.items())
+    codes_note = "; ".join(f"{status_code} = {meaning}" for status_code, meaning in data.codes.items())
     notes["_dta"] = [
         data.title,
         *data.notes,
-        *([say("stata_status_note", data.lang), letters_note] if data.status else []),
+        *([say("stata_status_note", data.lang), codes_note] if data.status else []),
         *cited,
     ]
 
@@ -151,16 +151,16 @@ def _is_number(values: pa.ChunkedArray) -> bool:
     return bool(pa.types.is_floating(kind) or pa.types.is_decimal(kind) or pa.types.is_boolean(kind))
 
 
-def _numbers(values: pa.ChunkedArray, letters: pa.ChunkedArray | None) -> tuple[Any, list[str]]:
+def _numbers(values: pa.ChunkedArray, status_codes: pa.ChunkedArray | None) -> tuple[Any, list[str]]:
     """A column for pyreadstat, and the letters that stand for its missing values."""
-    if pa.types.is_boolean(values.type) or (pa.types.is_integer(values.type) and letters is None):
+    if pa.types.is_boolean(values.type) or (pa.types.is_integer(values.type) and status_codes is None):
         return pd.array([None if v is None else int(v) for v in values.to_pylist()], dtype="Int64"), []
     numbers = [None if value is None else float(value) for value in values.to_pylist()]
-    if letters is None:
+    if status_codes is None:
         return pd.Series(numbers, dtype="float64"), []
     marked = [
-        letter.lower() if number is None and letter is not None else number
-        for number, letter in zip(numbers, letters.to_pylist(), strict=True)
+        status_code.lower() if number is None and status_code is not None else number
+        for number, status_code in zip(numbers, status_codes.to_pylist(), strict=True)
     ]
     used = sorted({value for value in marked if isinstance(value, str)})
     return pd.Series(marked, dtype="object" if used else "float64"), used

@@ -26,7 +26,7 @@ from cbec.export.dataset import Dataset, say
 from cbec.project import CbecError
 
 XLSX_ROWS, XLSX_TITLE = 1_048_576, 31
-# One colour for each letter but A: blues are computed, greys missing, ambers doubtful.
+# One colour for each status code but A: blues are computed, greys missing, ambers suspect.
 COLOURS = {
     "B": "F4B183", "O": "BFBFBF", "M": "7F7F7F", "L": "D9D9D9", "H": "E7E6E6", "Q": "A6A6A6", "J": "EDEDED",
     "S": "F8CBAD", "D": "FFE699", "K": "C9C9C9", "W": "FFF2CC", "I": "9DC3E6", "F": "BDD7EE", "E": "DDEBF7",
@@ -99,7 +99,7 @@ def sources_table(data: Dataset) -> pa.Table:
 
 
 def codes_table(data: Dataset) -> pa.Table:
-    """One row per status letter."""
+    """One row per status code."""
     return _lines(["obs_status", "name"], list(data.codes.items()))
 
 
@@ -168,7 +168,7 @@ def export_parquet(data: Dataset, folder: Path) -> list[Path]:
 
 
 def export_xlsx(data: Dataset, folder: Path) -> list[Path]:
-    """A workbook: data with the colour of each cell's status, the letters, units, sources, codes, notes.
+    """A workbook: data with the colour of each cell's status, the status codes, units, sources, codes, notes.
 
     A text is never a formula, whatever it begins with. Raises CbecError (exit code 2) when the table has more
     rows than a sheet.
@@ -181,7 +181,7 @@ def export_xlsx(data: Dataset, folder: Path) -> list[Path]:
         )
     book = Workbook(write_only=True)
     bold, grey = Font(bold=True), Font(color="808080")
-    fills = {letter: PatternFill("solid", start_color=colour) for letter, colour in COLOURS.items()}
+    fills = {status_code: PatternFill("solid", start_color=colour) for status_code, colour in COLOURS.items()}
 
     def cell(sheet: Any, value: Any, *, font: Font | None = None, fill: PatternFill | None = None) -> Any:
         made = WriteOnlyCell(sheet)
@@ -230,15 +230,15 @@ def export_xlsx(data: Dataset, folder: Path) -> list[Path]:
     main.append(headings)
     main.append([cell(main, column.name, font=grey) for column in data.columns])
     places = {column.name: number for number, column in enumerate(data.columns)}
-    letters = {places[name]: column.to_pylist() for name, column in data.status.items()}
+    status_codes = {places[name]: column.to_pylist() for name, column in data.status.items()}
     kinds = [_is_decimal(field.type) for field in data.values.schema]
     for number, row in enumerate(_rows(data.values)):
         line: list[Any] = []
         for place, value in enumerate(row):
             # The workbook's numbers are doubles.
             value = float(value) if kinds[place] and value is not None else plain(value)
-            letter = letters[place][number] if place in letters else None
-            fill = fills.get(letter) if letter else None
+            status_code = status_codes[place][number] if place in status_codes else None
+            fill = fills.get(status_code) if status_code else None
             line.append(cell(main, value, fill=fill) if fill or isinstance(value, str | float) else value)
         main.append(line)
     if data.has_status_table:
@@ -261,10 +261,14 @@ def export_xlsx(data: Dataset, folder: Path) -> list[Path]:
         [40.0, 30.0, 40.0, 60.0],
     )
     made = sheet("sheet_codes", [10.0, 50.0, 10.0])
-    made.append([cell(made, say(name, data.lang), font=bold) for name in ("letter", "meaning", "colour")])
-    for letter, meaning in data.codes.items():
-        fill = fills.get(letter)
-        made.append([cell(made, letter), cell(made, meaning), cell(made, None, fill=fill) if fill else None])
+    made.append(
+        [cell(made, say(name, data.lang), font=bold) for name in ("status_code", "meaning", "colour")]
+    )
+    for status_code, meaning in data.codes.items():
+        fill = fills.get(status_code)
+        made.append(
+            [cell(made, status_code), cell(made, meaning), cell(made, None, fill=fill) if fill else None]
+        )
     made = sheet("sheet_notes", [120.0])
     for text in notes_text(data, say("xlsx_note", data.lang)).splitlines():
         made.append([cell(made, text)])

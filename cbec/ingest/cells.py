@@ -64,7 +64,7 @@ class Reader:
         self.texts = texts
         self.extract = Extract()
         # Cells of a share without a unit, by what shares one unit: sheet, table, column and indicator.
-        self._unsaid: dict[tuple[str, int, int, str], list[tuple[Cell, bool]]] = {}
+        self._unstated: dict[tuple[str, int, int, str], list[tuple[Cell, bool]]] = {}
         self._claimed: set[str] = set()
         self._numbers: dict[str, tuple[Decimal | None, str, str, str]] = {}
         self._note_units = tuple(
@@ -197,9 +197,11 @@ class Reader:
                         message = "is no year" if found_year is None else "is a year to come"
                         self._row_problem(table, number, role["year"][0], "year", year_text, message)
                     continue
-                if table.said_years and found_year not in table.said_years:
-                    said = "-".join(map(str, sorted({min(table.said_years), max(table.said_years)})))
-                    message = f"stands below a line that says {said}"
+                if table.reported_years and found_year not in table.reported_years:
+                    reported = "-".join(
+                        map(str, sorted({min(table.reported_years), max(table.reported_years)}))
+                    )
+                    message = f"stands below a line that says {reported}"
                     self._row_problem(table, number, role["year"][0], "year", year_text, message)
                     continue
                 year = found_year
@@ -522,7 +524,7 @@ class Reader:
             if unit:
                 slots.append(
                     Slot(column, meaning.indicator, unit, column.meaning.year, column.meaning.region,
-                         column.meaning.is_filled, _said(meaning))
+                         column.meaning.is_filled, _reported(meaning))
                 )  # fmt: skip
         if not slots:
             return None
@@ -618,7 +620,7 @@ class Reader:
         if not unit:
             return None
         return [
-            Slot(s.column, meaning.indicator, unit, s.year, s.region, meaning.is_filled, _said(meaning))
+            Slot(s.column, meaning.indicator, unit, s.year, s.region, meaning.is_filled, _reported(meaning))
             for s in slots
         ]
 
@@ -716,8 +718,8 @@ class Reader:
             if slot.is_filled or is_flagged:
                 status = self.registry.status_list("I" + status.replace("A", ""))
                 method, by = "unknown", "vendor"
-                said = f"column {slot.column.header!r}" if slot.is_filled else "a column beside it"
-                comment = _joined(comment, f"declared as filled by {said}; method not stated")
+                reported = f"column {slot.column.header!r}" if slot.is_filled else "a column beside it"
+                comment = _joined(comment, f"declared as filled by {reported}; method not stated")
             claim = self._claim(remark, slot, chosen, year) if remark else None
             if claim:
                 status = self.registry.status_list(claim.letter + status.replace("A", ""))
@@ -746,7 +748,7 @@ class Reader:
         if unit == UNSAID:
             column = slot.column.place if table.axis == "measure" else 0
             group = (table.sheet.name, table.header_rows[0], column, slot.indicator)
-            self._unsaid.setdefault(group, []).append((cell, slot.is_filled))
+            self._unstated.setdefault(group, []).append((cell, slot.is_filled))
             return
         self._keep(cell, slot.is_filled)
 
@@ -787,31 +789,35 @@ class Reader:
 
     def _keep(self, cell: Cell, is_filled: bool) -> None:
         key = cell.key
-        held = self.extract.cells.get(key)
-        if held is None:
+        existing = self.extract.cells.get(key)
+        if existing is None:
             self.extract.cells[key] = cell
             return
         if cell.value is None:
-            self.extract.dropped["missing here, printed elsewhere in the file"] += held.value is not None
+            self.extract.dropped["missing here, printed elsewhere in the file"] += existing.value is not None
             return
-        if held.value is None:
+        if existing.value is None:
             self.extract.cells[key] = cell
             return
-        shift = self.registry.units[cell.unit_printed].scale - self.registry.units[held.unit_printed].scale
+        shift = (
+            self.registry.units[cell.unit_printed].scale - self.registry.units[existing.unit_printed].scale
+        )
         other = cell.value.scaleb(shift)
-        held_is_filled = "I" in held.obs_status_all and "filled by column" in (held.obs_comment or "")
+        existing_is_filled = "I" in existing.obs_status_all and "filled by column" in (
+            existing.obs_comment or ""
+        )
         # Two columns may round differently; one column does not print a figure twice in two ways.
-        is_one_column = _column_of(held) == _column_of(cell)
-        same = held.value == other if is_one_column else _same(
-            held.value, held.value_printed, other, cell.value_printed, shift
+        is_one_column = _column_of(existing) == _column_of(cell)
+        same = existing.value == other if is_one_column else _same(
+            existing.value, existing.value_printed, other, cell.value_printed, shift
         )  # fmt: skip
         if same:
-            if held_is_filled and not is_filled:
+            if existing_is_filled and not is_filled:
                 self.extract.cells[key] = cell
             self.extract.dropped["copy of a figure printed elsewhere in the file"] += 1
             return
-        if is_filled != held_is_filled:
-            printed, filled = (held, cell) if is_filled else (cell, held)
+        if is_filled != existing_is_filled:
+            printed, filled = (existing, cell) if is_filled else (cell, existing)
             printed.obs_comment = _joined(
                 printed.obs_comment or "", f"the filled column prints {filled.value_printed} instead"
             )
@@ -821,7 +827,7 @@ class Reader:
         place = f"{cell.indicator_id} of {cell.region_code} in {cell.year}"
         self.extract.problem(
             Problem(self.file, cell.source_locator, "key", cell.value_printed,
-                    f"contradicts {held.value_printed!r} at {held.source_locator} for {place}"),
+                    f"contradicts {existing.value_printed!r} at {existing.source_locator} for {place}"),
             "contradicts",
         )  # fmt: skip
 
@@ -832,9 +838,9 @@ class Reader:
         # Imported here because it works on the cells of this module.
         from cbec.ingest.shares import Shares
 
-        Shares(self.file, self.registry, self.extract, self._unsaid).settle(self._keep)
+        Shares(self.file, self.registry, self.extract, self._unstated).settle(self._keep)
         self._judge_zeros()
-        self._doubt_undated_fills()
+        self._flag_undated_fills()
         for text in self.texts:
             if not REDEFINES.search(text):
                 continue
@@ -854,7 +860,7 @@ class Reader:
         return self.extract
 
     def _judge_zeros(self) -> None:
-        """A 0 of what cannot be zero: refused, or doubted where a large table has a stray one."""
+        """A 0 of what cannot be zero: refused, or flagged where a large table has a stray one."""
         zeros: dict[tuple[str, str], list[Cell]] = {}
         figures: Counter[tuple[str, str]] = Counter()
         for cell in self.extract.cells.values():
@@ -878,7 +884,7 @@ class Reader:
                                 f"{message}; leave a missing figure blank")
                     )  # fmt: skip
 
-    def _doubt_undated_fills(self) -> None:
+    def _flag_undated_fills(self) -> None:
         """A file that says that it has fills, and not which, has no figure that is certainly observed."""
         if self.publication.obs_status != "A":
             return
@@ -910,7 +916,7 @@ def _speaks_of(text: str, name: str) -> bool:
     return "余额" in text and kind in text and "款" in text
 
 
-def _said(meaning: Meaning) -> str:
+def _reported(meaning: Meaning) -> str:
     """What a vague header leaves open, to be said on every cell below it."""
     return meaning.note if meaning.note.startswith("the header") else ""
 

@@ -1,4 +1,4 @@
-"""What `cbec import` and `cbec check PATH` do: recognise, judge at the door, land."""
+"""What `cbec import` and `cbec check PATH` do: recognise, validate, land."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from cbec.project import CbecError, Project
 if TYPE_CHECKING:
     import pandas as pd
 
-    from cbec.ingest.expectations import Door
+    from cbec.ingest.expectations import Validator
 
 MAX_BATCH = 100
 HELD_SEEDS = (("province", "province_yearbook"), ("prefecture", "city_yearbook"))
@@ -60,7 +60,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Options:
-    """What a person asked for. lands: False for --dry-run and for check."""
+    """What a person requested. lands: False for --dry-run and for check."""
 
     publication: str = ""
     edition: str = ""
@@ -97,7 +97,7 @@ def import_paths(
         raise CbecError(str(refused), exit_code=2) from None
     now = datetime.datetime.now(datetime.UTC)
     folder = project.warehouse / "imports" / f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
-    door: Door | None = None
+    validator: Validator | None = None
     outcomes: list[Outcome] = []
     # Simulated figures are compared with simulated ones only.
     print_there = None if options.is_demo else Shipped(project.root, registry)
@@ -108,16 +108,18 @@ def import_paths(
 
     def settle() -> None:
         """Judge what is waiting, and land it."""
-        nonlocal door
+        nonlocal validator
         judged = [i for i in batch if i.cells and i.publication and not i.errors]
         found: dict[int, Imported] = {}
         if judged:
-            if door is None:
-                # Great Expectations imports slowly: once, and only when a file has come to the door.
-                from cbec.ingest.expectations import Door
+            if validator is None:
+                # Great Expectations imports slowly: once, and only when there is a file to validate.
+                from cbec.ingest.expectations import Validator
 
-                door = Door(registry)
-            found = {id(i): j for i, j in zip(judged, _judged(recogniser, door, known, judged), strict=True)}
+                validator = Validator(registry)
+            found = {
+                id(i): j for i, j in zip(judged, _judged(recogniser, validator, known, judged), strict=True)
+            }
         for imported in batch:
             outcomes.append(_landed(project, found.get(id(imported), imported), options, held, known))
         batch.clear()
@@ -144,7 +146,7 @@ def import_paths(
                 encoding=options.encoding,
             )
             imported = _apart(imported, is_demo=options.is_demo)
-            # The tables of one edition come to the door together: one page of data docs for all of them.
+            # The tables of one edition are validated together: one page of data docs for all of them.
             is_alone = not imported.printed
             if is_alone or len(batch) >= MAX_BATCH or any(i.edition != imported.edition for i in batch):
                 settle()
@@ -154,7 +156,7 @@ def import_paths(
     with uncollected():
         settle()
     progress("", len(files), len(files))
-    docs = door.write_docs(folder / "data_docs") if door else None
+    docs = validator.write_docs(folder / "data_docs") if validator else None
     problems = [p for outcome in outcomes for p in outcome.imported.problems]
     text = template(problems)
     mapping = None
@@ -174,7 +176,9 @@ def _apart(imported: Imported, *, is_demo: bool) -> Imported:
     return replace(imported, problems=(*imported.problems, problem), status="refused")
 
 
-def _judged(recogniser: Recogniser, door: Door, known: Known, batch: list[Imported]) -> list[Imported]:
+def _judged(
+    recogniser: Recogniser, validator: Validator, known: Known, batch: list[Imported]
+) -> list[Imported]:
     """Files of one batch after the expectations: with problems and suspicions."""
     import pandas as pd
 
@@ -184,20 +188,20 @@ def _judged(recogniser: Recogniser, door: Door, known: Known, batch: list[Import
     first = batch[0]
     assert first.publication is not None
     frame = pd.concat([to_frame(i.cells, registry, i.file.name) for i in batch], ignore_index=True)
-    held, before = known.figures(batch)
-    flagged = flags(frame, registry, held, before)
+    existing, previous = known.figures(batch)
+    flagged = flags(frame, registry, existing, previous)
     kind = "print" if first.printed else first.publication.kind
     label = first.file.name
     if len(batch) > 1:
         label = f"{first.publication.publication_id} {first.edition} ({len(batch)} files)"
-    problems = door.judge(label, kind, flagged)
-    doubts = suspects(flagged)
+    problems = validator.judge(label, kind, flagged)
+    suspect_codes = suspects(flagged)
     out = []
     for imported in batch:
-        for cell in imported.cells if doubts else ():
-            doubt = doubts.get((imported.file.name, cell.source_locator))
-            if doubt:
-                cell.suspect_codes = ";".join(filter(None, (cell.suspect_codes, doubt)))
+        for cell in imported.cells if suspect_codes else ():
+            codes = suspect_codes.get((imported.file.name, cell.source_locator))
+            if codes:
+                cell.suspect_codes = ";".join(filter(None, (cell.suspect_codes, codes)))
                 # A printed figure that cannot be is kept as printed, and nobody vouches for it.
                 if imported.printed and cell.value is not None:
                     cell.obs_status_all = registry.status_list(cell.obs_status_all.replace("A", "") + "V")
@@ -217,7 +221,7 @@ class Known:
         self._shipped = shipped
         self._registry = recogniser.registry
         self._parts: dict[str, list[tuple[str, str, pd.DataFrame]]] | None = None
-        self._asked: set[str] = set()
+        self._requested: set[str] = set()
 
     def _scale(self, indicator: str, unit: str) -> float:
         own = self._registry.unit_of(indicator)
@@ -270,11 +274,11 @@ class Known:
         self._split(sha256, vintage, frame.rename(columns={"unit_printed": "unit"}).assign(value=values))
 
     def _load_shipped(self, indicators: set[str]) -> None:
-        """The printed figures of these indicators that ship, each read when it is first asked for."""
+        """The printed figures of these indicators that ship, each read when it is first requested."""
         self._load()
-        wanted = indicators - self._asked
+        wanted = indicators - self._requested
         if self._shipped and wanted:
-            self._asked |= wanted
+            self._requested |= wanted
             self._split("", self._shipped.series, self._shipped.frame(wanted))
 
     def figures(self, batch: list[Imported]) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -283,7 +287,7 @@ class Known:
 
         base, own = batch[0].vintage_base, {i.file.sha256 for i in batch}
         years = {cell.year for i in batch for cell in i.cells}
-        every, before = [], []
+        every, previous = [], []
         indicators = {cell.indicator_id for i in batch for cell in i.cells}
         self._load_shipped(indicators)
         for indicator in indicators:
@@ -291,9 +295,9 @@ class Known:
                 if sha256 not in own:
                     every.append(part)
                     if vintage and (vintage == base or vintage.startswith(f"{base}_r")):
-                        before.append(part[part["year"].isin(years)])
+                        previous.append(part[part["year"].isin(years)])
         empty = pd.DataFrame(columns=list(self.COLUMNS))
-        return (pd.concat(every) if every else empty), (pd.concat(before) if before else empty)
+        return (pd.concat(every) if every else empty), (pd.concat(previous) if previous else empty)
 
 
 def _landed(

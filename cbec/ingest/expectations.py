@@ -1,7 +1,7 @@
-"""Great Expectations at the door: what a recognised file must satisfy before it lands.
+"""Import validation with Great Expectations: what a recognised file must satisfy before it lands.
 
 flags() computes, in plain pandas, what the field asks of each cell; the expectations state it, one suite a
-kind of publication; Door runs the suite and writes the data docs. Great Expectations takes seconds to
+kind of publication; Validator runs the suite and writes the data docs. Great Expectations takes seconds to
 import, so this module is imported only when a file is judged.
 """
 
@@ -77,9 +77,9 @@ class ExpectNamesToBeKnownInTheYear(gxe.ExpectColumnValuesToBeInSet):
 
 
 class ExpectMagnitudeOfTheEditionBefore(gxe.ExpectColumnValuesToBeInSet):
-    """The indicator has the magnitude of the figures already held."""
+    """The indicator has the magnitude of the figures already known."""
 
-    description: str = f"The median ratio to figures already held is within {EDITION_FACTOR:.0f}."
+    description: str = f"The median ratio to figures already known is within {EDITION_FACTOR:.0f}."
 
 
 class ExpectCoverageNotToShrink(gxe.ExpectColumnValuesToBeInSet):
@@ -165,11 +165,13 @@ def to_frame(cells: tuple[Cell, ...], registry: Registry, file: str = "") -> pd.
     )
 
 
-def flags(frame: pd.DataFrame, registry: Registry, held: pd.DataFrame, before: pd.DataFrame) -> pd.DataFrame:
+def flags(
+    frame: pd.DataFrame, registry: Registry, existing: pd.DataFrame, previous: pd.DataFrame
+) -> pd.DataFrame:
     """The frame with one boolean column a rule; True where the rule holds or does not apply.
 
-    held: figures already known (region_level, region_code, year, indicator_id, value), of any vintage.
-    before: those of the version that this file follows, empty when there is none.
+    existing: figures already known (region_level, region_code, year, indicator_id, value), of any vintage.
+    previous: those of the version that this file follows, empty when there is none.
     """
     out = frame.copy()
     keys = ["region_level", "region_code", "year", "indicator_id"]
@@ -198,8 +200,8 @@ def flags(frame: pd.DataFrame, registry: Registry, held: pd.DataFrame, before: p
     out["no_slip"] = _no_slip(out)
     out["parts_sum"] = _parts_sum(out, registry)
     out["known_in_year"] = _known_in_year(out, registry)
-    out["magnitude"] = _magnitude(out, held, keys)
-    out["absent"] = _absent(out, before, keys)
+    out["magnitude"] = _magnitude(out, existing, keys)
+    out["absent"] = _absent(out, previous, keys)
     out["coverage"] = out["absent"] == ""
     out["not_straight"] = _not_straight(out)
     return out
@@ -281,15 +283,15 @@ def _known_in_year(out: pd.DataFrame, registry: Registry) -> pd.Series:
     return pd.Series(index.isin(list(known)) if known else False, index=out.index) | last_weeks | county
 
 
-def _magnitude(out: pd.DataFrame, held: pd.DataFrame, keys: list[str]) -> pd.Series:
+def _magnitude(out: pd.DataFrame, existing: pd.DataFrame, keys: list[str]) -> pd.Series:
     holds = pd.Series(True, index=out.index)
-    if held.empty:
+    if existing.empty:
         return holds
     both = out.loc[(out["value"] > 0) & _whole(out), [*keys, "value"]].merge(
-        held, on=keys, suffixes=("", "_held")
+        existing, on=keys, suffixes=("", "_existing")
     )
-    both = both[both["value_held"] > 0]
-    both["ratio"] = both["value"] / both["value_held"]
+    both = both[both["value_existing"] > 0]
+    both["ratio"] = both["value"] / both["value_existing"]
     for (level, indicator), group in both.groupby(["region_level", "indicator_id"], observed=True):
         ratio = group["ratio"].median()
         if len(group) >= 3 and not 1 / EDITION_FACTOR <= ratio <= EDITION_FACTOR:
@@ -304,14 +306,14 @@ def _whole(out: pd.DataFrame) -> pd.Series:
     return out["scope"].isin(["whole_prefecture", "province"])
 
 
-def _absent(out: pd.DataFrame, before: pd.DataFrame, keys: list[str]) -> pd.Series:
+def _absent(out: pd.DataFrame, previous: pd.DataFrame, keys: list[str]) -> pd.Series:
     """For each cell of an indicator that lost figures: how many, and the first regions and years."""
-    if before.empty:
+    if previous.empty:
         return pd.Series("", index=out.index)
     now = set(out.loc[out["value"].notna() & _whole(out), keys].itertuples(index=False, name=None))
     indicators = set(out["indicator_id"])
     lost: dict[str, list[str]] = {}
-    for key in sorted(before.loc[before["value"].notna(), keys].itertuples(index=False, name=None)):
+    for key in sorted(previous.loc[previous["value"].notna(), keys].itertuples(index=False, name=None)):
         _, region, year, indicator = key
         if indicator in indicators and key not in now:
             lost.setdefault(indicator, []).append(f"{region} {year}")
@@ -339,7 +341,7 @@ def _not_straight(out: pd.DataFrame) -> pd.Series:
     return holds
 
 
-class Door:
+class Validator:
     """One Great Expectations context for a run: a suite a kind, a validation a file, one set of data docs."""
 
     def __init__(self, registry: Registry) -> None:
@@ -443,7 +445,7 @@ class Door:
 
 
 def suspects(frame: pd.DataFrame) -> dict[tuple[str, str], str]:
-    """(file, place) of each cell that a rule doubts, with the codes of the doubts."""
+    """(file, place) of each cell that a rule flags, with the suspect codes."""
     found: dict[tuple[str, str], str] = {}
     for rule in RULES:
         if rule.suspect:

@@ -226,7 +226,7 @@ class Held:
         self._against = against or shipped
         self._vintages: dict[str, str] | None = None
         self._values: dict[str, dict[Key, object]] = {}
-        # Printed columns by what they are of: file to figures by region. Filled when first asked.
+        # Printed columns by what they are of: file to figures by region. Filled when first requested.
         self._columns: dict[tuple[str, str, str], dict[str, dict[str, Decimal]]] | None = None
         self._editions: dict[str, tuple[int, str]] = {}
 
@@ -349,9 +349,9 @@ class Held:
                     f"this very file ships as a table of the edition {known[0]},"
                     " and one table is not of two editions"
                 )
-            twin_there = None if known else self._against.twin(int(edition), cells)
-            if twin_there:
-                shipped_as, n_equal, n = twin_there
+            duplicate = None if known else self._against.duplicate_of(int(edition), cells)
+            if duplicate:
+                shipped_as, n_equal, n = duplicate
                 return (
                     f"{n_equal} of its {n} figures are those of the edition {shipped_as} as it ships,"
                     " and one table is not of two editions"
@@ -379,15 +379,15 @@ class Held:
                     equal = sum(figures[region] == held[region] for region in common)
                     if len(common) >= MIN_REPEATED and equal >= REPEATED_SHARE * len(common):
                         repeated[other] = repeated.get(other, 0) + 1
-        twin = next((other for other, n in repeated.items() if n == n_columns), "")
+        repeated_in = next((other for other, n in repeated.items() if n == n_columns), "")
         if self._editions.get(sha256, (int(edition), ""))[0] != int(edition):
-            twin = sha256
-        if twin:
-            taken_for, file = self._editions[twin]
-            what = "this very file" if twin == sha256 else f"{file}, with the same figures,"
+            repeated_in = sha256
+        if repeated_in:
+            taken_for, file = self._editions[repeated_in]
+            what = "this very file" if repeated_in == sha256 else f"{file}, with the same figures,"
             return (
                 f"{what} was taken for the edition {taken_for}, and one table is not of two editions;"
-                f" `cbec import --remove {twin[:12]}` takes it out"
+                f" `cbec import --remove {repeated_in[:12]}` takes it out"
             )
         self._editions[sha256] = (int(edition), name)
         for key, figures in columns.items():

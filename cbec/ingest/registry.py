@@ -118,9 +118,9 @@ class Registry:
         known = self.indicators.get(indicator)
         return self.units[known.unit] if known else None
 
-    def status_list(self, letters: str) -> str:
-        """Letters without repetition in order of precedence."""
-        return "".join(sorted(set(letters), key=self.precedence.__getitem__))
+    def status_list(self, status_codes: str) -> str:
+        """Status codes without repetition in order of precedence."""
+        return "".join(sorted(set(status_codes), key=self.precedence.__getitem__))
 
 
 def _rows(path: Path) -> Iterator[Row]:

@@ -57,7 +57,7 @@ def print_run(run: Run, out: Console, err: Console, *, shows_columns: bool, expl
 
 
 def print_problems(run: Run, err: Console) -> None:
-    """Print what was found wrong or doubtful in every file, and nothing else."""
+    """Print what was found wrong or suspect in every file, and nothing else."""
     shared = _shared_warnings(run)
     for outcome in run.outcomes:
         _print_problems(outcome.imported, err, shared)
@@ -66,8 +66,10 @@ def print_problems(run: Run, err: Console) -> None:
 
 def _print_shared(shared: dict[tuple[str, str], int], err: Console) -> None:
     for (text, message), n in shared.items():
-        said = f" {text!r}" if text else ""
-        err.print(f"warning: in {n} files:{said} {message}", markup=False, highlight=False, soft_wrap=True)
+        reported = f" {text!r}" if text else ""
+        err.print(
+            f"warning: in {n} files:{reported} {message}", markup=False, highlight=False, soft_wrap=True
+        )
 
 
 def _print_summary(outcome: Outcome, out: Console) -> None:

@@ -1,4 +1,4 @@
-"""Read one file from first byte to cells: everything before the door."""
+"""Read one file from first byte to cells: everything before validation."""
 
 from __future__ import annotations
 

@@ -38,23 +38,27 @@ class Shares:
     """The shares of one file; unsaid: cells without a unit and whether their column was filled, by group."""
 
     def __init__(
-        self, file: str, registry: Registry, extract: Extract, unsaid: dict[Group, list[tuple[Cell, bool]]]
+        self,
+        file: str,
+        registry: Registry,
+        extract: Extract,
+        unstated: dict[Group, list[tuple[Cell, bool]]],
     ) -> None:
         self.file = file
         self.registry = registry
         self.extract = extract
-        self.unsaid = unsaid
+        self.unstated = unstated
 
     def settle(self, keep: Keep) -> None:
         """Give every cell its unit and keep it; problems name a cell and ask for the unit."""
         self._refuse_contradicted()
         loose: dict[Place, dict[str, Cell]] = {}
-        for group, held in self.unsaid.items():
+        for group, held in self.unstated.items():
             for cell, _ in held:
                 if cell.value is not None:
                     loose.setdefault(cell.key[:3], {}).setdefault(group[3], cell)
         units: dict[Group, str] = {}
-        for group, held in self.unsaid.items():
+        for group, held in self.unstated.items():
             votes: dict[str, Cell] = {}
             voted: set[str] = set()
             for cell, _ in held:
@@ -63,7 +67,7 @@ class Shares:
                     votes.setdefault(unit, cell)
                     voted.add(cell.source_locator)
             units[group] = self._unit(group[3], [c for c, _ in held], votes, voted)
-        for group, held in self.unsaid.items():
+        for group, held in self.unstated.items():
             for cell, is_filled in held if units[group] else ():
                 cell.unit_printed = units[group]
                 keep(cell, is_filled)
@@ -75,8 +79,8 @@ class Shares:
                     cell.obs_status_all = self.registry.status_list(
                         "V" + cell.obs_status_all.replace("A", "")
                     )
-                    said = f"is below one per cent, which no {cell.indicator_id} is: perhaps a fraction"
-                    cell.obs_comment = "; ".join(filter(None, (cell.obs_comment, said)))
+                    reported = f"is below one per cent, which no {cell.indicator_id} is: perhaps a fraction"
+                    cell.obs_comment = "; ".join(filter(None, (cell.obs_comment, reported)))
 
     def _by_identity(self, cell: Cell, loose: dict[str, Cell]) -> str:
         """pct or ratio when the shares of the region and year add up, or the levels of the share say so."""
@@ -93,12 +97,14 @@ class Shares:
             others = [name for name in parts if name != indicator]
             if len(others) == len(parts):
                 continue
-            said = {name: self._known(place, name) for name in others}
-            unsaid = {name: loose[name].value for name in others if said[name] is None and name in loose}
-            if any(said[name] is None and unsaid.get(name) is None for name in others):
+            reported = {name: self._known(place, name) for name in others}
+            unstated = {
+                name: loose[name].value for name in others if reported[name] is None and name in loose
+            }
+            if any(reported[name] is None and unstated.get(name) is None for name in others):
                 continue
-            stated = sum((v for v in said.values() if v is not None), Decimal(0))
-            open_ = sum((v for v in unsaid.values() if v is not None), value)
+            stated = sum((v for v in reported.values() if v is not None), Decimal(0))
+            open_ = sum((v for v in unstated.values() if v is not None), value)
             for unit, total in (("pct", stated + open_), ("ratio", stated + open_ * 100)):
                 if abs(total - 100) <= SUM_TOLERANCE:
                     return unit

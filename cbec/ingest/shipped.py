@@ -55,7 +55,7 @@ def figure_of(text: str | None) -> Decimal | None:
 
 
 class Shipped:
-    """The cells of regions that seeds/print holds, an edition read when it is first asked for.
+    """The cells of regions that seeds/print holds, an edition read when it is first requested.
 
     Without the seeds (a project that has not transcribed anything) there is none.
     """
@@ -140,13 +140,13 @@ class Shipped:
         self._cells[edition] = found
         return found
 
-    def twin(self, edition: int, cells: Iterable[Cell]) -> tuple[int, int, int] | None:
+    def duplicate_of(self, edition: int, cells: Iterable[Cell]) -> tuple[int, int, int] | None:
         """Another edition that prints these figures throughout, with how many of how many it prints alike.
 
         Figures of four digits and more, in the scope that ships. Two editions share 2.4 per cent of them at
         most, two tables of the areas of land 81.
         """
-        asked = [
+        telling = [
             cell
             for cell in cells
             if cell.value is not None
@@ -158,7 +158,7 @@ class Shipped:
             if other == edition:
                 continue
             rows = {row["region_code"]: row for row in self._of("figure", other)}
-            texts = [(c.value, rows.get(c.region_code, {}).get(c.indicator_id, "")) for c in asked]
+            texts = [(c.value, rows.get(c.region_code, {}).get(c.indicator_id, "")) for c in telling]
             printed = [(value, text) for value, text in texts if text]
             n_equal = sum(figure_of(text) == value for value, text in printed)
             if len(printed) >= MIN_REPEATED and n_equal >= REPEATED_SHARE * len(printed):

@@ -45,8 +45,8 @@ def read_stata(file: File) -> Book:
                     texts[value] = _text(value, kind, labels)
                 column.append(texts[value])
         for letter, count in sorted(letters.items()):
-            said = f" ({labels[letter]})" if letter in labels else ""
-            message = f"holds .{letter}{said} {count} times; read as empty"
+            reported = f" ({labels[letter]})" if letter in labels else ""
+            message = f"holds .{letter}{reported} {count} times; read as empty"
             warnings.append(Problem(file.name, "data", "value", str(name), message, is_warning=True))
         columns.append(column)
         header.append(str(meta.column_names_to_labels.get(name) or name))

@@ -54,8 +54,8 @@ class Table:
     axis: what the value columns are: measure, year_value, region_value or value. level: province or
     prefecture. body: (row number, cells) behind the header. defaults: year, indicator, unit of the table.
     region: that of the sheet's name, for a sheet without a column of regions; siblings: names of all sheets.
-    said_years: years of the line above the rows, which a column of years must agree with. scope: districts
-    where title, sheet or file say that nothing else is meant, else ''.
+    reported_years: years of the line above the rows, which a column of years must agree with. scope:
+    districts where title, sheet or file say that nothing else is meant, else ''.
     """
 
     sheet: Sheet
@@ -72,7 +72,7 @@ class Table:
     siblings: tuple[str, ...] = ()
     texts: tuple[str, ...] = ()
     dropped: tuple[tuple[str, str], ...] = ()
-    said_years: frozenset[int] = frozenset()
+    reported_years: frozenset[int] = frozenset()
     scope: str = ""
 
     def with_role(self, *roles: str) -> tuple[Column, ...]:
@@ -651,14 +651,14 @@ def _defaults(
         )
         problems.append(Problem(file, place, "table", text, message))
 
-    said = (*titles, *above, name, stem)
-    for text in said:
+    reported = (*titles, *above, name, stem)
+    for text in reported:
         why = no_years_figures(text)
         if why:
             problem(text, f"{why}; only figures of whole years are loaded")
             break
-    is_districts = any(DISTRICTS.search(plain(t)) for t in said) and not any(
-        WHOLE.search(plain(t)) for t in said
+    is_districts = any(DISTRICTS.search(plain(t)) for t in reported) and not any(
+        WHOLE.search(plain(t)) for t in reported
     )
     scope = "districts" if is_districts and table.level == "prefecture" else ""
     year = int(mapping.defaults.get("year") or 0)
@@ -680,11 +680,11 @@ def _defaults(
             problem(text, f"names another year than the sheet or file, which says {year}")
         if not year and vocabulary.edition and vocabulary.offset is not None:
             year = vocabulary.edition - vocabulary.offset
-    said_years: frozenset[int] = frozenset()
+    reported_years: frozenset[int] = frozenset()
     if not part.is_first and printed:
-        said_years = frozenset(range(min(printed), max(printed) + 1))
+        reported_years = frozenset(range(min(printed), max(printed) + 1))
         across = {c.meaning.year for c in table.columns if c.meaning.year}
-        if across - said_years:
+        if across - reported_years:
             text = next(t for t in titles if years_in(t) & printed)
             problem(
                 text, f"names other years than the header, which has {', '.join(map(str, sorted(across)))}"
@@ -728,8 +728,8 @@ def _defaults(
                 message = f"names {', '.join(sorted(named))}, which the header below it does not"
                 problem(title, message)
     found_table = replace(
-        table, year=year, indicator=indicator, unit_text=unit_text, units=units, said_years=said_years,
-        scope=scope,
+        table, year=year, indicator=indicator, unit_text=unit_text, units=units,
+        reported_years=reported_years, scope=scope,
     )  # fmt: skip
     return found_table, problems
 

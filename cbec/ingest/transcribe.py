@@ -4,7 +4,7 @@ Four CSV files hold what was printed, each cell once and in its own words:
 printed_figure  one row a region and edition, one column an indicator, text as printed;
 printed_column  one row a printed column: edition, table, unit, status, and the list of its rows;
 printed_place   one row a sheet of such a list: which region stands in which row;
-printed_remark  what is said of single cells: another status than the column's, a doubt, a remark.
+printed_remark  what is said of single cells: another status than the column's, a suspect code, a remark.
 printed_refusal holds the printed cells that are no figures. models/staging/stg_yearbook__print puts them
 together again.
 """
@@ -207,8 +207,10 @@ class _Seeds:
             n_lists = sum(1 for other, _ in lists if other == edition)
             place_list = lists.setdefault((edition, _places(cells)), n_lists + 1)
             (unit,) = {c["unit_printed"] for c in cells}
-            said = Counter((c["obs_status_all"], c["obs_comment"] or "") for c in cells if c["value_printed"])
-            status, comment = min(said, key=lambda s: (-said[s], s)) if said else ("O", "")
+            reported = Counter(
+                (c["obs_status_all"], c["obs_comment"] or "") for c in cells if c["value_printed"]
+            )
+            status, comment = min(reported, key=lambda s: (-reported[s], s)) if reported else ("O", "")
             first = cells[0]
             column.append(
                 {

@@ -231,7 +231,7 @@ class Vocabulary:
                 continue
             meaning = self._one(re.sub(r"^[0-9\-.]+", "", piece) or piece)
             if meaning.role == "measure":
-                held = found.get(meaning.indicator)
-                if held is None or not held.units:
+                existing = found.get(meaning.indicator)
+                if existing is None or not existing.units:
                     found[meaning.indicator] = meaning
         return found

@@ -33,11 +33,11 @@ from cbec.pipeline.history import (
 from cbec.pipeline.inputs import (
     Input,
     code_inputs,
+    fingerprint,
     landed_inputs,
     list_landed,
     published_inputs,
     stamps,
-    together,
     touched_files,
 )
 from cbec.pipeline.metadata import write_metadata, write_parquet_files
@@ -125,7 +125,7 @@ def _is_current(project: Project, target: str) -> bool:
         # A run that was stopped after its rename; the next one finishes it.
         return False
     inputs = [*code_inputs(project.root), *landed_inputs(project.landing)]
-    if together(inputs) != together(published_inputs(project.database(target))):
+    if fingerprint(inputs) != fingerprint(published_inputs(project.database(target))):
         return False
     return is_as_published(project, target)
 
@@ -185,7 +185,7 @@ def build_and_publish(
             inputs.append(Input("environment", "size", hashlib.sha256(repr(size).encode()).hexdigest()))
         else:
             inputs += landed_inputs(landing or project.landing)
-        run.inputs_sha256 = together(inputs)
+        run.inputs_sha256 = fingerprint(inputs)
     # A threaded sum has no fixed order, and two builds must agree to the last bit. Takes effect because
     # nothing has imported numpy yet.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -274,7 +274,7 @@ def _copies(project: Project, target: str, done: DbtRun) -> dict[Path, str]:
 def _draw(database: Path, done: DbtRun, inputs: list[Input]) -> tuple[list[Image], list[str]]:
     """The figures of the report; what goes wrong is told, as of the report."""
     drawing = ("cbec/report/", "cbec/common/")
-    code = together([i for i in inputs if i.kind == "environment" or i.path.startswith(drawing)])
+    code = fingerprint([i for i in inputs if i.kind == "environment" or i.path.startswith(drawing)])
     try:
         return draw_images(database, code, done.kept.images, workers=2), []
     except Exception as error:  # whatever it is: the figures are tested, only their picture is missing
@@ -296,7 +296,7 @@ def _write_report(
 
 
 def _simulate(run: Run, project: Project, drawn: Project, size: Size, report: Progress) -> None:
-    """Draw the yearbooks and import them through the same door as real ones."""
+    """Draw the yearbooks and take them in by the same import as real ones."""
     from cbec.demo.simulate import simulate_project
     from cbec.ingest.command import Options, import_paths
 

@@ -41,9 +41,9 @@ THREADS = 2
 SECONDS = {
     "printed_figure": 3.5, "stg_yearbook__print": 1, "printed_index_effect": 1.5,
     "int_observations__landed": 1, "int_observations__reported": 3, "int_series__gridded": 2,
-    "int_witnesses__heard": 2.5, "int_observations__witnessed": 2, "int_observations__filled": 2,
+    "int_witnesses__compared": 2.5, "int_observations__witnessed": 2, "int_observations__filled": 2,
     "int_observations__selected": 1, "observation": 3, "detector_scan": 2.5, "detector_evidence": 1,
-    "detector_offpath": 1, "detector_release": 1, "finding": 2, "panel_cell": 2, "green_tfp": 10,
+    "detector_outlier": 1, "detector_release": 1, "finding": 2, "panel_cell": 2, "green_tfp": 10,
     "fit": 25, "bacon": 1.5, "data_integrity": 3, "descriptive": 3, "inference": 1.5, "leave_one_out": 3,
     "policy": 1, "pretrend": 3,
 }  # fmt: skip
@@ -86,7 +86,7 @@ def run_dbt(
         parsed = place / f"parsed-{parse_sha256(inputs)}.msgpack"
         dbt = _Dbt(folder, database, run.target, report, parsed, is_anew=is_full)
         states = node_states(dbt.manifest, Path(), inputs, run.target)
-        plan = Plan(states, "asked for") if is_full else make_plan(dbt.manifest, states, published)
+        plan = Plan(states, "requested") if is_full else make_plan(dbt.manifest, states, published)
     kept = Kept()
     if not plan.reason:
         with phase(run, "copy"):

@@ -107,7 +107,7 @@ def list_landed(landing: Path, path: Path) -> None:
             writer.writerow([file.stem, pq.read_metadata(file).num_rows])
 
 
-def together(inputs: list[Input]) -> str:
+def fingerprint(inputs: list[Input]) -> str:
     """One SHA-256 for all inputs."""
     lines = sorted(f"{i.kind} {i.path} {i.sha256}" for i in inputs)
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()

@@ -39,7 +39,7 @@ def write_metadata(
     commit = _git(project.root, "rev-parse", "HEAD")
     changes = _git(project.root, "status", "--porcelain")
     hashes = seed_hashes(project.root)
-    together = hashlib.sha256("".join(digest for _, digest in hashes).encode()).hexdigest()
+    fingerprint = hashlib.sha256("".join(digest for _, digest in hashes).encode()).hexdigest()
     with duckdb.connect(str(database)) as connection:
         # One transaction: each of some two thousand rows would be written to disk by itself.
         connection.begin()
@@ -55,7 +55,7 @@ def write_metadata(
             [
                 run.run_id, run.started_at, run.target, run.target == "demo", commit,
                 None if changes is None else bool(changes),
-                together, version("cbec-warehouse"), version("dbt-core"), version("duckdb"),
+                fingerprint, version("cbec-warehouse"), version("dbt-core"), version("duckdb"),
             ],
         )  # fmt: skip
         connection.execute("create table meta.seed_file (path varchar, sha256 varchar)")

@@ -25,7 +25,7 @@ import duckdb
 import yaml
 
 import cbec
-from cbec.pipeline.inputs import Input, together
+from cbec.pipeline.inputs import Input, fingerprint
 from cbec.pipeline.runlog import file_sha256, wal_of
 from cbec.project import literal
 from cbec.report.images import Image, read_images
@@ -87,8 +87,8 @@ class _Printer:
         self._manifest = manifest
         self._root = root
         self._sha = {item.path: item.sha256 for item in inputs}
-        self._landed = together([item for item in inputs if item.kind == "landed"])
-        self._seeds = together([item for item in inputs if item.kind == "seed"])
+        self._landed = fingerprint([item for item in inputs if item.kind == "landed"])
+        self._seeds = fingerprint([item for item in inputs if item.kind == "seed"])
         # What everything rests on: packages, profile, settings, and how a table is made.
         self._common = _digest(
             target,
@@ -173,8 +173,10 @@ class _Printer:
         text = "\n".join(texts)
         # The macro itself, and what chooses among its kinds, names no seed.
         asking = "\n".join(t for t in texts if not re.search(r"macro \w*seed_file_sha256\(", t))
-        asked = re.findall(r"\bseed_file_sha256\(\s*(?:'([^']+)'\s*\))?", asking)
-        found = [self._seeds] if "" in asked else [self._sha.get(path, "") for path in sorted(set(asked))]
+        requested = re.findall(r"\bseed_file_sha256\(\s*(?:'([^']+)'\s*\))?", asking)
+        found = (
+            [self._seeds] if "" in requested else [self._sha.get(path, "") for path in sorted(set(requested))]
+        )
         if "graph.nodes" in text:
             found += [f"{n.original_file_path} {_declared(n)}" for _, n in sorted(self._nodes.items())]
         if re.search(r"graph\.nodes(?!\[)", text):

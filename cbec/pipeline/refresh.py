@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from cbec.pipeline.build import BuildResult, build_and_publish, one_run
 from cbec.pipeline.history import link_or_copy, roll_back
-from cbec.pipeline.inputs import Input, code_inputs, landed_inputs, published_inputs, together
+from cbec.pipeline.inputs import Input, code_inputs, fingerprint, landed_inputs, published_inputs
 from cbec.pipeline.runlog import Progress, Run, is_as_published, phase, read_runs
 from cbec.project import KEEP, CbecError, Project
 
@@ -59,7 +59,7 @@ def refresh(
             with phase(run, "import"):
                 imported = _import(run, Project(project.root, folder, landing), watch, before, report)
         inputs = [*code_inputs(project.root), *landed_inputs(landing)]
-        if together(inputs) in _done(project, before):
+        if fingerprint(inputs) in _done(project, before):
             raise CbecError(
                 "nothing new: code, seeds and landed files are as published", exit_code=NOTHING_NEW
             )
@@ -73,7 +73,7 @@ def refresh(
 def _done(project: Project, before: list[Input]) -> set[str]:
     """Inputs that need no build: those of the published file, and those a person has rolled back from."""
     # A file that somebody has written into is published anew.
-    done = {together(before)} if is_as_published(project, "dev") else set()
+    done = {fingerprint(before)} if is_as_published(project, "dev") else set()
     for run in reversed(read_runs(project, "dev")):
         if run.outcome == "rolled back":
             done.add(run.inputs_sha256)
@@ -160,7 +160,7 @@ def rollback(project: Project, *, target: str = "dev", to: str = "") -> tuple[st
     """
     with one_run(project, "rollback", target) as (run, folder):
         left = project.database(target)
-        run.inputs_sha256 = together(published_inputs(left)) if left.is_file() else ""
+        run.inputs_sha256 = fingerprint(published_inputs(left)) if left.is_file() else ""
         run.reason = roll_back(project, run, folder, to)
         run.outcome = "rolled back"
         return run.published_run_id, [run.reason] if run.reason else []

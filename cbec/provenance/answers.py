@@ -64,7 +64,7 @@ class VariableShare:
     filled_share: float
     filled_share_treated: float | None
     filled_share_control: float | None
-    doubted_share: float
+    suspect_share: float
     worst_status: str
 
 
@@ -114,7 +114,7 @@ class Finding:
 class WhyEstimate:
     """An estimate and all that it rests on.
 
-    estimate: the row of estimates.regression (a dictionary of its columns); twin: the same on observed cells
+    estimate: the row of estimates.regression (a dictionary of its columns); observed_only: on observed cells
     only. influences are ordered by size of the shift; influence_origin: stored, computed, or the reason why
     there are none. cells are in order of indicator, region and year.
     """
@@ -122,7 +122,7 @@ class WhyEstimate:
     question: EstimateQuestion
     is_simulated: bool
     estimate: dict[str, Any]
-    twin: dict[str, Any] | None
+    observed_only: dict[str, Any] | None
     specification: dict[str, Any]
     specification_row: tuple[SeedRow, ...]
     sample: dict[str, Any]

@@ -97,7 +97,7 @@ def why_estimate(
     terms = [str(row["term"]) for row in main]
     term = choose_known(f"term of {study} {table}({question.column_no})", term, terms)
     estimate = next(row for row in main if row["term"] == term)
-    twin = next((row for row in rows if row["is_observed_only"] and row["term"] == term), None)
+    observed_only = next((row for row in rows if row["is_observed_only"] and row["term"] == term), None)
     data = StudyData.from_published(connection)
     spec = next(
         spec
@@ -120,7 +120,7 @@ def why_estimate(
         question=EstimateQuestion(study, table, question.column_no, term, question.computes),
         is_simulated=is_simulated_file(connection),
         estimate=estimate,
-        twin=twin,
+        observed_only=observed_only,
         specification=specification,
         specification_row=seed_rows(
             connection,
@@ -171,7 +171,7 @@ def _variable_shares(
     spec: Specification,
     level: str,
 ) -> tuple[VariableShare, ...]:
-    """Share of filled and of doubted cells by variable and arm; arms are units ever treated in the window."""
+    """Share of filled and of suspect cells by variable and arm; arms are units ever treated in the window."""
     from cbec.estimators.specification import source
     from cbec.studies.sample import PRECEDENCE
 
@@ -179,7 +179,7 @@ def _variable_shares(
         "first_treated_year" in used.rows
     ) else None  # fmt: skip
     if starts is None:
-        # Without a rule in the equation the arms are those of the default reading of the policy.
+        # Without a rule in the equation the arms are those of the default treatment definition.
         unit = used.unit
         starts = (
             connection.execute(
@@ -198,7 +198,7 @@ def _variable_shares(
             [level],
         ).fetchall()
     )
-    doubted = data.doubted_cell[data.doubted_cell["region_level"] == level]
+    suspects = data.suspect_cell[data.suspect_cell["region_level"] == level]
     roles = {spec.outcome: "outcome", spec.treatment: "treatment", spec.mediator: "mediator"}
     found = []
     for name in dict.fromkeys(spec.variables):
@@ -207,8 +207,8 @@ def _variable_shares(
         if cells.empty:
             continue
         treated = cells[used.unit].map(ever).fillna(False).astype(bool)
-        in_doubt = cells.merge(
-            doubted[doubted["panel_column"] == column][["region_code", "year"]].drop_duplicates(),
+        suspect_cells = cells.merge(
+            suspects[suspects["panel_column"] == column][["region_code", "year"]].drop_duplicates(),
             left_on=[used.unit, "year"],
             right_on=["region_code", "year"],
         )
@@ -223,7 +223,7 @@ def _variable_shares(
                 filled_share=float(cells["imputed_share"].mean()),
                 filled_share_treated=_mean(cells["imputed_share"][treated]),
                 filled_share_control=_mean(cells["imputed_share"][~treated]),
-                doubted_share=len(in_doubt) / len(cells),
+                suspect_share=len(suspect_cells) / len(cells),
                 worst_status=min(cells["obs_status"].unique(), key=PRECEDENCE.index),
             )
         )
@@ -256,7 +256,7 @@ def _influences(
         if stored:
             return _ordered(stored, full, error), "stored"
     if not question.computes:
-        return (), "not stored, and not asked to be computed"
+        return (), "not stored, and not requested to be computed"
     names = {
         row["region_code"]: row
         for row in records(connection, "select region_code, name_zh, name_en from registry.region")
@@ -292,10 +292,10 @@ def _without(
     from dataclasses import replace
 
     from cbec.estimators.regression import Fit
-    from cbec.studies.fit import estimate, small_heap
+    from cbec.studies.fit import estimate, gc_frozen
 
     rest = replace(used, rows=used.rows[used.rows[used.unit] != code].reset_index(drop=True))
-    with small_heap():
+    with gc_frozen():
         try:
             fit = estimate(spec, rest)
         except ValueError:

@@ -171,7 +171,7 @@ def _variable(connection: duckdb.DuckDBPyConnection, row: Mapping[str, Any]) -> 
     ).df()
     if len(cells):
         return _frame(connection, cells)
-    # A variable of the treatment is a reading of the list of zones.
+    # A variable of the treatment is a definition of it from the list of zones.
     rules = connection.execute(
         "select distinct treatment_rule from studies.specification"
         " where study_id = ? and treatment = ? and treatment_rule is not null order by 1",

@@ -116,7 +116,7 @@ def _sources(page: _Page, cells: tuple[SourceCell, ...]) -> None:
         words = [
             f"filled: {cell.impute_method} by {cell.impute_by or 'unknown'}" if cell.impute_method else "",
             f"from {', '.join(map(str, cell.anchor_years))}" if cell.anchor_years else "",
-            f"doubts: {cell.suspect_codes}" if cell.suspect_codes else "",
+            f"suspect: {cell.suspect_codes}" if cell.suspect_codes else "",
             cell.obs_comment or "",
             cell.correction or "",
         ]
@@ -155,11 +155,11 @@ def _show_estimate(answer: WhyEstimate, out: Console, limit: int) -> None:
         f" {_text(row['std_error'])}, p {_text(row['p_value'])}"
         f" [{_text(row['ci_low'])}, {_text(row['ci_high'])}]"
     )
-    if answer.twin:
-        twin = answer.twin
+    if answer.observed_only:
+        observed_only = answer.observed_only
         page.line(
-            f"on observed cells only: {_text(twin['estimate'])}{twin['stars'] or ''},"
-            f" standard error {_text(twin['std_error'])}, n {twin['n_obs']}"
+            f"on observed cells only: {_text(observed_only['estimate'])}{observed_only['stars'] or ''},"
+            f" standard error {_text(observed_only['std_error'])}, n {observed_only['n_obs']}"
         )
     page.title("Specification")
     page.line(f"{spec['estimator']}, {row['engine']}: {row['formula']}")
@@ -178,12 +178,12 @@ def _show_estimate(answer: WhyEstimate, out: Console, limit: int) -> None:
         f" {sample['first_year']}-{sample['last_year']}; {sample['n_dropped']} of {sample['n_offered']}"
         f" dropped ({sample['drop_reason']})"
     )
-    page.title("Filled and doubted cells by variable; arms: units treated by the last year, and the others")
+    page.title("Filled and suspect cells by variable; arms: units treated by the last year, and the others")
     page.table(
-        ["role", "variable", "name", "cells", "filled", "in treated", "in others", "doubted", "worst status"],
+        ["role", "variable", "name", "cells", "filled", "in treated", "in others", "suspect", "worst status"],
         [
             [v.role, v.panel_column, v.name_zh or v.name_en, v.n_cells, _share(v.filled_share),
-             _share(v.filled_share_treated), _share(v.filled_share_control), _share(v.doubted_share),
+             _share(v.filled_share_treated), _share(v.filled_share_control), _share(v.suspect_share),
              v.worst_status]
             for v in answer.variables
         ],
@@ -230,7 +230,7 @@ def _show_cell(answer: WhyCell, out: Console, limit: int) -> None:
     if answer.steps:
         page.title("Cell and what it is computed from")
         page.table(
-            ["step", "column", "year", "value", "unit", "status", "filled share", "doubts"],
+            ["step", "column", "year", "value", "unit", "status", "filled share", "suspect"],
             [
                 [s.depth, s.panel_column, s.year, s.value, s.unit, s.obs_status_all, s.imputed_share,
                  s.suspect_codes]

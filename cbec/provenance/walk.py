@@ -59,7 +59,7 @@ class SourceCell:
 
 @dataclass(frozen=True)
 class PanelCell:
-    """One cell of the panels; depth counts the steps from the cell that was asked for."""
+    """One cell of the panels; depth counts the steps from the requested cell."""
 
     depth: int
     region_level: str
@@ -166,12 +166,12 @@ column_edge as (
     inner join marts.provenance_entity as target on edge.to_id = target.entity_id
 )"""
 
-# Cells that the asked ones rest on, themselves included; union drops what was reached before.
+# Cells that the requested ones rest on, themselves included; union drops what was reached before.
 _WALK = f"""
 with recursive {_COLUMN_EDGE},
 walked as (
     select region_level, region_code, cast(year as integer) as year, panel_column
-    from asked_cell
+    from requested_cell
     union
     select cell.region_level, cell.region_code, cell.year, cell.panel_column
     from walked
@@ -198,7 +198,7 @@ _REGION = """(
     group by region_level, region_code
 )"""
 
-# Of the observations `wanted`, found first: a join of a million rows for one figure takes a second.
+# Of the observations `needed`, found first: a join of a million rows for one figure takes a second.
 _SOURCE_COLUMNS = f"""
     o.region_level, o.region_code, region.name_zh, region.name_en, o.year, o.indicator_id, o.scope,
     o.vintage, o.edition,
@@ -210,7 +210,7 @@ _SOURCE_COLUMNS = f"""
     regexp_extract(o.source_locator, '^(.*)!', 1) as sheet,
     regexp_extract(o.source_locator, '([^!]*)$', 1) as cell,
     o.source_file_sha256 as sha256, o.source_id, source.citation, source.certainty, o.is_simulated
-from wanted as o
+from needed as o
 left join {_NAMED_FILE} as file on o.source_file_sha256 = file.sha256
 left join registry.source as source on o.source_id = source.source_id
 left join registry.correction as correction
@@ -252,14 +252,14 @@ def _as(kind: type[T], rows: Iterable[Mapping[str, Any]]) -> tuple[T, ...]:
 
 
 def _ask(connection: duckdb.DuckDBPyConnection, cells: pd.DataFrame) -> None:
-    connection.register("asked_frame", cells[list(CELL_KEYS)])
+    connection.register("requested_frame", cells[list(CELL_KEYS)])
     # An empty frame has no types of its own.
     connection.execute(
-        "create or replace temp table asked_cell as select distinct"
+        "create or replace temp table requested_cell as select distinct"
         " cast(region_level as varchar) as region_level, cast(region_code as varchar) as region_code,"
-        " cast(year as integer) as year, cast(panel_column as varchar) as panel_column from asked_frame"
+        " cast(year as integer) as year, cast(panel_column as varchar) as panel_column from requested_frame"
     )
-    connection.unregister("asked_frame")
+    connection.unregister("requested_frame")
 
 
 def source_cells(connection: duckdb.DuckDBPyConnection, cells: pd.DataFrame) -> tuple[SourceCell, ...]:
@@ -297,7 +297,7 @@ def _figures(
     )
     return records(
         connection,
-        f"""with wanted as materialized (
+        f"""with needed as materialized (
             select observation.*
             from marts.observation as observation
             inner join figure using (indicator_id, region_level, vintage, region_code, year)
@@ -323,7 +323,7 @@ def observed(
         SourceCell,
         records(
             connection,
-            f"""with wanted as materialized (
+            f"""with needed as materialized (
                 select * from marts.observation
                 where region_level = ? and region_code = ? and year = ? and indicator_id = ?
                     and vintage = coalesce(?, vintage) and (is_panel_scope or ? is null)
@@ -336,7 +336,7 @@ def observed(
 
 
 def panel_cells(connection: duckdb.DuckDBPyConnection, cells: pd.DataFrame) -> tuple[PanelCell, ...]:
-    """The asked cells and those they are computed from, nearest first."""
+    """The requested cells and those they are computed from, nearest first."""
     _ask(connection, cells)
     return _as(
         PanelCell,
@@ -345,7 +345,7 @@ def panel_cells(connection: duckdb.DuckDBPyConnection, cells: pd.DataFrame) -> t
             f"""with recursive {_COLUMN_EDGE},
             walked as (
                 select 0 as depth, region_level, region_code, cast(year as integer) as year, panel_column
-                from asked_cell
+                from requested_cell
                 union
                 select walked.depth + 1, cell.region_level, cell.region_code, cell.year, cell.panel_column
                 from walked
@@ -375,7 +375,7 @@ def panel_cells(connection: duckdb.DuckDBPyConnection, cells: pd.DataFrame) -> t
 
 
 def zones_behind(connection: duckdb.DuckDBPyConnection, cells: pd.DataFrame) -> tuple[ZoneAct, ...]:
-    """Zones that stand in the count of a province and year among the asked cells or their inputs."""
+    """Zones that stand in the count of a province and year among the requested cells or their inputs."""
     _ask(connection, cells)
     return _as(
         ZoneAct,

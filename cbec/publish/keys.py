@@ -16,7 +16,7 @@ import duckdb
 import yaml
 
 REF = re.compile(r"ref\('(\w+)'\)")
-# What is asked for most, and no key begins with everywhere.
+# What is queried most, and no key begins with everywhere.
 SEARCHED = (
     "region_code", "province_code", "prefecture_code", "year", "indicator_id", "study_id", "panel_column",
 )  # fmt: skip

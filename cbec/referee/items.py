@@ -278,15 +278,16 @@ ITEMS: tuple[Item, ...] = (
     Item(
         23, "data_integrity", ("数据完整性", "Data integrity: observed cells only"),
         """select main.table_no, main.column_no, main.term, 'observed cells only' as variant, main.estimate,
-            twin.estimate as estimate_observed_only, main.std_error,
-            twin.std_error as std_error_observed_only, main.n_obs, twin.n_obs as n_obs_observed_only,
+            observed.estimate as estimate_observed_only, main.std_error,
+            observed.std_error as std_error_observed_only, main.n_obs, observed.n_obs as n_obs_observed_only,
             main.imputed_share, main.worst_status,
             null::double as imputed_share_treated, null::double as imputed_share_control,
-            twin.drop_reason as note
+            observed.drop_reason as note
         from estimates.regression as main
-        left join estimates.regression as twin
-            on main.study_id = twin.study_id and main.table_no = twin.table_no
-                and main.column_no = twin.column_no and main.term = twin.term and twin.is_observed_only
+        left join estimates.regression as observed
+            on main.study_id = observed.study_id and main.table_no = observed.table_no
+                and main.column_no = observed.column_no and main.term = observed.term
+                and observed.is_observed_only
         where main.study_id = $study and not main.is_observed_only
         union all
         select table_no, column_no, outcome, variant, estimate, null, std_error, null, n_obs, null, null,

@@ -257,7 +257,7 @@ def _artefact(
 def _why_none(
     connection: duckdb.DuckDBPyConnection, source: Source, item: Item, lang: Lang
 ) -> tuple[str, str]:
-    """Status and reason of an artefact without rows: data are missing, or nobody asked for it."""
+    """Status and reason of an artefact without rows: data are missing, or it was not requested."""
     missing = records(
         connection,
         "select indicator_id, name_zh from quality.study_readiness"
@@ -275,7 +275,7 @@ def _why_none(
         )
         return "awaiting data", pick((f"缺少指标：{names}", f"missing indicators: {names}"), lang)
     asks = pick(item.asks, lang)
-    return "not specified", pick((f"尚未设定；需要{asks}", f"nobody asked for it; it takes {asks}"), lang)
+    return "not specified", pick((f"尚未设定；需要{asks}", f"not requested; it takes {asks}"), lang)
 
 
 def _estimands(columns: list[str], rows: list[tuple[Any, ...]]) -> str:

@@ -375,15 +375,20 @@ def _status_list(
 ) -> Iterator[Violation]:
     rank = {row.values["obs_status"]: int(row.values["precedence"]) for row in seeds["obs_status"].rows}
     for row in seed.rows:
-        letters = list(row.values[column])
-        unknown = [letter for letter in letters if letter not in rank]
+        status_codes = list(row.values[column])
+        unknown = [status_code for status_code in status_codes if status_code not in rank]
         if unknown:
             near = tuple(sorted(rank))
-            yield Violation(seed.file, row.line, column, "".join(letters), "has an unknown status", near)
-        elif letters != sorted(set(letters), key=rank.__getitem__):
-            ordered = "".join(sorted(set(letters), key=rank.__getitem__))
+            yield Violation(seed.file, row.line, column, "".join(status_codes), "has an unknown status", near)
+        elif status_codes != sorted(set(status_codes), key=rank.__getitem__):
+            ordered = "".join(sorted(set(status_codes), key=rank.__getitem__))
             yield Violation(
-                seed.file, row.line, column, "".join(letters), "is out of the order of precedence", (ordered,)
+                seed.file,
+                row.line,
+                column,
+                "".join(status_codes),
+                "is out of the order of precedence",
+                (ordered,),
             )
 
 

@@ -19,7 +19,7 @@ DETECTOR_MODELS = (
     "detector_column_year",
     "detector_series",
     "detector_trend",
-    "detector_offpath",
+    "detector_outlier",
     "detector_pooled",
     "detector_evidence",
 )

@@ -23,7 +23,7 @@ from cbec.report.writers import WRITERS, write
 
 # What is done, how many are done, how many there are.
 Progress = Callable[[str, int, int], None]
-Make = Callable[[], Table]
+Builder = Callable[[], Table]
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class TableOptions:
-    """What the user asked for. table, fmt: empty for all; out: None for the project's own folder."""
+    """What the user requested. table, fmt: empty for all; out: None for the project's own folder."""
 
     study: str
     table: str = ""
@@ -67,7 +67,7 @@ def file_name(*parts: str) -> str:
 
 
 def write_tables(project: Project, options: TableOptions, progress: Progress) -> Outcome:
-    """Write the tables of a study in every format asked for.
+    """Write the tables of a study in every requested format.
 
     Raises CbecError (exit code 2) for an unknown study, table, language, format or bracket, each with the
     nearest known ones, and for a study that awaits data, with the indicators that it misses.
@@ -77,18 +77,18 @@ def write_tables(project: Project, options: TableOptions, progress: Progress) ->
     formats = [choose("format", options.fmt, WRITERS)] if options.fmt else list(WRITERS)
     with connect(published(project, options.target)) as connection:
         source = Source.of(connection, options.study)
-        makers, skipped = table_makers(source, lang, bracket, observed_only=options.observed_only)
+        builders, skipped = table_builders(source, lang, bracket, observed_only=options.observed_only)
         waiting = _not_estimated(source)
         skipped += waiting.values()
         if options.table:
-            wanted = choose("table", options.table, [*makers, *waiting])
-            if wanted not in makers:
+            wanted = choose("table", options.table, [*builders, *waiting])
+            if wanted not in builders:
                 raise CbecError(f"study {source.study_id}: {waiting[wanted]}", exit_code=2)
-            makers, skipped = {wanted: makers[wanted]}, []
+            builders, skipped = {wanted: builders[wanted]}, []
         folder = output_folder(project, options.target, source.study_id, options.out)
         written: list[Path] = []
-        for number, (name, make) in enumerate(makers.items()):
-            progress(name, number, len(makers))
+        for number, (name, make) in enumerate(builders.items()):
+            progress(name, number, len(builders))
             try:
                 table = make()
             except (Awaiting, ValueError) as reason:
@@ -99,7 +99,7 @@ def write_tables(project: Project, options: TableOptions, progress: Progress) ->
                 path = folder / f"{stem}.{suffix}"
                 write(table, path)
                 written.append(path)
-        progress("done", len(makers), len(makers))
+        progress("done", len(builders), len(builders))
     if options.table and not written:
         raise CbecError(skipped[0], exit_code=2)
     return Outcome(tuple(written), tuple(skipped))
@@ -118,9 +118,9 @@ def _not_estimated(source: Source) -> dict[str, str]:
     }
 
 
-def table_makers(
+def table_builders(
     source: Source, lang: Lang, bracket: Bracket, *, observed_only: bool = False
-) -> tuple[dict[str, Make], list[str]]:
+) -> tuple[dict[str, Builder], list[str]]:
     """Every table that the study can have, by name, and a sentence for each kind whose data are not there.
 
     Raises CbecError (exit code 2) when the study has no estimates at all.
@@ -128,15 +128,15 @@ def table_makers(
     regression = source.regression()
     labels = source.labels(lang)
     specification = source.specification
-    makers: dict[str, Make] = {}
+    builders: dict[str, Builder] = {}
     skipped: list[str] = []
 
     def of(frame: pd.DataFrame, table_no: str) -> pd.DataFrame:
         return frame[frame["table_no"] == table_no] if len(frame) else frame
 
-    def add(kind: str, table: str, build: Callable[[pd.DataFrame], dict[str, Make]]) -> None:
+    def add(kind: str, table: str, build: Callable[[pd.DataFrame], dict[str, Builder]]) -> None:
         try:
-            makers.update(build(source.rows(table)))
+            builders.update(build(source.rows(table)))
         except Awaiting as reason:
             skipped.append(f"{kind}: {reason}")
 
@@ -155,14 +155,14 @@ def table_makers(
     published_results = source.rows_if_any("studies.published_result")
     for table_no in numbers:
         rows, spec = of(regression, table_no), of(specification, table_no)
-        makers[table_no] = partial(
+        builders[table_no] = partial(
             tables.regression_table, rows, spec, labels,
             bracket=bracket, observed_only=observed_only, status_names=source.status_names(lang),
             study_title=source.title(lang), is_first=table_no == first,
         )  # fmt: skip
         printed = of(published_results, table_no)
         if len(printed) and diagnostics.comparison_columns(rows, spec, printed):
-            makers[f"{table_no}_comparison"] = partial(
+            builders[f"{table_no}_comparison"] = partial(
                 diagnostics.comparison_table, rows, spec, printed, labels
             )
     add("event study", "estimates.event_study", lambda rows: {
@@ -188,7 +188,7 @@ def table_makers(
     add("falsification", "estimates.falsification", lambda rows: {
         "falsification": partial(diagnostics.falsification_table, rows, labels)
     })  # fmt: skip
-    return makers, skipped
+    return builders, skipped
 
 
 def _in_order(rows: pd.DataFrame, specification: pd.DataFrame) -> pd.DataFrame:
@@ -211,7 +211,7 @@ def _natural(text: str) -> tuple[int, str]:
 
 @dataclass(frozen=True)
 class FigureOptions:
-    """What the user asked for. figure: empty for all; out: None for the project's own folder; dpi of PNG."""
+    """What the user requested. figure: empty for all; out: None for the project's own folder; dpi of PNG."""
 
     study: str
     figure: str = ""
@@ -235,14 +235,14 @@ def write_figures(project: Project, options: FigureOptions, progress: Progress) 
         choose("figure", options.figure, style.KINDS)
     with connect(published(project, options.target)) as connection:
         source = Source.of(connection, options.study)
-        makers, skipped = figures.figure_makers(source, lang, only=options.figure)
+        builders, skipped = figures.figure_builders(source, lang, only=options.figure)
         folder = output_folder(project, options.target, source.study_id, options.out)
         written: list[Path] = []
-        for number, (name, make) in enumerate(makers.items()):
-            progress(name, number, len(makers))
+        for number, (name, make) in enumerate(builders.items()):
+            progress(name, number, len(builders))
             try:
                 written += style.save(make, folder, file_name(source.study_id, name, lang), dpi=options.dpi)
             except (Awaiting, ValueError) as reason:
                 skipped.append(f"{name}: {reason}")
-        progress("done", len(makers), len(makers))
+        progress("done", len(builders), len(builders))
     return Outcome(tuple(written), tuple(skipped))

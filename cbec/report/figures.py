@@ -42,7 +42,7 @@ from cbec.report.style import (
     SHADES,
     SMALL_PT,
     WIDTH,
-    Make,
+    Builder,
     draw_note,
     draw_points,
     draw_title,
@@ -59,7 +59,7 @@ MAX_OVERLAID = 4
 GRID_COLUMNS = 3
 # How a base period begins that is a year of the calendar.
 CALENDAR = "calendar year"
-# Light to dark: printed, doubtful (blue), filled (orange); each differs from the next in grey as well.
+# Light to dark: printed, suspect (blue), filled (orange); each differs from the next in grey as well.
 STATUS_COLOURS = {
     "A": "#ebebeb", "G": "#dfe5ea", "N": "#d3dde6", "P": "#c6dbef", "U": "#b3d0e8", "V": "#9ecae1",
     "D": "#85bbdb", "W": "#79b5d9", "B": "#5a9fcf", "J": "#4a90c4", "S": "#4292c6",
@@ -290,9 +290,11 @@ def timing(
         .sort_values(["first", "region_code"], ignore_index=True)
     )
     years = sorted(int(year) for year in cells["year"].unique())
-    letters = [letter for letter in STATUS_COLOURS if letter in set(cells["obs_status"].dropna())]
-    absent = sorted(set(cells["obs_status"].dropna()) - set(letters))
-    code = {letter: number for number, letter in enumerate(letters, start=1)}
+    status_codes = [
+        status_code for status_code in STATUS_COLOURS if status_code in set(cells["obs_status"].dropna())
+    ]
+    absent = sorted(set(cells["obs_status"].dropna()) - set(status_codes))
+    code = {status_code: number for number, status_code in enumerate(status_codes, start=1)}
     grid = (
         cells.assign(code=cells["obs_status"].map(code).fillna(0))
         .pivot(index="region_code", columns="year", values="code")
@@ -303,7 +305,7 @@ def timing(
     is_named = len(order) <= NAMED_ROWS
     height = min(8.6, 1.5 + (0.155 if is_named else 0.026) * len(order))
     figure, axes = new_figure(cells, "timing", labels, height=height, column=column)
-    colours = [MISSING_COLOUR, *(STATUS_COLOURS[letter] for letter in letters)]
+    colours = [MISSING_COLOUR, *(STATUS_COLOURS[status_code] for status_code in status_codes)]
     axes.imshow(
         grid, aspect="auto", interpolation="nearest", cmap=ListedColormap(colours),
         norm=BoundaryNorm(np.arange(-0.5, len(colours)), len(colours)),
@@ -345,16 +347,20 @@ def timing(
     axes.set_xlabel(say("axis_year", lang))
     handles: list[Any] = [
         Patch(
-            fc=STATUS_COLOURS[letter], ec="#6e6e6e", lw=0.4, label=f"{letter} {status_names.get(letter, '')}"
+            fc=STATUS_COLOURS[status_code],
+            ec="#6e6e6e",
+            lw=0.4,
+            label=f"{status_code} {status_names.get(status_code, '')}",
         )
-        for letter in letters
+        for status_code in status_codes
     ]
     if (grid == 0).any():
         missing = (
             say("missing", lang)
             if not absent
             else say("list", lang).join(
-                f"{letter} {status_names.get(letter, '').split('：')[0].split(':')[0]}" for letter in absent
+                f"{status_code} {status_names.get(status_code, '').split('：')[0].split(':')[0]}"
+                for status_code in absent
             )
         )
         if is_named:
@@ -370,15 +376,15 @@ def timing(
 def specification_curve(rows: pd.DataFrame, labels: Labels) -> Figure:
     """Treatment coefficients of one outcome, sorted, above a grid of the choices behind each.
 
-    rows: rows of estimates.regression of the treatment term, with `has_controls`; twins whose estimate
-    equals the one on all cells are left out, because they add no information. Only choices that differ
-    make rows of the grid. Raises Awaiting with fewer than two specifications.
+    rows: rows of estimates.regression of the treatment term, with `has_controls`; observed-only variants
+    that equal the estimate on all cells are left out, because they add no information. Only choices that
+    differ make rows of the grid. Raises Awaiting with fewer than two specifications.
     """
     lang = labels.lang
-    twin_of = rows[~rows["is_observed_only"].astype(bool)].set_index(["table_no", "column_no"])["estimate"]
+    on_all = rows[~rows["is_observed_only"].astype(bool)].set_index(["table_no", "column_no"])["estimate"]
     same = [
         bool(row["is_observed_only"])
-        and math.isclose(twin_of.get((row["table_no"], row["column_no"]), math.nan), row["estimate"])
+        and math.isclose(on_all.get((row["table_no"], row["column_no"]), math.nan), row["estimate"])
         for row in rows.to_dict("records")
     ]
     rows = rows[~np.array(same, dtype=bool)].sort_values("estimate", ignore_index=True)
@@ -546,29 +552,29 @@ def estimators(rows: pd.DataFrame, labels: Labels) -> Figure:
     return figure
 
 
-def figure_makers(source: Source, lang: Lang, *, only: str = "") -> tuple[dict[str, Make], list[str]]:
+def figure_builders(source: Source, lang: Lang, *, only: str = "") -> tuple[dict[str, Builder], list[str]]:
     """Every figure that the study can have, by name, and a sentence for each kind whose data are not there.
 
     Raises CbecError (exit code 2) when the study has neither estimates nor figures of its own.
     """
     # It draws with the functions of this module.
-    from cbec.report.tracker_figures import makers_of
+    from cbec.report import tracker_figures
 
-    own = makers_of(source, lang)
+    own = tracker_figures.figure_builders(source, lang)
     # A study of printed figures alone has no regression; any other must.
     readers = own or _readers(source, lang)
-    makers: dict[str, Make] = {}
+    builders: dict[str, Builder] = {}
     skipped = [f"{only}: study {source.study_id} has no such figure"] if only and only not in readers else []
     for kind, read in readers.items():
         if only in ("", kind):
             try:
-                makers.update(read())
+                builders.update(read())
             except Awaiting as reason:
                 skipped.append(f"{kind}: {reason}")
-    return makers, skipped
+    return builders, skipped
 
 
-def _readers(source: Source, lang: Lang) -> dict[str, Callable[[], dict[str, Make]]]:
+def _readers(source: Source, lang: Lang) -> dict[str, Callable[[], dict[str, Builder]]]:
     """Figures of estimates, by kind. Raises CbecError (exit code 2) when the study has none."""
     regression = source.regression()
     labels = source.labels(lang)
@@ -594,11 +600,11 @@ def _readers(source: Source, lang: Lang) -> dict[str, Callable[[], dict[str, Mak
         },
         "cohorts": lambda: _cohorts(source, labels),
         "estimators": lambda: _estimators(source, labels, regression),
-        **productivity_figures.makers_of(source, labels),
+        **productivity_figures.figure_builders(source, labels),
     }
 
 
-def _event_studies(source: Source, labels: Labels) -> dict[str, Make]:
+def _event_studies(source: Source, labels: Labels) -> dict[str, Builder]:
     events = source.rows("estimates.event_study")
     events = events[~events["is_observed_only"].astype(bool)]
     is_calendar = events["base_period"].fillna("").astype(str).str.startswith(CALENDAR)
@@ -608,25 +614,25 @@ def _event_studies(source: Source, labels: Labels) -> dict[str, Make]:
     }
 
 
-def _placebos(source: Source, labels: Labels) -> dict[str, Make]:
+def _placebos(source: Source, labels: Labels) -> dict[str, Builder]:
     draws, summary = source.rows("estimates.placebo"), source.rows("estimates.placebo_summary")
     keys = ["table_no", "column_no", "outcome", "scheme"]
-    makers: dict[str, Make] = {}
+    builders: dict[str, Builder] = {}
     for key, rows in draws.groupby(keys):
         line = summary[(summary[keys] == list(key)).all(axis=1)]
-        makers[f"placebo_{key[0]}_{key[1]}_{key[3]}"] = partial(placebo, rows, line, labels)
-    return makers
+        builders[f"placebo_{key[0]}_{key[1]}_{key[3]}"] = partial(placebo, rows, line, labels)
+    return builders
 
 
-def _timings(source: Source, labels: Labels, regression: pd.DataFrame) -> dict[str, Make]:
+def _timings(source: Source, labels: Labels, regression: pd.DataFrame) -> dict[str, Builder]:
     timed = regression[regression["treatment_rule"].fillna("").astype(str) != ""]
     if timed.empty:
         raise Awaiting("no specification of this study has a treatment rule")
-    makers: dict[str, Make] = {}
+    builders: dict[str, Builder] = {}
     for outcome, rows in timed.groupby("outcome", sort=False):
         sample, rule = str(rows["sample"].iloc[0]), str(rows["treatment_rule"].iloc[0])
-        makers[f"timing_{outcome}"] = partial(_timing, source, labels, str(outcome), sample, rule)
-    return makers
+        builders[f"timing_{outcome}"] = partial(_timing, source, labels, str(outcome), sample, rule)
+    return builders
 
 
 def _timing(source: Source, labels: Labels, column: str, sample: str, rule: str) -> Figure:
@@ -650,7 +656,7 @@ def _treatment_rows(source: Source, regression: pd.DataFrame) -> pd.DataFrame:
     return rows
 
 
-def _cohorts(source: Source, labels: Labels) -> dict[str, Make]:
+def _cohorts(source: Source, labels: Labels) -> dict[str, Builder]:
     rows = source.rows("estimates.att")
     rows = rows[(rows["aggregation"] == "group") & ~rows["is_observed_only"].astype(bool)]
     _need(rows, "estimates.att by cohort")
@@ -660,7 +666,7 @@ def _cohorts(source: Source, labels: Labels) -> dict[str, Make]:
     }
 
 
-def _estimators(source: Source, labels: Labels, regression: pd.DataFrame) -> dict[str, Make]:
+def _estimators(source: Source, labels: Labels, regression: pd.DataFrame) -> dict[str, Builder]:
     keys = ["table_no", "column_no", "estimator"]
     columns = [*keys, "outcome", "term", "estimate", "ci_low", "ci_high", "is_simulated"]
     main = _treatment_rows(source, regression)

@@ -143,7 +143,7 @@ class Source:
         )
 
     def status_names(self, lang: Lang) -> dict[str, str]:
-        """Status letter -> its name."""
+        """Status code -> its name."""
         rows = self.connection.execute(
             "select obs_status, name_zh, name_en from registry.obs_status"
         ).fetchall()

@@ -127,8 +127,8 @@ def _drawn(connection: duckdb.DuckDBPyConnection, study: str, digest: str) -> It
             if drawn == FIGURES_PER_STUDY:
                 break
             try:
-                makers, _ = figures.figure_makers(source, lang, only=kind)
-                make = next(iter(makers.values()), None)
+                builders, _ = figures.figure_builders(source, lang, only=kind)
+                make = next(iter(builders.values()), None)
                 if make is None:
                     continue
                 buffer = io.StringIO()

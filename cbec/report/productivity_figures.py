@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 
 from cbec.common.words import Labels, say
 from cbec.report.frames import Awaiting, Source
-from cbec.report.style import HOLLOW, MARKERS, SHADES, Make, draw_note, legend_above, new_figure
+from cbec.report.style import HOLLOW, MARKERS, SHADES, Builder, draw_note, legend_above, new_figure
 
 REGIONS = ("east", "central", "west")
 PARTS = ("efficiency_change", "technical_change")
@@ -82,7 +82,7 @@ def decomposition(rows: pd.DataFrame, labels: Labels) -> Figure:
     return figure
 
 
-def makers_of(source: Source, labels: Labels) -> dict[str, Callable[[], dict[str, Make]]]:
+def figure_builders(source: Source, labels: Labels) -> dict[str, Callable[[], dict[str, Builder]]]:
     """Figures by kind, one for each definition of productivity that a column of the study names.
 
     No kind where it names none. They raise Awaiting where the file has no such index.
@@ -100,7 +100,7 @@ def makers_of(source: Source, labels: Labels) -> dict[str, Callable[[], dict[str
     if not definitions:
         return {}
 
-    def made(kind: str, draw: Callable[[pd.DataFrame, Labels], Figure]) -> dict[str, Make]:
+    def made(kind: str, draw: Callable[[pd.DataFrame, Labels], Figure]) -> dict[str, Builder]:
         rows = _indices(source, definitions)
         return {
             f"{kind}_{name}": partial(draw, of_definition, labels)

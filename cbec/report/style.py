@@ -51,7 +51,7 @@ SHADES = ("#000000", "#6e6e6e", "#333333", "#9a9a9a", "#000000", "#6e6e6e")
 MARKERS = ("o", "s", "^", "D", "v", "P")
 # Filled markers first, hollow ones after, so that six series stay apart without colour.
 HOLLOW = (False, False, True, False, True, True)
-Make = Callable[[], Figure]
+Builder = Callable[[], Figure]
 
 
 @contextlib.contextmanager
@@ -86,7 +86,7 @@ def style() -> Iterator[None]:
         yield
 
 
-def save(make: Make, folder: Path, stem: str, *, dpi: int) -> list[Path]:
+def save(make: Builder, folder: Path, stem: str, *, dpi: int) -> list[Path]:
     """Make a figure and write it as PNG (dpi dots per inch), SVG and PDF. Gives the three paths."""
     paths = []
     with style():

@@ -70,8 +70,8 @@ def regression_table(
 ) -> Table:
     """The regression table of one table_no of a study.
 
-    estimates: rows of estimates.regression of that table, both twins; specification: rows of
-    studies.specification of that table; status_names: status letter -> name; is_first: whether it is the
+    estimates: rows of estimates.regression of that table, both variants; specification: rows of
+    studies.specification of that table; status_names: status code -> name; is_first: whether it is the
     study's first table, the baseline. The treatment comes first, then controls, the constant last.
 
     Raises ValueError when there are no rows, or when a column has no vcov: brackets that nobody can name
@@ -100,14 +100,16 @@ def regression_table(
             labels.variable(term), [by_column[n].get(term) for n in columns], bracket, lang
         )
     if observed_only:
-        body += _twin_rows(estimates, columns, treatments, bracket, lang, observed=False)
-    body += _twin_rows(estimates, columns, treatments, bracket, lang, observed=True)
-    body += _foot(first, spec, columns, treatments, by_column, estimates, lang)
+        body += _variant_rows(estimates, columns, treatments, bracket, lang, observed=False)
+    body += _variant_rows(estimates, columns, treatments, bracket, lang, observed=True)
+    body += _summary_rows(first, spec, columns, treatments, by_column, estimates, lang)
 
     outcomes = [str(first[n]["outcome"]) for n in columns]
     main_note = bracket_sentence({n: as_text(first[n]["vcov"]) for n in columns}, bracket, lang, table_no)
-    letters = sorted({as_text(first[n]["worst_status"]) for n in columns} - {""})
-    named_letters = [f"{letter} {(status_names or {}).get(letter, '')}".strip() for letter in letters]
+    status_codes = sorted({as_text(first[n]["worst_status"]) for n in columns} - {""})
+    named_codes = [
+        f"{status_code} {(status_names or {}).get(status_code, '')}".strip() for status_code in status_codes
+    ]
     simulated = bool(main["is_simulated"].any())
     return Table(
         study_id=study_id,
@@ -125,7 +127,7 @@ def regression_table(
             say("main_is_observed", lang) if observed_only else "",
             say("observed_note", lang),
             say("imputed_note", lang),
-            say("status_note", lang, letters=say("list", lang).join(named_letters)) if letters else "",
+            say("status_note", lang, codes=say("list", lang).join(named_codes)) if status_codes else "",
             say("simulated_note", lang) if simulated else "",
         ),
         remarks=(
@@ -213,7 +215,7 @@ def att_table(
 ) -> Table:
     """Overall effects of the staggered estimators of one table_no: rows of estimates.att.
 
-    Columns are column_no and estimator; the observed-only twin is a row. Raises ValueError without an
+    Columns are column_no and estimator; the observed-only variant is a row. Raises ValueError without an
     overall effect or without a vcov.
     """
     lang = labels.lang
@@ -224,7 +226,7 @@ def att_table(
     table_no = str(main["table_no"].iloc[0])
     lines = records_of(main.sort_values(["column_no", "estimator"]))
     keys = [(int(line["column_no"]), str(line["estimator"])) for line in lines]
-    twin = {
+    variant = {
         (int(line["column_no"]), str(line["estimator"])): line
         for line in records_of(overall[overall["is_observed_only"].astype(bool)])
     }
@@ -232,7 +234,7 @@ def att_table(
     simulated = bool(main["is_simulated"].any())
     body = (
         *coefficient_rows(labels.variable("is_treated"), lines, bracket, lang),
-        *coefficient_rows(say("observed_only", lang), [twin.get(key) for key in keys], bracket, lang),
+        *coefficient_rows(say("observed_only", lang), [variant.get(key) for key in keys], bracket, lang),
         Row(say("estimation", lang), tuple(named(ESTIMATORS, key[1], lang) for key in keys)),
         Row(
             say("control_group", lang),
@@ -329,7 +331,7 @@ def _p_value(line: Mapping[str, Any]) -> float | None:
     return float(2 * student.sf(statistic, df))
 
 
-def _twin_rows(
+def _variant_rows(
     estimates: pd.DataFrame,
     columns: Sequence[int],
     treatments: Sequence[str],
@@ -338,17 +340,17 @@ def _twin_rows(
     *,
     observed: bool,
 ) -> list[Row]:
-    """The treatment's coefficient of the other twin, whatever the name of the treatment in the column."""
-    twin = estimates[estimates["is_observed_only"].astype(bool) == observed]
+    """The treatment's coefficient of the other variant, whatever the name of the treatment in the column."""
+    variant = estimates[estimates["is_observed_only"].astype(bool) == observed]
     lines = [
-        next(iter(records_of(twin[(twin["column_no"] == n) & (twin["term"] == treatment)])), None)
+        next(iter(records_of(variant[(variant["column_no"] == n) & (variant["term"] == treatment)])), None)
         for n, treatment in zip(columns, treatments, strict=True)
     ]
     label = say("observed_only" if observed else "all_cells", lang)
     return coefficient_rows(label, lines, bracket, lang)
 
 
-def _foot(
+def _summary_rows(
     first: Mapping[int, Mapping[str, Any]],
     spec: Mapping[int, Mapping[Hashable, Any]],
     columns: Sequence[int],
@@ -393,11 +395,11 @@ def _foot(
         values = [as_float(first[n][key]) for n in columns]
         if not all(math.isnan(value) for value in values):
             rows.append(line(key, (number_cell(value, 3) for value in values)))
-    twin = estimates[estimates["is_observed_only"].astype(bool)].drop_duplicates("column_no")
-    n_twin = dict(zip(twin["column_no"].astype(int), twin["n_obs"], strict=True))
+    variant = estimates[estimates["is_observed_only"].astype(bool)].drop_duplicates("column_no")
+    n_observed = dict(zip(variant["column_no"].astype(int), variant["n_obs"], strict=True))
     rows += [
         line("imputed_share", (percent_cell(first[n]["imputed_share"]) for n in columns)),
-        line("n_obs_observed", (count_cell(n_twin.get(n)) for n in columns)),
+        line("n_obs_observed", (count_cell(n_observed.get(n)) for n in columns)),
         line("worst_status", (as_text(first[n]["worst_status"]) for n in columns)),
         line("n_dropped", (count_cell(first[n]["n_dropped"]) for n in columns)),
     ]

@@ -16,7 +16,7 @@ from cbec.report.frames import Awaiting, Source
 from cbec.report.style import HOLLOW, MARKERS, SHADES, SMALL_PT, TITLE_PT, WIDTH, draw_note, legend_above
 from cbec.report.table import MINUS
 
-Make = Callable[[], Figure]
+Builder = Callable[[], Figure]
 
 
 def growth_path(rows: pd.DataFrame, lang: Lang) -> Figure:
@@ -63,8 +63,8 @@ def national_trade(rows: pd.DataFrame, lang: Lang) -> Figure:
         years = range(int(line["year"].min()), int(line["year"].max()) + 1)
         values = line.set_index("year")["value_trn_yuan"].reindex(years)
         axes.plot(values.index, values, ls="-", lw=0.6, label=name, **shape)
-        doubtful = line[~line["is_verified"].astype(bool)]
-        axes.plot(doubtful["year"], doubtful["value_trn_yuan"], ls="", mfc="white", zorder=3, **shape)
+        unverified = line[~line["is_verified"].astype(bool)]
+        axes.plot(unverified["year"], unverified["value_trn_yuan"], ls="", mfc="white", zorder=3, **shape)
     axes.set_ylim(bottom=0)
     axes.set_xlabel(say("axis_year", lang))
     axes.set_ylabel(say("axis_trade", lang))
@@ -115,7 +115,7 @@ def rows_name(rows: pd.DataFrame, lang: Lang) -> str:
     return "" if rows.empty else str(rows["entity_zh" if lang == "zh" else "entity_en"].iloc[0])
 
 
-def makers_of(source: Source, lang: Lang) -> dict[str, Callable[[], dict[str, Make]]]:
+def figure_builders(source: Source, lang: Lang) -> dict[str, Callable[[], dict[str, Builder]]]:
     """Readers of the figures that this study has besides those of its estimates, by kind."""
     if source.study_id == "suqian_benchmark":
         return {

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from cbec.estimators.regression import Term
 from cbec.estimators.specification import Specification
-from cbec.studies.fit import identity, reason_of, small_heap
+from cbec.studies.fit import gc_frozen, identity, reason_of
 from cbec.studies.memory import Memory, Rows, digest
 from cbec.studies.sample import AwaitingDataError, EmptiedError, EstimationSample, StudyData, assemble
 
@@ -55,7 +55,7 @@ def table_schema(
 
 @dataclass(frozen=True)
 class Requested:
-    """A column that asks for a diagnostic; its sample is put together when it is looked at, and raises
+    """A column that requests a diagnostic; its sample is put together when it is looked at, and raises
     NOT_ESTIMATED where data are awaited."""
 
     data: StudyData
@@ -87,7 +87,7 @@ class Requested:
 
 
 def requested_columns(data: StudyData, diagnostic: pd.DataFrame, name: str) -> Iterator[Requested]:
-    """Each column that asks for a diagnostic."""
+    """Each column that requests a diagnostic."""
     specs = {(s.study_id, s.table_no, s.column_no): s for s in data.specifications()}
     wanted = diagnostic[diagnostic["diagnostic"] == name]
     for row in wanted.sort_values(["study_id", "table_no", "column_no", "options"]).to_dict("records"):
@@ -112,37 +112,37 @@ def diagnostic_table(
     schema: pa.Schema,
     rows: Callable[[Requested], Rows],
     kept: Memory | None = None,
-    beside: Callable[[Requested], object] = lambda asked: None,
-    more: Callable[[Requested], Iterable[str]] = lambda asked: (),
+    beside: Callable[[Requested], object] = lambda requested: None,
+    more: Callable[[Requested], Iterable[str]] = lambda requested: (),
 ) -> pa.Table:
-    """Rows of every column that asks; one that the estimator refuses gives a row with the reason as note, one
-    that awaits data none.
+    """Rows of every column that requests it; one that the estimator refuses gives a row with the reason as
+    note, one that awaits data none.
 
     kept: what was found before. beside: what `rows` reads beside the tables of the specification; more:
     columns that it reads beside those of the specification.
     """
     kept = kept if kept is not None else Memory()
     found: Rows = []
-    for asked in requested_columns(data, diagnostic, name):
-        own = data.digest(asked.specification, more(asked))
-        key = digest(name, asked.options, data.is_simulated, own, beside(asked))
-        found += kept.rows(key, partial(_computed, asked, rows, schema.names))
+    for requested in requested_columns(data, diagnostic, name):
+        own = data.digest(requested.specification, more(requested))
+        key = digest(name, requested.options, data.is_simulated, own, beside(requested))
+        found += kept.rows(key, partial(_computed, requested, rows, schema.names))
     return pa.Table.from_pylist(found, schema=schema)
 
 
-def _computed(asked: Requested, rows: Callable[[Requested], Rows], names: list[str]) -> Rows:
-    spec = asked.specification
-    start = {**identity(spec), "outcome": spec.outcome, "is_simulated": asked.data.is_simulated}
+def _computed(requested: Requested, rows: Callable[[Requested], Rows], names: list[str]) -> Rows:
+    spec = requested.specification
+    start = {**identity(spec), "outcome": spec.outcome, "is_simulated": requested.data.is_simulated}
     try:
-        with small_heap():
-            asked.sample  # noqa: B018 - so that its reasons are told from those of the estimator
+        with gc_frozen():
+            requested.sample  # noqa: B018 - so that its reasons are told from those of the estimator
     except NOT_ESTIMATED:
         return []
-    with small_heap():
+    with gc_frozen():
         try:
-            own = [start | row for row in rows(asked)]
+            own = [start | row for row in rows(requested)]
         except ValueError as error:
-            own = [start | {"note": f"refused: {reason_of(asked.specification, error)}"}]
+            own = [start | {"note": f"refused: {reason_of(requested.specification, error)}"}]
     return [{name: row.get(name) for name in names} for row in own]
 
 

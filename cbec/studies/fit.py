@@ -106,7 +106,7 @@ def fit_table(
     alone = alone or contextlib.nullcontext()
     with alone:
         keys = [digest(data.is_simulated, data.digest(spec)) for spec in specifications]
-    new = [spec for spec, key in zip(specifications, keys, strict=True) if key not in kept.before]
+    new = [spec for spec, key in zip(specifications, keys, strict=True) if key not in kept.previous]
     if workers == 1 or len(new) <= FEW:
         results: Iterator[Rows] = (_both(data, spec) for spec in new)
         with alone:
@@ -165,7 +165,7 @@ def run(
         return Result(spec, observed_only, None, None, "refused", reason_of(spec, error))
     if known and known.sample and len(known.sample.rows) == len(sample.rows):
         return replace(known, is_observed_only=observed_only, sample=sample)
-    with small_heap():
+    with gc_frozen():
         try:
             fit = estimate(spec, sample)
         except ValueError as error:
@@ -211,7 +211,7 @@ def identity(spec: Specification) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def small_heap() -> Iterator[None]:
+def gc_frozen() -> Iterator[None]:
     """Spare the collector the rest of the process: pyfixest collects garbage after each fit.
 
     Inside dbt's process that costs half a second a fit, ten times the fit itself.

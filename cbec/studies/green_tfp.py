@@ -57,7 +57,7 @@ FRONTIERS = {
 }
 RULES = {"equality": "weak", "inequality": "strong"}
 # Years beside a figure that it is compared with, and how many of them must be there.
-NEIGHBOURS, LEAST_NEIGHBOURS = 4, 3
+NEIGHBOURS, MIN_NEIGHBOURS = 4, 3
 NUMBERS = ("efficiency", "index", "efficiency_change", "technical_change", "cumulative_index")
 
 
@@ -138,7 +138,7 @@ class Definition:
 class _Grid:
     """The sample's cells of one definition, (years, regions, variables).
 
-    values: NaN where there is no usable figure. letters: status letters, "" where nothing covers
+    values: NaN where there is no usable figure. status_codes: those of each cell, "" where nothing covers
     the cell. inside: (years, regions) whether the region belongs to the sample in that year.
     status, reason: (years, regions) "" or why the cell cannot be evaluated.
     """
@@ -147,7 +147,7 @@ class _Grid:
     years: tuple[int, ...]
     regions: tuple[str, ...]
     values: Float
-    letters: Text
+    status_codes: Text
     inside: Bool
     status: Text
     reason: Text
@@ -216,7 +216,7 @@ def _grid(data: TechnologyData, definition: Definition) -> _Grid:
     inside = np.zeros(shape[:2], dtype=np.bool_)
     inside[sample["year"].map(at_year), sample["region_code"].map(at_region)] = True
     values = np.full(shape, np.nan)
-    letters = np.full(shape, "", dtype=object)
+    status_codes = np.full(shape, "", dtype=object)
     cells = data.cell[data.cell["region_level"] == level]
     for v, variable in enumerate(definition.variables):
         of = cells[
@@ -226,11 +226,11 @@ def _grid(data: TechnologyData, definition: Definition) -> _Grid:
         ]
         t, i = of["year"].map(at_year), of["region_code"].map(at_region)
         values[t, i, v] = of["value"].to_numpy(dtype=np.float64, na_value=np.nan)
-        letters[t, i, v] = of["obs_status_all"].fillna("").to_numpy(dtype=object)
+        status_codes[t, i, v] = of["obs_status_all"].fillna("").to_numpy(dtype=object)
     values[~inside] = np.nan
     status = np.full(shape[:2], "", dtype=object)
     reason = np.full(shape[:2], "", dtype=object)
-    for v, why in _unusable(definition, values, letters):
+    for v, why in _unusable(definition, values, status_codes):
         state, text = why
         for t, i in np.argwhere(text != ""):
             reason[t, i] += ("; " if reason[t, i] else "") + f"{definition.variables[v]} {text[t, i]}"
@@ -241,17 +241,19 @@ def _grid(data: TechnologyData, definition: Definition) -> _Grid:
     for what, block in (("inputs", values[:, :, :m]), ("good outputs", values[:, :, m : m + s])):
         for t, i in np.argwhere((status == "") & (block == 0).all(axis=2)):
             status[t, i], reason[t, i] = "missing", f"all {what} are 0"
-    return _Grid(level, years, regions, values, letters, inside, status, reason)
+    return _Grid(level, years, regions, values, status_codes, inside, status, reason)
 
 
-def _unusable(definition: Definition, values: Float, letters: Text) -> Iterator[tuple[int, tuple[str, Text]]]:
+def _unusable(
+    definition: Definition, values: Float, status_codes: Text
+) -> Iterator[tuple[int, tuple[str, Text]]]:
     """For each variable, the cells that cannot be used, with a status and a reason in words."""
     for v in range(values.shape[2]):
         x = values[:, :, v].copy()
         absent = np.full(x.shape, "", dtype=object)
         for t, i in np.argwhere(~np.isfinite(x)):
-            letter = letters[t, i, v]
-            absent[t, i] = f"has no value ({letter})" if letter else "has no value"
+            status_code = status_codes[t, i, v]
+            absent[t, i] = f"has no value ({status_code})" if status_code else "has no value"
         for t, i in np.argwhere(x < 0):
             absent[t, i] = f"is {x[t, i]:g}, below 0"
         yield v, ("missing", absent)
@@ -275,7 +277,7 @@ def _jump(x: Float) -> Float:
     for t in range(n_years):
         near = sorted((s for s in range(n_years) if s != t), key=lambda s: (abs(s - t), s))[:NEIGHBOURS]
         beside = log[near]
-        known = np.isfinite(beside).sum(axis=0) >= LEAST_NEIGHBOURS
+        known = np.isfinite(beside).sum(axis=0) >= MIN_NEIGHBOURS
         if known.any():
             out[t, known] = log[t, known] - np.nanmedian(beside[:, known], axis=0)
     return out
@@ -354,8 +356,8 @@ def _rows(
         ("the region has a gap in another year" if is_dropped else "no complete year beside it"),
     )
     unsolved = lp_status != "optimal"
-    letters = _letters(data.obs_status, grid.letters, unsolved)
-    filled = _filled(data.obs_status, grid.letters)
+    status_codes = _status_codes(data.obs_status, grid.status_codes, unsolved)
+    filled = _filled(data.obs_status, grid.status_codes)
     used = _inside(shape, span, kept) & grid.complete
     t, r = np.nonzero(grid.inside)
     names = np.array(grid.regions, dtype=object)
@@ -373,8 +375,8 @@ def _rows(
     yield "lp_status", list(lp_status[t, r])
     yield "index_status", list(index_status[t, r])
     yield "reason", [text or None for text in reason[t, r]]
-    yield "obs_status", [text[0] for text in letters[t, r]]
-    yield "obs_status_all", list(letters[t, r])
+    yield "obs_status", [text[0] for text in status_codes[t, r]]
+    yield "obs_status_all", list(status_codes[t, r])
     yield "imputed_share", [float(share) for share in filled[t, r]]
     yield "n_units", [int(count) for count in used.sum(axis=1)[t]]
     frontiers = [_reference(definition, span, k) for k in range(shape[0])]
@@ -435,23 +437,23 @@ def _mean(values: Float) -> float | None:
     return float(values.mean()) if values.size else None
 
 
-def _letters(obs_status: pd.DataFrame, letters: Text, unsolved: Bool) -> Text:
-    """Union of the variables' letters in order of precedence; O where there is no number."""
+def _status_codes(obs_status: pd.DataFrame, status_codes: Text, unsolved: Bool) -> Text:
+    """Union of the variables' status codes in order of precedence; O where there is no number."""
     order = obs_status.sort_values("precedence")["obs_status"].tolist()
     known: dict[str, str] = {}
     out = np.full(unsolved.shape, "", dtype=object)
     for t, i in np.ndindex(unsolved.shape):
-        together = "".join(letters[t, i]) + ("O" if unsolved[t, i] else "")
+        together = "".join(status_codes[t, i]) + ("O" if unsolved[t, i] else "")
         if together not in known:
-            union = "".join(letter for letter in order if letter in together)
-            # A normal input adds nothing to the letters of an abnormal one.
+            union = "".join(status_code for status_code in order if status_code in together)
+            # A normal input adds nothing to the codes of an abnormal one.
             known[together] = union.replace("A", "") or "A"
         out[t, i] = known[together]
     return out
 
 
-def _filled(obs_status: pd.DataFrame, letters: Text) -> Float:
+def _filled(obs_status: pd.DataFrame, status_codes: Text) -> Float:
     """Share of a cell's variables that somebody computed."""
     marks = frozenset(obs_status.loc[obs_status["is_filled"].astype(bool), "obs_status"])
     is_filled = np.vectorize(lambda text: bool(marks & set(text)), otypes=[np.bool_])
-    return np.asarray(is_filled(letters).mean(axis=2), dtype=np.float64)
+    return np.asarray(is_filled(status_codes).mean(axis=2), dtype=np.float64)

@@ -18,9 +18,9 @@ Rows = list[dict[str, Any]]
 
 @dataclass
 class Memory:
-    """before: rows as JSON by digest, as found; now: those that this run asked for."""
+    """previous: rows as JSON by digest, as found; now: those that this run requested."""
 
-    before: Mapping[str, str] = field(default_factory=dict)
+    previous: Mapping[str, str] = field(default_factory=dict)
     now: dict[str, str] = field(default_factory=dict)
 
     def rows(self, digest: str, compute: Callable[[], Rows]) -> Rows:
@@ -33,7 +33,7 @@ class Memory:
 
     def recalled(self, digest: str) -> Rows | None:
         """Rows under a digest; None when they have to be computed."""
-        text = self.before.get(digest)
+        text = self.previous.get(digest)
         if text is None:
             return None
         self.now[digest] = text

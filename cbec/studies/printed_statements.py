@@ -99,11 +99,11 @@ def evaluate(statements: pd.DataFrame) -> pa.Table:
     """
     frame = statements.reindex(columns=list(COLUMNS)).astype(object)
     frame = frame.where(frame.notna(), None)
-    asked = [text for text in frame["holds_when"].tolist() if text is not None]
+    requested = [text for text in frame["holds_when"].tolist() if text is not None]
     con = duckdb.connect()
     answers: list[bool | None] = []
-    for start in range(0, len(asked), BATCH):
-        batch = ", ".join(f"({text})" for text in asked[start : start + BATCH])
+    for start in range(0, len(requested), BATCH):
+        batch = ", ".join(f"({text})" for text in requested[start : start + BATCH])
         answers += con.execute(f"select [{batch}]").fetchall()[0][0]
     con.close()
     holds = iter(answers)

@@ -21,7 +21,7 @@ COMPANIONS = (
     "first_treated_year", "province_code", "batch", "longitude", "latitude", "region3", "is_resource_based",
 )  # fmt: skip
 # Schemas of the tables that are read; others are marts.
-_HOME = {"specification": "studies", "doubted_cell": "quality", "missing_input": "quality"}
+_HOME = {"specification": "studies", "suspect_cell": "quality", "missing_input": "quality"}
 # Of tables with rows for each of some hundred panel columns: what is read, of the columns that are named.
 BY_COLUMN = {
     "panel_cell": (
@@ -35,7 +35,7 @@ BY_COLUMN = {
 PRECEDENCE = "BOMLHQJSDKWIFEPNUVGA"
 # A study is not estimated on what is left of its sample: each outcome, control and mediator has a value in at
 # least this share of the rows that the sample offers.
-LEAST_COVERED = 0.5
+MIN_COVERED = 0.5
 
 
 class AwaitingDataError(ValueError):
@@ -63,7 +63,7 @@ class StudyData:
     panel_cell: pd.DataFrame
     treatment_province_year: pd.DataFrame
     treatment_city_year: pd.DataFrame
-    doubted_cell: pd.DataFrame
+    suspect_cell: pd.DataFrame
     missing_input: pd.DataFrame
 
     @classmethod
@@ -106,9 +106,9 @@ class StudyData:
         return self._by_column(self.panel_cell)
 
     @cached_property
-    def doubts_of(self) -> dict[tuple[str, str], pd.DataFrame]:
-        """Rows of doubted_cell by level and column."""
-        return self._by_column(self.doubted_cell)
+    def suspects_of(self) -> dict[tuple[str, str], pd.DataFrame]:
+        """Rows of suspect_cell by level and column."""
+        return self._by_column(self.suspect_cell)
 
     @cached_property
     def missing_inputs_of(self) -> dict[tuple[str, str], pd.DataFrame]:
@@ -128,7 +128,7 @@ class StudyData:
     @cached_property
     def _numbers(self) -> dict[str, int]:
         """A number for each region code: part of the tables, for they travel to other processes."""
-        tables = (self.sample_member, self.panel_cell, self.doubted_cell)
+        tables = (self.sample_member, self.panel_cell, self.suspect_cell)
         codes = {str(code) for table in tables for code in table["region_code"].unique()}
         return {code: number for number, code in enumerate(sorted(codes))}
 
@@ -163,7 +163,7 @@ class StudyData:
 
     @cached_property
     def with_treatment(self) -> dict[tuple[str, str | None], pd.DataFrame]:
-        """Panels joined with a rule's timing, by level and rule, as they were asked for."""
+        """Panels joined with a rule's timing, by level and rule, as they were requested."""
         return {}
 
     @cached_property
@@ -172,7 +172,7 @@ class StudyData:
 
     def digest(self, spec: Specification, more: Iterable[str] = ()) -> str:
         """SHA-256 of a specification and of all that its samples are made of: the rows of the sample, the
-        timing of the rule, and each column that is read, with the status of its cells and the doubts.
+        timing of the rule, and each column that is read, with the status of its cells and the suspect ones.
 
         more: columns that are read beside the specification's own. What is estimated on data of one digest is
         the same; the converse need not hold.
@@ -210,8 +210,8 @@ class StudyData:
         return self._digests[key]
 
     def _column(self, level: str, rule: str | None, name: str) -> str:
-        """Digest of a column of a level: panel, cells, doubts and missing inputs; of a treatment, under a
-        rule."""
+        """Digest of a column of a level: panel, its cells, suspect cells and missing inputs; of a treatment,
+        under a rule."""
         if level not in KEYS:
             return ""
         unit, panel = KEYS[level], self.panel(level)
@@ -230,7 +230,7 @@ class StudyData:
                 ]
         for kind, of in (
             ("cells", self.cells_of),
-            ("doubts", self.doubts_of),
+            ("suspects", self.suspects_of),
             ("missing", self.missing_inputs_of),
         ):
             if (level, name) in of:
@@ -240,14 +240,14 @@ class StudyData:
     def offered(self, spec: Specification, fill: str | None) -> Offered:
         """What `assemble` starts from, kept for the call after: a sample is wanted twice, with all cells and
         with observed ones. Raises as `assemble` does, again each time."""
-        if self._last.get("asked") != (spec, fill):
+        if self._last.get("requested") != (spec, fill):
             self._last.clear()
             try:
                 self._last["offered"] = _offer(self, spec, fill)
             except ValueError as error:
                 # Not itself: its frames would keep the file open that is being built.
                 self._last["error"] = type(error), str(error)
-            self._last["asked"] = (spec, fill)
+            self._last["requested"] = (spec, fill)
         if "error" in self._last:
             kind, words = self._last["error"]
             raise kind(words)
@@ -278,7 +278,7 @@ class EstimationSample:
     """Complete rows of one specification.
 
     level: level of the regions, a key of KEYS.
-    rows: unit, year and every column the equation names, winsorised when asked; cells: status and
+    rows: unit, year and every column the equation names, winsorised on request; cells: status and
     imputed_share of the panel cells behind them, one row for each unit, year and column; n_offered: rows of
     the sample's grid (of the subgroup); reasons: why the others are not used; n_filled_here: blanks that were
     filled for this sample alone.
@@ -304,12 +304,12 @@ class EstimationSample:
 @dataclass(frozen=True)
 class Offered:
     """Rows of a sample that its equation can use. cells: those behind all rows of the grid, each with its
-    place; doubts: places of cells that a detector doubts; place: of each row of the grid. The rest: see
+    place; suspects: places of cells that a detector flags; place: of each row of the grid. The rest: see
     `EstimationSample`."""
 
     rows: pd.DataFrame
     cells: pd.DataFrame
-    doubts: pd.Series
+    suspects: pd.Series
     place: pd.Series
     level: str
     unit: str
@@ -345,7 +345,7 @@ def assemble(
         filled = offered.cells.loc[offered.cells["imputed_share"] > 0, "place"]
         for places, words in (
             (filled, "a cell was filled"),
-            (offered.doubts, "a detector doubts a cell"),
+            (offered.suspects, "a detector flags a cell"),
         ):
             is_found = np.isin(place[frame.index], places)
             if is_found.any():
@@ -378,13 +378,13 @@ def _offer(data: StudyData, spec: Specification, fill: str | None) -> Offered:
     grid, places = data.grid(level, spec.treatment_rule, spec.sample, everything)
     frame = grid[[*wanted, *extra]]
     behind = [data.panel_cell.iloc[:0].rename(columns={"region_code": unit}).assign(place=0)]
-    doubts = [data.doubted_cell.iloc[:0].rename(columns={"region_code": unit}).assign(place=0)]
+    suspects = [data.suspect_cell.iloc[:0].rename(columns={"region_code": unit}).assign(place=0)]
     for name in dict.fromkeys(spec.variables):
         column, lag = source(name)
         if lag:
             earlier = everything[[unit, "year", column]].rename(columns={column: name})
             frame = frame.merge(earlier.assign(year=earlier["year"] + lag), on=[unit, "year"], how="left")
-        for parts, of in ((behind, data.cells_of), (doubts, data.doubts_of)):
+        for parts, of in ((behind, data.cells_of), (suspects, data.suspects_of)):
             part = of.get((level, column))
             if part is not None:
                 parts.append(part.assign(year=part["year"] + lag, place=part["place"] + lag) if lag else part)
@@ -397,7 +397,7 @@ def _offer(data: StudyData, spec: Specification, fill: str | None) -> Offered:
     cells = pd.concat(behind)[[unit, "year", "panel_column", "obs_status", "imputed_share", "place"]]
     frame, reasons = _complete(frame, spec, cells, lacking)
     return Offered(
-        frame, cells, pd.concat(doubts)["place"], place, level, unit, n_offered, tuple(reasons), n_filled
+        frame, cells, pd.concat(suspects)["place"], place, level, unit, n_offered, tuple(reasons), n_filled
     )
 
 
@@ -553,7 +553,7 @@ def _lacking(
     n_values = {name: int(frame[name].notna().sum()) for name in dict.fromkeys(names)}
     empty = [name for name, n in n_values.items() if not n]
     scarce = [
-        name for name, n in n_values.items() if name != spec.treatment and 0 < n < LEAST_COVERED * len(frame)
+        name for name, n in n_values.items() if name != spec.treatment and 0 < n < MIN_COVERED * len(frame)
     ]
     rows = f"{len(frame)} rows of {spec.sample}" + (f" with {spec.subgroup}" if spec.subgroup else "")
     return [

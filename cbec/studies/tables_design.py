@@ -50,11 +50,13 @@ def falsification_table(data: StudyData, diagnostic: pd.DataFrame, kept: Memory 
     that a zone cannot move. A placebo outcome that is not loaded is a row that awaits its data.
     """
 
-    def earlier(asked: Requested) -> list[dict[str, Any]]:
-        shifts = [int(shift) for shift in asked.options["shifts"].split("-")]
-        result = time_placebo(asked.rows, outcome=asked.specification.outcome, shifts=shifts, **asked.columns)
+    def earlier(requested: Requested) -> list[dict[str, Any]]:
+        shifts = [int(shift) for shift in requested.options["shifts"].split("-")]
+        result = time_placebo(
+            requested.rows, outcome=requested.specification.outcome, shifts=shifts, **requested.columns
+        )
         found = []
-        per_shift = zip(result.shifts, result.estimates, result.n_fake_cells, result.n_obs, strict=True)
+        per_shift = zip(result.shifts, result.estimates, result.n_placebo_cells, result.n_obs, strict=True)
         for shift, fit, cells, n_obs in per_shift:
             half = float(stats.t.ppf(0.975, fit.df)) * fit.se
             found.append(
@@ -72,10 +74,10 @@ def falsification_table(data: StudyData, diagnostic: pd.DataFrame, kept: Memory 
             )
         return found
 
-    def unmoved(asked: Requested) -> list[dict[str, Any]]:
-        spec = asked.specification
+    def unmoved(requested: Requested) -> list[dict[str, Any]]:
+        spec = requested.specification
         found: list[dict[str, Any]] = []
-        for name in filter(None, asked.options["outcomes"].split("+")):
+        for name in filter(None, requested.options["outcomes"].split("+")):
             row: dict[str, Any] = {"kind": "outcome", "variant": name}
             other = spec.with_(outcome=name)
             try:
@@ -108,7 +110,7 @@ def falsification_table(data: StudyData, diagnostic: pd.DataFrame, kept: Memory 
                 FALSIFICATION,
                 unmoved,
                 kept,
-                more=lambda asked: [name for name in asked.options["outcomes"].split("+") if name],
+                more=lambda requested: [name for name in requested.options["outcomes"].split("+") if name],
             ),
         ]
     )
@@ -117,8 +119,8 @@ def falsification_table(data: StudyData, diagnostic: pd.DataFrame, kept: Memory 
 def pretrend_table(data: StudyData, diagnostic: pd.DataFrame, kept: Memory | None = None) -> pa.Table:
     """Joint test before treatment, its power and the honest interval, for estimates.pretrend."""
 
-    def rows(asked: Requested) -> list[dict[str, Any]]:
-        spec, sample = asked.specification, asked.sample
+    def rows(requested: Requested) -> list[dict[str, Any]]:
+        spec, sample = requested.specification, requested.sample
         fit: StaggeredFit = fit_staggered(
             sample.rows, estimator=spec.estimator, outcome=spec.outcome, unit=sample.unit,
             controls=spec.controls, cluster=spec.cluster, aggregations=("overall",),
@@ -152,9 +154,9 @@ def pretrend_table(data: StudyData, diagnostic: pd.DataFrame, kept: Memory | Non
 def bacon_table(data: StudyData, diagnostic: pd.DataFrame, kept: Memory | None = None) -> pa.Table:
     """Two-group comparisons behind two-way effects, in the columns of estimates.bacon."""
 
-    def rows(asked: Requested) -> list[dict[str, Any]]:
+    def rows(requested: Requested) -> list[dict[str, Any]]:
         frame = bacon_decomposition(
-            asked.sample.rows, outcome=asked.specification.outcome, unit=asked.sample.unit
+            requested.sample.rows, outcome=requested.specification.outcome, unit=requested.sample.unit
         )
         named = frame.rename(columns={"comparison": "comparison_type"})
         named = named.astype(object).where(named.notna(), None)
@@ -166,10 +168,10 @@ def bacon_table(data: StudyData, diagnostic: pd.DataFrame, kept: Memory | None =
 def twfe_weight_table(data: StudyData, diagnostic: pd.DataFrame, kept: Memory | None = None) -> pa.Table:
     """Weights of the treated cells behind two-way effects, in the columns of estimates.twfe_weight."""
 
-    def rows(asked: Requested) -> list[dict[str, Any]]:
-        spec = asked.specification
+    def rows(requested: Requested) -> list[dict[str, Any]]:
+        spec = requested.specification
         result = twfe_weights(
-            asked.sample.rows, outcome=spec.outcome, unit=asked.sample.unit, controls=spec.controls
+            requested.sample.rows, outcome=spec.outcome, unit=requested.sample.unit, controls=spec.controls
         )
         names = ("estimate", "n_negative", "sum_negative", "sigma_zero", "sigma_opposite")
         return [{name: getattr(result, name) for name in names} | {"n_weights": len(result.weights)}]
@@ -185,8 +187,8 @@ def functional_form_table(data: StudyData, diagnostic: pd.DataFrame, kept: Memor
     level, 100 (exp(b) - 1) for the others, which for the sine holds far from zero only.
     """
 
-    def rows(asked: Requested) -> list[dict[str, Any]]:
-        spec, sample, options = asked.specification, asked.sample, asked.options
+    def rows(requested: Requested) -> list[dict[str, Any]]:
+        spec, sample, options = requested.specification, requested.sample, requested.options
         if spec.is_staggered:
             raise ValueError("functional_form needs a two-way specification")
         found: list[dict[str, Any]] = []
@@ -199,17 +201,17 @@ def functional_form_table(data: StudyData, diagnostic: pd.DataFrame, kept: Memor
                 found.append(row | {"note": f"refused: {error}"})
                 continue
             term = next(term for term in fit.terms if term.term == spec.treatment)
-            dose, share = asked.rows[spec.treatment], None
+            dose, share = requested.rows[spec.treatment], None
             if form != "level":
                 share = 100 * float(np.expm1(term.estimate))
             elif set(dose.unique()) == {0.0, 1.0}:
                 share = 100 * term.estimate / float((values - term.estimate)[dose == 1].mean())
             found.append(row | term_columns(term) | {"effect_in_percent": share, "n_obs": fit.n_obs})
-        if set(asked.rows[spec.treatment]) != {0.0, 1.0}:
+        if set(requested.rows[spec.treatment]) != {0.0, 1.0}:
             return [*found, {"form": "every form", "note": f"no test: {spec.treatment} is not a group"}]
         try:
             test = density_test(
-                asked.rows, outcome=spec.outcome, treatment=spec.treatment, unit=sample.unit,
+                requested.rows, outcome=spec.outcome, treatment=spec.treatment, unit=sample.unit,
                 bins=int(options["bins"]), least=int(options["least"]),
                 draws=int(options["draws"]), seed=int(options["seed"]),
             )  # fmt: skip
@@ -221,7 +223,7 @@ def functional_form_table(data: StudyData, diagnostic: pd.DataFrame, kept: Memor
             "p_value": test.p_value,
             "lowest_probability": float(test.implied.min()),
             "n_bins": len(test.implied),
-            "n_obs": len(asked.rows),
+            "n_obs": len(requested.rows),
             "n_units": test.n_units,
             "n_draws": test.n_draws,
             "seed": test.seed,

@@ -19,7 +19,7 @@ from cbec.studies.diagnostics import (
     table_schema,
     term_columns,
 )
-from cbec.studies.fit import identity, small_heap
+from cbec.studies.fit import gc_frozen, identity
 from cbec.studies.memory import Memory, digest
 from cbec.studies.sample import StudyData, assemble
 
@@ -54,7 +54,7 @@ def mediation_table(data: StudyData) -> pa.Table:
             sample = assemble(data, spec)
         except NOT_ESTIMATED:
             continue
-        with small_heap():
+        with gc_frozen():
             try:
                 result = mediate(
                     sample.rows,
@@ -91,17 +91,17 @@ def mediation_table(data: StudyData) -> pa.Table:
 def spillover_table(data: StudyData, diagnostic: pd.DataFrame, kept: Memory | None = None) -> pa.Table:
     """Effects by ring of distance and with clean controls, in the columns of estimates.spillover."""
 
-    def rows(asked: Requested) -> list[dict[str, Any]]:
-        spec, unit = asked.specification, asked.sample.unit
+    def rows(requested: Requested) -> list[dict[str, Any]]:
+        spec, unit = requested.specification, requested.sample.unit
         if spec.is_staggered or not spec.treatment_rule or unit != "prefecture_code":
             raise ValueError("spillover needs a two-way specification of cities with a treatment rule")
         rule = data.treatment_city_year
         treated = rule.loc[(rule["rule_id"] == spec.treatment_rule) & rule["is_treated"], [unit, "year"]]
         places = data.panel_city_year[[unit, "longitude", "latitude"]].drop_duplicates(unit)
-        limits = [float(limit) for limit in asked.options["rings"].split("-")]
+        limits = [float(limit) for limit in requested.options["rings"].split("-")]
         found = spillovers(
-            asked.sample.rows, spec, unit=unit, places=places, treated=treated, rings=limits,
-            donut=float(asked.options["donut"]),
+            requested.sample.rows, spec, unit=unit, places=places, treated=treated, rings=limits,
+            donut=float(requested.options["donut"]),
         )  # fmt: skip
         return [term_columns(row.term) | vars(row) for row in found]
 
@@ -113,8 +113,8 @@ def spillover_table(data: StudyData, diagnostic: pd.DataFrame, kept: Memory | No
         rows,
         kept,
         # Treated neighbours outside of the sample count too.
-        beside=lambda asked: data.timing_digest(asked.specification.treatment_rule),
-        more=lambda asked: ("longitude", "latitude", "is_treated"),
+        beside=lambda requested: data.timing_digest(requested.specification.treatment_rule),
+        more=lambda requested: ("longitude", "latitude", "is_treated"),
     )
 
 
@@ -126,12 +126,12 @@ def policy_table(
     policies: marts.concurrent_policy_city_year.
     """
 
-    def rows(asked: Requested) -> list[dict[str, Any]]:
-        spec, unit = asked.specification, asked.sample.unit
+    def rows(requested: Requested) -> list[dict[str, Any]]:
+        spec, unit = requested.specification, requested.sample.unit
         if spec.is_staggered or unit != "prefecture_code":
             raise ValueError("policies need a two-way specification of cities")
-        found = concurrent_policies(asked.sample.rows, spec, unit=unit, policies=policies)
+        found = concurrent_policies(requested.sample.rows, spec, unit=unit, policies=policies)
         return [term_columns(row.value) | vars(row) for row in found]
 
     listed = digest(policies.sort_values(list(policies.columns)).to_csv(index=False))
-    return diagnostic_table(data, diagnostic, "policies", POLICY, rows, kept, lambda asked: listed)
+    return diagnostic_table(data, diagnostic, "policies", POLICY, rows, kept, lambda requested: listed)

@@ -46,21 +46,21 @@ INFERENCE = table_schema(
 
 def placebo_tables(data: StudyData, diagnostic: pd.DataFrame) -> tuple[pa.Table, pa.Table]:
     """Draws and their summary, in the columns of estimates.placebo and estimates.placebo_summary."""
-    asked_for = diagnostic.to_csv()
-    if asked_for not in data.placebo_draws:
-        data.placebo_draws[asked_for] = _placebo_tables(data, diagnostic)
-    found: tuple[pa.Table, pa.Table] = data.placebo_draws[asked_for]
+    requested = diagnostic.to_csv()
+    if requested not in data.placebo_draws:
+        data.placebo_draws[requested] = _placebo_tables(data, diagnostic)
+    found: tuple[pa.Table, pa.Table] = data.placebo_draws[requested]
     return found
 
 
 def _placebo_tables(data: StudyData, diagnostic: pd.DataFrame) -> tuple[pa.Table, pa.Table]:
     draws: list[pd.DataFrame] = []
 
-    def rows(asked: Requested) -> list[dict[str, Any]]:
-        options, spec = asked.options, asked.specification
+    def rows(requested: Requested) -> list[dict[str, Any]]:
+        options, spec = requested.options, requested.specification
         result = placebo_test(
-            asked.rows, outcome=spec.outcome, scheme=options["scheme"], strata=options["strata"] or None,
-            draws=int(options["draws"]), seed=int(options["seed"]), **asked.columns,
+            requested.rows, outcome=spec.outcome, scheme=options["scheme"], strata=options["strata"] or None,
+            draws=int(options["draws"]), seed=int(options["seed"]), **requested.columns,
         )  # fmt: skip
         scheme = options["scheme"] + (f" within {options['strata']}" if options["strata"] else "")
         draws.append(
@@ -73,8 +73,8 @@ def _placebo_tables(data: StudyData, diagnostic: pd.DataFrame) -> tuple[pa.Table
                 "std_error": result.estimate.se,
                 "n_draws": result.n_draws,
                 "n_degenerate": result.n_degenerate,
-                "p_randomization": result.p_coef,
-                "p_randomization_t": result.p_t,
+                "p_randomization": result.p_value_coefficient,
+                "p_randomization_t": result.p_value_t,
                 "mean_of_draws": float(result.coefficients.mean()),
                 "sd_of_draws": float(result.coefficients.std(ddof=1)),
                 "seed": result.seed,
@@ -92,9 +92,11 @@ def _placebo_tables(data: StudyData, diagnostic: pd.DataFrame) -> tuple[pa.Table
 def leave_one_out_table(data: StudyData, diagnostic: pd.DataFrame, kept: Memory | None = None) -> pa.Table:
     """One row for each group left out, in the columns of estimates.leave_one_out."""
 
-    def rows(asked: Requested) -> list[dict[str, Any]]:
-        by = asked.sample.unit if asked.options["by"] == "unit" else asked.options["by"]
-        result = leave_one_out(asked.rows, by=by, outcome=asked.specification.outcome, **asked.columns)
+    def rows(requested: Requested) -> list[dict[str, Any]]:
+        by = requested.sample.unit if requested.options["by"] == "unit" else requested.options["by"]
+        result = leave_one_out(
+            requested.rows, by=by, outcome=requested.specification.outcome, **requested.columns
+        )
         names = _names(data, by)
         dimension = {"prefecture_code": "city", "province_code": "province"}.get(by, by)
         found = [
@@ -117,9 +119,9 @@ def leave_one_out_table(data: StudyData, diagnostic: pd.DataFrame, kept: Memory 
         ]
         return [*found, *skipped]
 
-    def names(asked: Requested) -> object:
-        by = asked.options["by"]
-        return sorted(_names(data, data.unit_of(asked.specification) if by == "unit" else by).items())
+    def names(requested: Requested) -> object:
+        by = requested.options["by"]
+        return sorted(_names(data, data.unit_of(requested.specification) if by == "unit" else by).items())
 
     return diagnostic_table(data, diagnostic, "leave_one_out", LEAVE_ONE_OUT, rows, kept, names)
 
@@ -143,16 +145,16 @@ def _label(value: Any) -> str:
 def inference_table(data: StudyData, diagnostic: pd.DataFrame, kept: Memory | None = None) -> pa.Table:
     """Other p values of the same coefficients, in the columns of estimates.inference."""
 
-    def bootstrapped(asked: Requested) -> list[dict[str, Any]]:
-        options = asked.options
+    def bootstrapped(requested: Requested) -> list[dict[str, Any]]:
+        options = requested.options
         result = wild_cluster_bootstrap(
-            asked.rows, outcome=asked.specification.outcome, method=options["method"],
+            requested.rows, outcome=requested.specification.outcome, method=options["method"],
             weights=options["weights"], draws=int(options["draws"]), seed=int(options["seed"]),
-            **asked.columns,
+            **requested.columns,
         )  # fmt: skip
         return [
             {
-                "term": asked.specification.treatment,
+                "term": requested.specification.treatment,
                 "method": f"{result.method} {result.weights}",
                 "estimate": result.estimate,
                 "std_error": result.se,
@@ -166,16 +168,16 @@ def inference_table(data: StudyData, diagnostic: pd.DataFrame, kept: Memory | No
             }
         ]
 
-    def differing(asked: Requested) -> list[dict[str, Any]]:
-        options = asked.options
+    def differing(requested: Requested) -> list[dict[str, Any]]:
+        options = requested.options
         result = group_difference_test(
-            asked.rows, group=options["group"], outcome=asked.specification.outcome,
-            draws=int(options["draws"]), seed=int(options["seed"]), **asked.columns,
+            requested.rows, group=options["group"], outcome=requested.specification.outcome,
+            draws=int(options["draws"]), seed=int(options["seed"]), **requested.columns,
         )  # fmt: skip
         low, high = result.groups
         return [
             {
-                "term": asked.specification.treatment,
+                "term": requested.specification.treatment,
                 "method": f"permutation: {options['group']} {high} less {low}",
                 "estimate": result.difference,
                 "p_value": result.p_two_sided,
@@ -185,12 +187,12 @@ def inference_table(data: StudyData, diagnostic: pd.DataFrame, kept: Memory | No
             }
         ]
 
-    def detectable(asked: Requested) -> list[dict[str, Any]]:
-        fit = fit_least_squares(asked.sample.rows, asked.specification, unit=asked.sample.unit)
-        term = next(term for term in fit.terms if term.term == asked.specification.treatment)
+    def detectable(requested: Requested) -> list[dict[str, Any]]:
+        fit = fit_least_squares(requested.sample.rows, requested.specification, unit=requested.sample.unit)
+        term = next(term for term in fit.terms if term.term == requested.specification.treatment)
         if fit.n_clusters is None or term.std_error is None:
             raise ValueError("a minimum detectable effect needs one clustered standard error")
-        power = float(asked.options["power"])
+        power = float(requested.options["power"])
         return [
             {
                 "term": term.term,
@@ -212,15 +214,15 @@ def inference_table(data: StudyData, diagnostic: pd.DataFrame, kept: Memory | No
 
 
 def _family_table(data: StudyData, diagnostic: pd.DataFrame) -> pa.Table:
-    """Holm and Romano-Wolf over the columns of one table that ask for `family`, on their common rows."""
+    """Holm and Romano-Wolf over the columns of one table that request `family`, on their common rows."""
     tables: dict[tuple[str, str], list[Requested]] = {}
-    for asked in requested_columns(data, diagnostic, "family"):
-        spec = asked.specification
+    for requested in requested_columns(data, diagnostic, "family"):
+        spec = requested.specification
         try:
-            asked.sample  # noqa: B018 - a column that awaits data is in no family
+            requested.sample  # noqa: B018 - a column that awaits data is in no family
         except NOT_ESTIMATED:
             continue
-        tables.setdefault((spec.study_id, spec.table_no), []).append(asked)
+        tables.setdefault((spec.study_id, spec.table_no), []).append(requested)
     rows: list[dict[str, Any]] = []
     for members in tables.values():
         first = members[0]

@@ -112,15 +112,15 @@ def _described(data: StudyData, specs: list[Specification]) -> Rows:
 
 
 def data_integrity_table(data: StudyData, diagnostic: pd.DataFrame, kept: Memory | None = None) -> pa.Table:
-    """The same column on other readings of the cells, in the columns of estimates.data_integrity.
+    """The same column on other versions of the cells, in the columns of estimates.data_integrity.
 
-    all: as it is; observed: without filled and convicted cells; linear and geometric: blank cells between two
+    all: as it is; observed: without filled and suspect cells; linear and geometric: blank cells between two
     printed years of one side of the approval filled in; with the share of filled cells by treatment arm.
     """
 
-    def rows(asked: Requested) -> list[dict[str, Any]]:
-        spec = asked.specification
-        variants = [("all", asked.sample)]
+    def rows(requested: Requested) -> list[dict[str, Any]]:
+        spec = requested.specification
+        variants = [("all", requested.sample)]
         variants.append(("observed", assemble(data, spec, observed_only=True)))
         variants += [(name, assemble(data, spec, fill=name)) for name in ("linear", "geometric")]
         found: list[dict[str, Any]] = []
@@ -163,13 +163,13 @@ def _shares_by_arm(sample: EstimationSample) -> dict[bool, float]:
 def panel_test_table(data: StudyData, diagnostic: pd.DataFrame, kept: Memory | None = None) -> pa.Table:
     """F tests of effects and the Hausman test, in the columns of estimates.panel_test."""
 
-    def rows(asked: Requested) -> list[dict[str, Any]]:
-        spec, unit = asked.specification, asked.sample.unit
+    def rows(requested: Requested) -> list[dict[str, Any]]:
+        spec, unit = requested.specification, requested.sample.unit
         equation = {"outcome": spec.outcome, "regressors": spec.regressors}
         tests = [
-            f_test_of_effects(asked.rows, effects=[unit], **equation),  # type: ignore[arg-type]
-            f_test_of_effects(asked.rows, effects=[unit, "year"], **equation),  # type: ignore[arg-type]
-            hausman(asked.rows, unit=unit, **equation),  # type: ignore[arg-type]
+            f_test_of_effects(requested.rows, effects=[unit], **equation),  # type: ignore[arg-type]
+            f_test_of_effects(requested.rows, effects=[unit, "year"], **equation),  # type: ignore[arg-type]
+            hausman(requested.rows, unit=unit, **equation),  # type: ignore[arg-type]
         ]
         return [vars(test) for test in tests]
 
@@ -183,9 +183,9 @@ def selection_table(data: StudyData, diagnostic: pd.DataFrame, kept: Memory | No
     g - 1, and ATT(g,t) without covariates and doubly robust. A method that refuses is a row with the reason.
     """
 
-    def rows(asked: Requested) -> list[dict[str, Any]]:
-        spec, rows_of, panel = _comparable(data, asked)
-        naive, caliper = spec.with_(controls=()), float(asked.options["caliper"])
+    def rows(requested: Requested) -> list[dict[str, Any]]:
+        spec, rows_of, panel = _comparable(data, requested)
+        naive, caliper = spec.with_(controls=()), float(requested.options["caliper"])
         methods: dict[str, Callable[[], SelectionEstimate]] = {
             "twfe": lambda: _two_way("twfe", rows_of, spec),
             "twfe_no_covariates": lambda: _two_way("twfe_no_covariates", rows_of, naive),
@@ -206,14 +206,14 @@ def selection_table(data: StudyData, diagnostic: pd.DataFrame, kept: Memory | No
     return diagnostic_table(data, diagnostic, "selection", SELECTION, rows, kept, more=_covariates)
 
 
-def _covariates(asked: Requested) -> list[str]:
-    return [name for name in asked.options["covariates"].split("+") if name]
+def _covariates(requested: Requested) -> list[str]:
+    return [name for name in requested.options["covariates"].split("+") if name]
 
 
-def _comparable(data: StudyData, asked: Requested) -> tuple[Specification, EstimationSample, Panel]:
-    """The specification with the covariates asked for as controls, its sample, and the arrays of both."""
-    wanted, spec = asked.options["covariates"], asked.specification
-    sample = asked.sample
+def _comparable(data: StudyData, requested: Requested) -> tuple[Specification, EstimationSample, Panel]:
+    """The specification with the requested covariates as controls, its sample, and the arrays of both."""
+    wanted, spec = requested.options["covariates"], requested.specification
+    sample = requested.sample
     if wanted:
         spec = spec.with_(controls=tuple(wanted.split("+")))
         sample = assemble(data, spec)
@@ -251,8 +251,8 @@ def _group_time(
 def balance_table(data: StudyData, diagnostic: pd.DataFrame, kept: Memory | None = None) -> pa.Table:
     """Standardised differences before and after, and overlap, in the columns of estimates.balance."""
 
-    def rows(asked: Requested) -> list[dict[str, Any]]:
-        panel = _comparable(data, asked)[2]
-        return [vars(row) for row in balance(panel, caliper=float(asked.options["caliper"]))]
+    def rows(requested: Requested) -> list[dict[str, Any]]:
+        panel = _comparable(data, requested)[2]
+        return [vars(row) for row in balance(panel, caliper=float(requested.options["caliper"]))]
 
     return diagnostic_table(data, diagnostic, "selection", BALANCE, rows, kept, more=_covariates)

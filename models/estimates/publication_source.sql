@@ -8,7 +8,7 @@ with declared as (
 
 ),
 
-wanted as (
+needed as (
 
     select
         source_no,
@@ -24,16 +24,16 @@ wanted as (
 printed as (
 
     select
-        wanted.source_no,
+        needed.source_no,
         coverage.year,
         max(coverage.n_regions) as n_cities,
-    from wanted
+    from needed
     inner join {{ ref('publication_coverage') }} as coverage
-        on wanted.publication_id = coverage.publication_id
-            and wanted.indicator_id = coverage.indicator_id
+        on needed.publication_id = coverage.publication_id
+            and needed.indicator_id = coverage.indicator_id
             and coverage.scope = 'whole_prefecture'
-            and coverage.year between wanted.first_year and wanted.last_year
-    group by wanted.source_no, coverage.year
+            and coverage.year between needed.first_year and needed.last_year
+    group by needed.source_no, coverage.year
 
 ),
 

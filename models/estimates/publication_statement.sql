@@ -1,5 +1,5 @@
 -- What the printed numbers of every table must satisfy, as arithmetic that can be read and run: numbers in
--- holds_when are the ends of the rounding intervals, so that no cell is doubted for its rounding.
+-- holds_when are the ends of the rounding intervals, so that no cell is flagged for its rounding.
 with printed_result as (
 
     select

@@ -244,7 +244,7 @@ final as (
             end,
             case
                 when status != 'estimated' and proxies is not null
-                    then concat('stand-ins that are loaded and not used for a paper''s column: ', proxies)
+                    then concat('proxies that are loaded and not used for a paper''s column: ', proxies)
             end,
             case
                 when ours is not null

@@ -21,7 +21,7 @@ deflator as (
         / exp(
             sum(case when nominal.is_first then 0 else ln(real_growth.value / 100) end) over region_years
         ) as price,
-        nominal.obs_status_all || coalesce(real_growth.obs_status_all, '') as letters,
+        nominal.obs_status_all || coalesce(real_growth.obs_status_all, '') as status_codes,
     from (
         select
             *,
@@ -48,10 +48,10 @@ printed as (
         spliced.year,
         {% if var('capital_deflator') == 'gdp' -%}
         spliced.value / deflator.price as investment,
-        spliced.letters || deflator.letters as letters,
+        spliced.status_codes || deflator.status_codes as status_codes,
         {%- else -%}
             spliced.value as investment,
-            spliced.letters,
+            spliced.status_codes,
         {%- endif %}
         spliced.suspect_codes,
     from {{ ref('int_observations__spliced') }} as spliced
@@ -87,7 +87,7 @@ last_printed as (
                 where year <= last_year - {{ var('capital_growth_years') }} + 1
             )
         ) / ({{ var('capital_growth_years') }} - 1) as growth,
-        max_by(letters, year) as last_letters,
+        max_by(status_codes, year) as last_status_codes,
     from ending
     group by region_level, region_code
 
@@ -115,7 +115,7 @@ investment as (
             {%- if var('capital_after_print') == 'last_growth' %}
         * exp(last_printed.growth * (grid.year - last_printed.last_year))
         {%- endif %} as investment,
-            last_printed.last_letters || 'F' as letters,
+            last_printed.last_status_codes || 'F' as status_codes,
             cast(null as varchar) as suspect_codes,
         from last_printed
         inner join {{ ref('int_region_years__gridded') }} as grid
@@ -169,8 +169,8 @@ final as (
             )
                 over region_years
         ) as capital_stock,
-        {{ running_letters('letters', 'region_years') }} as letters,
-        {{ running_letters("coalesce(suspect_codes || ';', '')", 'region_years') }} as suspect_codes,
+        {{ running_status_codes('status_codes', 'region_years') }} as status_codes,
+        {{ running_status_codes("coalesce(suspect_codes || ';', '')", 'region_years') }} as suspect_codes,
     from unbroken
     -- The first stock would be negative or without bound.
     where growth + {{ var('capital_depreciation') }} > 0

@@ -91,7 +91,7 @@ summed as (
         count(value) = count(*) as has_inputs,
         case when count(energy) = count(*) then {{ stable_sum('energy') }} end as energy,
         case when count(co2) = count(*) then {{ stable_sum('co2') }} end as co2,
-        {{ dbt.listagg('obs_status_all', "''", 'order by indicator_id') }} as letters,
+        {{ dbt.listagg('obs_status_all', "''", 'order by indicator_id') }} as status_codes,
         {{ dbt.listagg('suspect_codes', "';'", 'order by indicator_id') }} as suspect_codes,
     from burnt
     group by region_level, region_code, year
@@ -124,7 +124,7 @@ final as (
         indicator_id,
         value,
         -- A sum of measured fuels with general factors is an estimate.
-        case when value is null then letters else letters || 'E' end as letters,
+        case when value is null then status_codes else status_codes || 'E' end as status_codes,
         suspect_codes,
     from long
     -- Without a factor there is no cell, with a blank input a missing one.

@@ -19,7 +19,7 @@ growth as (
                 then ln(1 + value / 100)
             when indicator_id = 'gdp_index_previous_year' and value > 0 then ln(value / 100)
         end as growth,
-        obs_status_all as letters,
+        obs_status_all as status_codes,
     from selected
     where indicator_id in ('gdp_growth', 'gdp_index_previous_year')
     -- A region that prints both is read once.
@@ -50,7 +50,8 @@ beside as (
         (
             lag(growth.growth) over region_years + lead(growth.growth) over region_years
         ) / 2 as growth_of_neighbours,
-        growth.growth is null and (growth.letters like '%L%' or growth.letters like '%D%') as is_unpublished,
+        growth.growth is null
+        and (growth.status_codes like '%L%' or growth.status_codes like '%D%') as is_unpublished,
     from growth
     window region_years as (partition by growth.region_level, growth.region_code order by growth.year)
 
@@ -68,14 +69,17 @@ joined as (
             ) as growth,
             case
                 when beside.is_unpublished and beside.growth_of_neighbours is not null then 'F'
-                else beside.letters
-            end as letters,
+                else beside.status_codes
+            end as status_codes,
         {%- elif var('gdp_growth_gap') == 'province' -%}
         coalesce(beside.growth, case when beside.is_unpublished then province.growth end) as growth,
-        case when beside.is_unpublished and province.growth is not null then 'F' else beside.letters end as letters,
+        case
+            when beside.is_unpublished and province.growth is not null then 'F'
+            else beside.status_codes
+        end as status_codes,
         {%- else -%}
         beside.growth,
-        beside.letters,
+        beside.status_codes,
         {%- endif %}
     from beside
     {%- if var('gdp_growth_gap') == 'province' %}
@@ -97,7 +101,7 @@ base as (
         region_level,
         region_code,
         value,
-        obs_status_all as letters,
+        obs_status_all as status_codes,
         suspect_codes,
     from selected
     where indicator_id = 'gdp' and year = {{ var('gdp_base_year') }} and value > 0
@@ -112,9 +116,9 @@ step as (
         base.region_code,
         joined.year,
         joined.growth,
-        joined.letters,
+        joined.status_codes,
         base.value as base_value,
-        base.letters as base_letters,
+        base.status_codes as base_status_codes,
         base.suspect_codes,
         joined.year > {{ var('gdp_base_year') }} as is_later,
     from base
@@ -132,7 +136,7 @@ later as (
         sum(growth) over way as log_index,
         count(growth) over way as n_known,
         year - {{ var('gdp_base_year') }} as n_needed,
-        {{ running_letters('letters', 'way') }} as way_letters,
+        {{ running_status_codes('status_codes', 'way') }} as way_status_codes,
     from step
     where is_later
     window way as (partition by region_level, region_code order by year)
@@ -147,7 +151,7 @@ earlier as (
         -sum(growth) over way as log_index,
         count(growth) over way as n_known,
         {{ var('gdp_base_year') }} - year + 1 as n_needed,
-        {{ running_letters('letters', 'way') }} as way_letters,
+        {{ running_status_codes('status_codes', 'way') }} as way_status_codes,
     from step
     where not is_later
     window way as (partition by region_level, region_code order by year desc)
@@ -161,7 +165,7 @@ final as (
         region_code,
         {{ var('gdp_base_year') }} as year,
         value,
-        letters,
+        status_codes,
         suspect_codes,
     from base
     union all
@@ -170,7 +174,7 @@ final as (
         region_code,
         reached as year,
         case when n_known = n_needed then base_value * exp(log_index) end as value,
-        base_letters || way_letters as letters,
+        base_status_codes || way_status_codes as status_codes,
         suspect_codes,
     from later
     union all
@@ -179,7 +183,7 @@ final as (
         region_code,
         reached as year,
         case when n_known = n_needed then base_value * exp(log_index) end as value,
-        base_letters || way_letters as letters,
+        base_status_codes || way_status_codes as status_codes,
         suspect_codes,
     from earlier
     where reached >= {{ var('first_year') }}

@@ -1,5 +1,5 @@
 -- Indicators computed from others: f(factor * sum of numerators / sum of denominators). The status of a
--- derived cell is the worst of its inputs, and its list of letters is the union of theirs.
+-- derived cell is the worst of its inputs, and its list of status codes is the union of theirs.
 -- Of several formulas of one indicator a panel column reads one: that with most cells of the series that
 -- panels of cities read alone, so that no imported file changes what a column is computed from.
 with joined as (
@@ -29,7 +29,7 @@ selected as (
         year,
         indicator_id,
         value,
-        letters as obs_status_all,
+        status_codes as obs_status_all,
         suspect_codes,
         vintage,
     from joined
@@ -90,8 +90,8 @@ side as (
                 then {{ stable_sum('input.coefficient * selected.value') }}
         end as total,
         count(*) = any_value(needed.n_inputs) as is_covered,
-        -- Letters are put in order below.
-        {{ dbt.listagg('selected.obs_status_all', "''") }} as letters,
+        -- Status codes are put in order below.
+        {{ dbt.listagg('selected.obs_status_all', "''") }} as status_codes,
         {{ sorted_texts('selected.suspect_codes') }} as suspect_codes,
         max(
             case
@@ -136,7 +136,7 @@ computable as (
             as quotient,
         numerator.total is not null
         and (has_denominator.indicator_id is null or denominator.total is not null) as has_inputs,
-        numerator.letters || coalesce(denominator.letters, '') as letters,
+        numerator.status_codes || coalesce(denominator.status_codes, '') as status_codes,
         concat_ws(';', numerator.suspect_codes, denominator.suspect_codes) as suspect_codes,
         greatest(numerator.is_other, coalesce(denominator.is_other, 0)) as is_other,
     from formula
@@ -190,7 +190,7 @@ paired as (
         computable.transform,
         computable.quotient,
         computable.has_inputs,
-        computable.letters,
+        computable.status_codes,
         computable.suspect_codes,
     from computable
     inner join chosen
@@ -207,7 +207,7 @@ paired as (
         'identity' as transform,
         value as quotient,
         value is not null as has_inputs,
-        letters,
+        status_codes,
         suspect_codes,
     from joined
     union all
@@ -220,7 +220,7 @@ paired as (
         'identity' as transform,
         capital_stock as quotient,
         true as has_inputs,
-        letters,
+        status_codes,
         suspect_codes,
     from {{ ref('int_capital__accumulated') }}
     union all
@@ -233,7 +233,7 @@ paired as (
         'identity' as transform,
         value as quotient,
         value is not null as has_inputs,
-        letters,
+        status_codes,
         suspect_codes,
     from {{ ref('int_emissions__computed') }}
 
@@ -242,11 +242,11 @@ paired as (
 unions as (
 
     select
-        lists.letters,
+        lists.status_codes,
         {{ dbt.listagg('status.obs_status', "''", 'order by status.precedence') }} as obs_status_all,
-    from (select distinct letters from paired) as lists
-    inner join status on lists.letters like '%' || status.obs_status || '%'
-    group by lists.letters
+    from (select distinct status_codes from paired) as lists
+    inner join status on lists.status_codes like '%' || status.obs_status || '%'
+    group by lists.status_codes
 
 ),
 
@@ -263,7 +263,7 @@ computed as (
             when paired.transform = 'log1p' and paired.quotient >= 0 then ln(1 + paired.quotient)
             when paired.transform = 'log' and paired.quotient > 0 then ln(paired.quotient)
         end as value,
-        -- A normal input adds nothing to the letters of an abnormal one; a quotient by zero or the log
+        -- A normal input adds nothing to the codes of an abnormal one; a quotient by zero or the log
         -- of what is not positive cannot exist.
         case
             when paired.has_inputs and (
@@ -276,7 +276,7 @@ computed as (
         end as obs_status_all,
         nullif(paired.suspect_codes, '') as suspect_codes,
     from paired
-    inner join unions on paired.letters = unions.letters
+    inner join unions on paired.status_codes = unions.status_codes
 
 ),
 

@@ -196,7 +196,7 @@ blank as (
 
 ),
 
-valued as (
+filled_value as (
 
     select
         blank.region_level,
@@ -329,7 +329,7 @@ blank as (
 
 ),
 
-lined as (
+interpolated as (
 
     select
         *,
@@ -361,7 +361,7 @@ filled as (
         is_beyond,
         province_value,
         [first_point.year, second_point.year] as anchor_years,
-    from lined
+    from interpolated
     where first_point is not null
         and second_point is not null
         and (not is_beyond or {{ var('fill_extrapolate') }})
@@ -374,7 +374,7 @@ filled as (
 
 ),
 
-valued as (
+filled_value as (
 
     select
         *,
@@ -391,34 +391,37 @@ final as (
 
     select
         reported.* exclude (obs_status, obs_status_all, impute_method, impute_by, anchor_years),
-        coalesce(reported.value_reported, valued.value_filled) as value,
+        coalesce(reported.value_reported, filled_value.value_filled) as value,
         case
-            when valued.value_filled is null then reported.obs_status
-            when valued.is_beyond then 'F'
+            when filled_value.value_filled is null then reported.obs_status
+            when filled_value.is_beyond then 'F'
             else 'I'
         end as obs_status,
         case
-            when valued.value_filled is null then reported.obs_status_all
-            when valued.is_beyond then 'F'
+            when filled_value.value_filled is null then reported.obs_status_all
+            when filled_value.is_beyond then 'F'
             else 'I'
         end as obs_status_all,
         case
-            when valued.value_filled is not null
+            when filled_value.value_filled is not null
                 then {% if var('fill_policy') == 'ratio_to_province' %}'share'{% else %}'{{ var('fill_policy') }}'{% endif %}
             else reported.impute_method
         end as impute_method,
-        case when valued.value_filled is not null then 'project' else reported.impute_by end as impute_by,
         case
-            when valued.value_filled is not null then cast(valued.anchor_years as integer[])
+            when filled_value.value_filled is not null then 'project'
+            else reported.impute_by
+        end as impute_by,
+        case
+            when filled_value.value_filled is not null then cast(filled_value.anchor_years as integer[])
             else reported.anchor_years
         end as anchor_years,
     from reported
-    left join valued
-        on reported.region_level = valued.region_level
-            and reported.region_code = valued.region_code
-            and reported.indicator_id = valued.indicator_id
-            and reported.vintage = valued.vintage
-            and reported.year = valued.year
+    left join filled_value
+        on reported.region_level = filled_value.region_level
+            and reported.region_code = filled_value.region_code
+            and reported.indicator_id = filled_value.indicator_id
+            and reported.vintage = filled_value.vintage
+            and reported.year = filled_value.year
 
 )
 {%- endif %}

@@ -1,6 +1,6 @@
 -- Indicators joined from several printed ones (registry.spliced_indicator): of each region and year the
 -- first part that has a value, in the unit of the joined one. A part under another definition carries its
--- letter along, so that no splice is taken for one print. Slips of units and columns that are declared
+-- status code along, so that no splice is taken for one print. Slips of units and columns that are declared
 -- with their proof are put right here and nowhere else: the printed series keep the print.
 with splice as (
 
@@ -60,8 +60,11 @@ part as (
         * case when splice.converter is null then 1 else rate.yuan end as value,
         selected.obs_status_all || coalesce(splice.obs_status, '')
         -- Put right from what stands beside it, not from print: not verified.
-        || case when splice.is_corrected and slip.value_corrected is not null then 'V' else '' end as letters,
-        selected.obs_status_all as letters_of_part,
+        || case
+            when splice.is_corrected and slip.value_corrected is not null then 'V'
+            else ''
+        end as status_codes,
+        selected.obs_status_all as status_codes_of_part,
         selected.vintage,
         case
             when splice.is_corrected and slip.value_corrected is not null
@@ -93,9 +96,9 @@ final as (
         indicator_id,
         min_by(value, part_rank) filter (where value is not null) as value,
         coalesce(
-            min_by(letters, part_rank) filter (where value is not null),
-            {{ dbt.listagg('letters_of_part', "''", 'order by part_rank') }}
-        ) as letters,
+            min_by(status_codes, part_rank) filter (where value is not null),
+            {{ dbt.listagg('status_codes_of_part', "''", 'order by part_rank') }}
+        ) as status_codes,
         min_by(suspect_codes, part_rank) filter (where value is not null) as suspect_codes,
         coalesce(
             min_by(vintage, part_rank) filter (where value is not null), min_by(vintage, part_rank)

@@ -8,7 +8,7 @@ with reported as (
 
 witness as (
 
-    select * from {{ ref('int_witnesses__heard') }}
+    select * from {{ ref('int_witnesses__compared') }}
 
 ),
 
@@ -30,7 +30,7 @@ joined as (
         case
             when witness.against is null or reported.obs_status_all like '%V%' then reported.obs_status_all
             else replace(reported.obs_status_all, 'A', '') || 'V'
-        end as letters,
+        end as status_codes,
     from reported
     left join witness
         on reported.region_level = witness.region_level
@@ -42,15 +42,15 @@ joined as (
 
 ),
 
--- Letters in order of precedence.
+-- Status codes in order of precedence.
 ordered as (
 
     select
-        lists.letters,
+        lists.status_codes,
         {{ dbt.listagg('status.obs_status', "''", 'order by status.precedence') }} as obs_status_all,
-    from (select distinct letters from joined) as lists
-    inner join status on lists.letters like '%' || status.obs_status || '%'
-    group by lists.letters
+    from (select distinct status_codes from joined) as lists
+    inner join status on lists.status_codes like '%' || status.obs_status || '%'
+    group by lists.status_codes
 
 ),
 
@@ -67,9 +67,9 @@ final as (
             concat_ws('; ', joined.obs_comment, joined.against) as obs_comment
         ),
     from joined
-    inner join ordered on joined.letters = ordered.letters
+    inner join ordered on joined.status_codes = ordered.status_codes
 
 )
 
-select * exclude (against, letters) replace (nullif(obs_comment, '') as obs_comment),
+select * exclude (against, status_codes) replace (nullif(obs_comment, '') as obs_comment),
 from final

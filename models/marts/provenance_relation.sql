@@ -258,7 +258,7 @@ registered as (
 
 derivation as (
 
-    -- Estimates: what stands in the equation, on which rows, under which reading of the policy.
+    -- Estimates: what stands in the equation, on which rows, under which treatment definition.
     select
         variable.estimate_id as from_id,
         panel_column.entity_id as to_id,

@@ -15,9 +15,9 @@ detector_column as (
 
 ),
 
-off_path as (
+outlier as (
 
-    select * from {{ ref('detector_offpath') }}
+    select * from {{ ref('detector_outlier') }}
 
 ),
 
@@ -412,9 +412,9 @@ on_path as (
 
 ),
 
--- A level shift beside a cell that is doubtful itself may be that cell's doing: after a fill a series catches
+-- A level shift beside a cell that is suspect itself may be that cell's doing: after a fill a series catches
 -- up, after a foreign row it returns.
-doubtful as (
+suspect as (
 
     select
         series_no,
@@ -425,21 +425,21 @@ doubtful as (
     select
         series_no,
         year,
-    from off_path
+    from outlier
     where detector <> 'D16' and is_decidable and local_fdr <= {{ var('detector_local_fdr') }}
 
 ),
 
-beside_doubtful as (
+beside_suspect as (
 
     select distinct
-        off_path.series_no,
-        off_path.year,
-    from off_path
-    inner join doubtful
-        on off_path.series_no = doubtful.series_no
-            and doubtful.year between off_path.year - 1 and off_path.year + 1
-    where off_path.detector = 'D16'
+        outlier.series_no,
+        outlier.year,
+    from outlier
+    inner join suspect
+        on outlier.series_no = suspect.series_no
+            and suspect.year between outlier.year - 1 and outlier.year + 1
+    where outlier.detector = 'D16'
 
 ),
 
@@ -453,25 +453,25 @@ joined as (
     from on_path
     union all
     select
-        off_path.series_no,
-        off_path.column_no,
-        off_path.year,
-        off_path.detector,
-        off_path.rule,
-        off_path.chance,
-        off_path.run_length,
-        off_path.run_first,
-        off_path.run_last,
-        off_path.local_fdr,
-        off_path.is_decidable,
-        off_path.detector <> 'D16' or beside_doubtful.year is null as may_flag,
-        off_path.statistic,
-        off_path.reference_value,
-        off_path.reference,
-    from off_path
-    left join beside_doubtful
-        on off_path.series_no = beside_doubtful.series_no
-            and off_path.year = beside_doubtful.year
+        outlier.series_no,
+        outlier.column_no,
+        outlier.year,
+        outlier.detector,
+        outlier.rule,
+        outlier.chance,
+        outlier.run_length,
+        outlier.run_first,
+        outlier.run_last,
+        outlier.local_fdr,
+        outlier.is_decidable,
+        outlier.detector <> 'D16' or beside_suspect.year is null as may_flag,
+        outlier.statistic,
+        outlier.reference_value,
+        outlier.reference,
+    from outlier
+    left join beside_suspect
+        on outlier.series_no = beside_suspect.series_no
+            and outlier.year = beside_suspect.year
 
 ),
 

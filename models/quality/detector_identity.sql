@@ -49,7 +49,7 @@ member as (
 
 ),
 
-wanted as (
+needed as (
 
     select
         identity_id,
@@ -121,14 +121,14 @@ final as (
         total.rounding + case when total.identity_kind = 'product' then 0 else combined.rounding end
         + total.tolerance_share * abs(total.value) as tolerance,
     from total
-    inner join wanted on total.identity_id = wanted.identity_id
+    inner join needed on total.identity_id = needed.identity_id
     inner join combined
         on total.identity_id = combined.identity_id
             and total.region_level = combined.region_level
             and total.region_code = combined.region_code
             and total.year = combined.year
             and (total.vintage = combined.vintage or total.identity_kind = 'cities')
-    where total.identity_kind = 'cities' or combined.n_found = wanted.n_parts
+    where total.identity_kind = 'cities' or combined.n_found = needed.n_parts
 
 )
 

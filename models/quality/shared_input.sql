@@ -38,7 +38,7 @@ panel_column as (
 
 ),
 
-resting as (
+derived_from as (
 
     select distinct
         variable.study_id,
@@ -72,8 +72,8 @@ final as (
             when one.side = 'numerator' and other.side = 'numerator' then 'quantity'
             else 'scale'
         end as kind,
-    from resting as one
-    inner join resting as other
+    from derived_from as one
+    inner join derived_from as other
         on one.study_id = other.study_id
             and one.table_no = other.table_no
             and one.column_no = other.column_no

@@ -1,7 +1,7 @@
 -- For each indicator that a study needs, by the paper or by a column of ours: is it there, does another stand
 -- for it, or what is it waiting for?
 -- The share below which no column is estimated is that of cbec.studies.sample, which a test compares.
-{% set least_covered = 0.5 -%}
+{% set min_covered = 0.5 -%}
 {% set names = ['outcome', 'treatment', 'mediator', 'controls'] -%}
 with study as (
 
@@ -169,12 +169,12 @@ offered as (
         *,
         case
             when is_proxy then 'proxy'
-            when available_share >= {{ least_covered }} then 'available'
+            when available_share >= {{ min_covered }} then 'available'
             else 'insufficient'
         end as status,
         case
             when is_proxy then 2
-            when available_share >= {{ least_covered }} then 1
+            when available_share >= {{ min_covered }} then 1
             else 3
         end as status_order,
     from measured

@@ -11,7 +11,7 @@ def model(dbt, session):
     dbt.ref("panel_cell")
     dbt.ref("treatment_province_year")
     dbt.ref("treatment_city_year")
-    dbt.ref("doubted_cell")
+    dbt.ref("suspect_cell")
     dbt.ref("missing_input")
     with study_data(dbt, session) as (data, kept):
         table = twfe_weight_table(data, dbt.ref("diagnostic").df(), kept)

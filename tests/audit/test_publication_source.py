@@ -171,10 +171,12 @@ def test_every_paper_is_declared_with_known_indicators() -> None:
     assert {entry["study_id"] for entry in rows} == set(PAPERS)
     assert {name for entry in rows for name in entry["indicator_list"].split(" ")} <= known
     for key in ("publication_id", "first_year", "last_year", "fill_quote", "definition", "quote"):
-        said: dict[tuple[str, str, str], set[str]] = {}
+        reported: dict[tuple[str, str, str], set[str]] = {}
         for entry in rows:
-            said.setdefault((entry["study_id"], entry["table_no"], entry["row_label"]), set()).add(entry[key])
-        assert all(len(values) == 1 for values in said.values()), key
+            reported.setdefault((entry["study_id"], entry["table_no"], entry["row_label"]), set()).add(
+                entry[key]
+            )
+        assert all(len(values) == 1 for values in reported.values()), key
 
 
 @pytest.mark.skipif(not (SHARED / "papers").is_dir(), reason="../shared/papers is not here")

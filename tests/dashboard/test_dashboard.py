@@ -19,7 +19,7 @@ from playwright.sync_api import Page, expect
 
 from cbec.common.files import publish_file
 from cbec.dashboard.views import PAGES
-from cbec.dashboard.words import say
+from cbec.dashboard.words import translate
 from tests.conftest import run_cbec
 from tests.dashboard.browser import DRAWN, running
 
@@ -34,7 +34,7 @@ def path_of(page_id: str) -> str:
 def open_page(page: Page, address: str, page_id: str, lang: str = "en", **choices: str) -> None:
     query = urllib.parse.urlencode({"lang": lang} | choices)
     page.goto(f"{address}/{path_of(page_id)}?{query}")
-    expect(page.locator("h1")).to_have_text(say(f"page_{page_id}", lang))
+    expect(page.locator("h1")).to_have_text(translate(f"page_{page_id}", lang))
 
 
 def settle(page: Page) -> None:
@@ -93,7 +93,7 @@ def test_each_page_in_both_languages_and_widths(page: Page, demo_site: tuple[str
     settle(page)
     assert overflow(page) <= 0
     page.get_by_role("radio", name="中文").click()
-    expect(page.locator("h1")).to_have_text(say(f"page_{page_id}", "zh"))
+    expect(page.locator("h1")).to_have_text(translate(f"page_{page_id}", "zh"))
     expect(page.get_by_text("模拟数据：本页全部数字")).to_be_visible()
     assert query_of(page)["lang"] == "zh"
     page.set_viewport_size({"width": 390, "height": 844})
@@ -257,11 +257,11 @@ def test_the_real_warehouse_awaits_productivity_and_has_no_banner(page: Page, re
 
 def test_empty_states_say_so(page: Page, demo_site: tuple[str, int]) -> None:
     open_page(page, demo_site[0], "panel", regions="")
-    expect(page.get_by_text(say("nothing_chosen", "en"))).to_be_visible()
+    expect(page.get_by_text(translate("nothing_chosen", "en"))).to_be_visible()
     open_page(page, demo_site[0], "quality", severity="info", detector="D1")
-    expect(page.get_by_text(say("no_findings", "en"))).to_be_visible()
+    expect(page.get_by_text(translate("no_findings", "en"))).to_be_visible()
     open_page(page, demo_site[0], "zones", year="2015", batch="8")
-    expect(page.get_by_text(say("no_zones", "en"))).to_be_visible()
+    expect(page.get_by_text(translate("no_zones", "en"))).to_be_visible()
 
 
 ATTACKS: tuple[tuple[str, dict[str, str]], ...] = (
@@ -342,7 +342,7 @@ def test_a_newer_file_is_noticed_and_opened(page: Page, warehouse: Path, tmp_pat
         publish_file(newer, published)
         # Nobody touches the page.
         expect(page.get_by_text("the-newer-run")).to_be_visible()
-        expect(page.get_by_text(say("reopened", "en"))).to_be_visible()
+        expect(page.get_by_text(translate("reopened", "en"))).to_be_visible()
         open_page(page, address, "panel", level="prefecture", indicator="gdp_100m_yuan", regions="330100")
         dots = page.locator(f"{DRAWN} g.mark-symbol.layer_1_marks path")
         expect(dots.first).to_be_visible()
@@ -354,9 +354,9 @@ def test_a_newer_file_is_noticed_and_opened(page: Page, warehouse: Path, tmp_pat
         open_page(page, address, "overview")
         settle(page)
         published.unlink()
-        expect(page.get_by_text(say("nothing_published", "en"))).to_have_count(0)
+        expect(page.get_by_text(translate("nothing_published", "en"))).to_have_count(0)
         page.reload()
-        expect(page.get_by_text(say("nothing_published", "en"))).to_be_visible()
+        expect(page.get_by_text(translate("nothing_published", "en"))).to_be_visible()
 
 
 def test_serve_refuses_with_the_reason(tmp_path: Path, warehouse: Path) -> None:

@@ -17,7 +17,7 @@ import pytest
 from cbec.common.files import publish_file
 from cbec.dashboard import downloads
 from cbec.dashboard.charts import Chart, palette, projected, vega
-from cbec.dashboard.library import Library
+from cbec.dashboard.database import Database
 from cbec.dashboard.parts import STATUS_COLOURS
 from cbec.dashboard.words import TEXT
 from cbec.project import CbecError
@@ -33,7 +33,7 @@ def make_file(path: Path, number: int) -> Path:
 
 def test_every_view_reads_one_version_while_twenty_are_published(tmp_path: Path) -> None:
     published = make_file(tmp_path / "published.duckdb", 0)
-    library = Library(published)
+    database = Database(published)
     stop = threading.Event()
     answers: list[tuple[int, int]] = []
     errors: list[Exception] = []
@@ -41,7 +41,7 @@ def test_every_view_reads_one_version_while_twenty_are_published(tmp_path: Path)
     def read() -> None:
         while not stop.is_set():
             try:
-                with library.view() as snapshot:
+                with database.view() as snapshot:
                     first = int(snapshot.rows("select n from first")["n"].iloc[0])
                     second = int(snapshot.rows("select n + $zero as n from second", zero=0)["n"].iloc[0])
                 answers.append((first, second))
@@ -56,7 +56,7 @@ def test_every_view_reads_one_version_while_twenty_are_published(tmp_path: Path)
         answered, until = len(answers), time.monotonic() + 30
         while len(answers) < answered + 3 and time.monotonic() < until:
             time.sleep(0.001)
-    with library.view() as snapshot:
+    with database.view() as snapshot:
         assert snapshot.rows("select n from first")["n"].iloc[0] == 20
     stop.set()
     for reader in readers:
@@ -69,8 +69,8 @@ def test_every_view_reads_one_version_while_twenty_are_published(tmp_path: Path)
 
 
 def test_a_file_that_is_gone_is_an_error_a_person_can_act_on(tmp_path: Path) -> None:
-    library = Library(tmp_path / "none.duckdb")
-    with pytest.raises(CbecError, match="nothing published"), library.view():
+    database = Database(tmp_path / "none.duckdb")
+    with pytest.raises(CbecError, match="nothing published"), database.view():
         pass
 
 
@@ -104,14 +104,14 @@ def test_a_file_that_is_gone_is_an_error_a_person_can_act_on(tmp_path: Path) -> 
 def test_a_view_cannot_write_read_files_or_load_extensions(tmp_path: Path, statement: str) -> None:
     published = make_file(tmp_path / "published.duckdb", 1)
     before = published.read_bytes()
-    with Library(published).view() as snapshot, pytest.raises(duckdb.Error):
+    with Database(published).view() as snapshot, pytest.raises(duckdb.Error):
         snapshot.cursor.execute(statement.format(folder=tmp_path))
     assert published.read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["published.duckdb"]
 
 
 def test_what_a_person_chose_is_a_value_and_never_a_statement(tmp_path: Path) -> None:
-    with Library(make_file(tmp_path / "published.duckdb", 1)).view() as snapshot:
+    with Database(make_file(tmp_path / "published.duckdb", 1)).view() as snapshot:
         rows = snapshot.rows("select $text as text", text="1; drop table first")
         assert rows["text"].tolist() == ["1; drop table first"]
 

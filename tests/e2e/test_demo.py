@@ -1,4 +1,4 @@
-"""The demo warehouse: simulated, said so everywhere, apart from the real one, and in at the same door."""
+"""The demo warehouse: simulated, said so everywhere, apart from the real one, and in by the same import."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ QUERY = (
 )
 
 
-def test_what_was_drawn_is_what_came_through_the_door(demo_warehouse: Path) -> None:
+def test_what_was_drawn_is_what_came_through_the_import(demo_warehouse: Path) -> None:
     """Every printed cell, through GB18030, merged headers, symbols and renamed cities, by value and place."""
     cells = simulate_yearbooks(ROOT / "seeds").cells
     with duckdb.connect(str(demo_warehouse / "demo.duckdb"), read_only=True) as connection:

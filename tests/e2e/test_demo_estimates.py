@@ -41,7 +41,7 @@ def effects(demo_warehouse: Path) -> pd.DataFrame:
 
 def test_every_robust_interval_covers_the_known_effect(effects: pd.DataFrame) -> None:
     overall = effects[effects.aggregation.eq("overall") & effects.estimator.isin(ROBUST)]
-    # Both control groups of Callaway and Sant'Anna, and the twin of each.
+    # Both control groups of Callaway and Sant'Anna, and the observed-only variant of each.
     assert len(overall) == 2 * (len(ROBUST) + 1)
     outside = overall[~overall.truth.between(overall.ci_low, overall.ci_high)]
     assert outside.empty, outside[["estimator", "is_observed_only", "estimate", "std_error", "truth"]]
@@ -76,7 +76,7 @@ def test_two_way_effects_are_biased_by_the_confounder_and_by_what_is_filled(demo
     # Without the urban share the trend of developed cities counts as effect.
     assert found["T1"] > 1.5 * found["T2"] > 0
     assert left_out is not None
-    assert "a detector doubts a cell" in left_out[1]
+    assert "a detector flags a cell" in left_out[1]
 
 
 def test_no_specification_of_a_ready_study_is_refused(demo_warehouse: Path) -> None:

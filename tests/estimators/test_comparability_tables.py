@@ -51,12 +51,12 @@ def data() -> StudyData:
         ),
         treatment_province_year=rule.head(0),
         treatment_city_year=rule,
-        doubted_cell=pd.DataFrame(columns=["region_level", "region_code", "year", "panel_column"]),
+        suspect_cell=pd.DataFrame(columns=["region_level", "region_code", "year", "panel_column"]),
         missing_input=pd.DataFrame(columns=[*BY_COLUMN["missing_input"]]),
     )
 
 
-def asked(diagnostic: str, options: str | None = None) -> pd.DataFrame:
+def requested(diagnostic: str, options: str | None = None) -> pd.DataFrame:
     row = {"study_id": "s", "table_no": "T1", "column_no": 1, "diagnostic": diagnostic, "options": options}
     return pd.DataFrame([row])
 
@@ -66,9 +66,9 @@ def rows(table: pa.Table, key: str) -> dict[Any, dict[str, Any]]:
 
 
 def test_selection_uses_the_controls_or_what_is_named(data: StudyData) -> None:
-    plain = rows(balance_table(data, asked("selection")), "covariate")
+    plain = rows(balance_table(data, requested("selection")), "covariate")
     assert list(plain) == ["x2", "propensity_index"]
-    named = asked("selection", "covariates=x1+x2;caliper=0.1")
+    named = requested("selection", "covariates=x1+x2;caliper=0.1")
     assert list(rows(balance_table(data, named), "covariate")) == ["x1", "x2", "propensity_index"]
     found = rows(selection_table(data, named), "method")
     assert list(found) == [
@@ -89,7 +89,7 @@ def test_a_method_that_refuses_does_not_stop_the_others(data: StudyData) -> None
     panel = data.panel_city_year.copy()
     far = panel["prefecture_code"].map(treated)
     panel["x2"] = panel["x2"] + np.where(far, 50.0, 0.0)
-    found = rows(selection_table(replace(data, panel_city_year=panel), asked("selection")), "method")
+    found = rows(selection_table(replace(data, panel_city_year=panel), requested("selection")), "method")
     assert found["twfe"]["estimate"] is not None
     assert found["entropy_twfe"]["estimate"] is None
     assert found["entropy_twfe"]["note"].startswith("refused: no weights")
@@ -98,7 +98,7 @@ def test_a_method_that_refuses_does_not_stop_the_others(data: StudyData) -> None
 
 def test_a_family_of_one_year_is_refused_and_stops_nothing(data: StudyData) -> None:
     """One imported edition of a yearbook has one year: every row is alone in its unit."""
-    family = pd.concat([asked("family"), asked("family").assign(column_no=2)])
+    family = pd.concat([requested("family"), requested("family").assign(column_no=2)])
     second = ROW | {"column_no": 2, "outcome": "z"}
     panel = data.panel_city_year.assign(z=lambda frame: frame["y"] ** 2)
     both = replace(data, specification=pd.DataFrame([ROW, second]), panel_city_year=panel)
@@ -115,14 +115,14 @@ def test_spillover_and_policy_start_from_the_specification(data: StudyData) -> N
     fit = run(data, data.specifications()[0]).fit
     assert fit is not None
     term = fit.terms[0]  # type: ignore[union-attr]
-    spill = spillover_table(data, asked("spillover", "rings=60-120;donut=60")).to_pylist()
+    spill = spillover_table(data, requested("spillover", "rings=60-120;donut=60")).to_pylist()
     assert [row["ring"] for row in spill] == ["treated", "treated", "0-60", "60-120", "treated", "treated"]
     policies = data.treatment_city_year[["prefecture_code", "year"]].assign(
         policy_id="p", is_verified=None, is_list_complete=True
     )
     policies["is_active"] = policies["prefecture_code"].str.endswith("3") & (policies["year"] >= 2013)
     policies.loc[policies["prefecture_code"].str.endswith("3"), "is_verified"] = True
-    table = policy_table(data, asked("policies"), policies).to_pylist()
+    table = policy_table(data, requested("policies"), policies).to_pylist()
     variants = [(row["variant"], row["policy_id"], row["term"]) for row in table]
     assert variants == [
         ("baseline", None, "is_treated"),
@@ -147,17 +147,17 @@ def test_spillover_and_policy_start_from_the_specification(data: StudyData) -> N
 )
 def test_bad_options_are_a_row(data: StudyData, diagnostic: str, options: str, message: str) -> None:
     table = selection_table if diagnostic == "selection" else spillover_table
-    notes = [row["note"] or "" for row in table(data, asked(diagnostic, options)).to_pylist()]
+    notes = [row["note"] or "" for row in table(data, requested(diagnostic, options)).to_pylist()]
     assert any(message in note for note in notes)
 
 
 def test_an_unknown_option_is_an_error(data: StudyData) -> None:
     with pytest.raises(ValueError, match="option 'ring'; allowed: rings, donut"):
-        spillover_table(data, asked("spillover", "ring=100"))
+        spillover_table(data, requested("spillover", "ring=100"))
 
 
 def test_falsification_moves_the_treatment_or_the_outcome(data: StudyData) -> None:
-    early = rows(falsification_table(data, asked("time_placebo", "shifts=1-2")), "variant")
+    early = rows(falsification_table(data, requested("time_placebo", "shifts=1-2")), "variant")
     whole = run(data, data.specifications()[0])
     assert whole.sample is not None
     direct = time_placebo(
@@ -170,12 +170,12 @@ def test_falsification_moves_the_treatment_or_the_outcome(data: StudyData) -> No
     assert early["1"]["n_obs"] == int((~whole.sample.rows.is_treated.astype(bool)).sum())
     assert early["1"]["ci_low"] < early["1"]["estimate"] < early["1"]["ci_high"]
 
-    other = rows(falsification_table(data, asked("outcome_placebo", "outcomes=x1+x2+nowhere")), "variant")
+    other = rows(falsification_table(data, requested("outcome_placebo", "outcomes=x1+x2+nowhere")), "variant")
     fit = run(data, data.specifications()[0].with_(outcome="x1")).fit
     assert fit is not None
     assert other["x1"]["estimate"] == pytest.approx(fit.terms[0].estimate, rel=1e-12)  # type: ignore[union-attr]
     assert other["x2"]["note"] == "refused: x2 is a control of this column"
     assert other["nowhere"]["note"].startswith(("awaiting data", "refused"))
     assert other["nowhere"]["estimate"] is None
-    nothing = falsification_table(data, asked("outcome_placebo")).to_pylist()
+    nothing = falsification_table(data, requested("outcome_placebo")).to_pylist()
     assert nothing[0]["note"] == "refused: outcome_placebo names no outcome"

@@ -1,4 +1,4 @@
-"""Bad input is refused with unit, period and value; doubtful input warns."""
+"""Bad input is refused with unit, period and value; questionable input warns."""
 
 from __future__ import annotations
 

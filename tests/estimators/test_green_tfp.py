@@ -40,10 +40,10 @@ def cube(seed: int = 1) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
 def data(
     values: np.ndarray[tuple[int, ...], np.dtype[np.float64]],
     technology: pd.DataFrame,
-    letters: dict[tuple[int, str, str], str] | None = None,
+    status_codes: dict[tuple[int, str, str], str] | None = None,
 ) -> TechnologyData:
     rows = [
-        ("prefecture", code, year, name, values[t, i, v], (letters or {}).get((year, code, name), "A"))
+        ("prefecture", code, year, name, values[t, i, v], (status_codes or {}).get((year, code, name), "A"))
         for t, year in enumerate(YEARS)
         for i, code in enumerate(CODES)
         for v, name in enumerate(NAMES)
@@ -137,13 +137,15 @@ def test_a_slipped_decimal_is_put_aside_unless_the_definition_keeps_it() -> None
 
 
 def test_filled_figures_are_counted_and_their_letters_carried() -> None:
-    letters = {(2012, CODES[0], "gdp"): "I", (2012, CODES[0], "employment"): "BE"}
-    frame = run(data(cube(), definition(), letters))
+    status_codes = {(2012, CODES[0], "gdp"): "I", (2012, CODES[0], "employment"): "BE"}
+    frame = run(data(cube(), definition(), status_codes))
     cell = frame.loc[(CODES[0], 2012)]
     assert (cell["imputed_share"], cell["obs_status"], cell["obs_status_all"]) == (0.5, "B", "BIE")
     assert frame["imputed_share"].sum() == 0.5
     assert frame["frontier_imputed_share"].to_numpy() == pytest.approx(0.5 / (N * len(YEARS)))
-    own_year = run(data(cube(), definition(frontier="contemporaneous"), letters))["frontier_imputed_share"]
+    own_year = run(data(cube(), definition(frontier="contemporaneous"), status_codes))[
+        "frontier_imputed_share"
+    ]
     assert set(own_year.xs(2012, level="year").round(12)) == {round(0.5 / N, 12)}
     assert (own_year.xs(2011, level="year") == 0).all()
 

@@ -169,11 +169,11 @@ def test_all_signs_are_enumerated_and_symmetric() -> None:
 
 
 def test_p_values_by_hand() -> None:
-    fake = np.array([-3.0, -1.0, 0.5, 2.0, 2.5])
-    assert bootstrap_p(2.0, fake, "symmetric") == pytest.approx(3 / 5)
-    assert bootstrap_p(2.0, fake, "equal_tailed") == pytest.approx(2 * 2 / 5)
-    assert bootstrap_p(-2.0, fake, "equal_tailed") == pytest.approx(2 * 1 / 5)
-    assert bootstrap_p(0.5, fake, "equal_tailed") == 1.0
+    t_draws = np.array([-3.0, -1.0, 0.5, 2.0, 2.5])
+    assert bootstrap_p(2.0, t_draws, "symmetric") == pytest.approx(3 / 5)
+    assert bootstrap_p(2.0, t_draws, "equal_tailed") == pytest.approx(2 * 2 / 5)
+    assert bootstrap_p(-2.0, t_draws, "equal_tailed") == pytest.approx(2 * 1 / 5)
+    assert bootstrap_p(0.5, t_draws, "equal_tailed") == 1.0
 
 
 @pytest.mark.parametrize("p_type", ["symmetric", "equal_tailed"])
@@ -268,9 +268,9 @@ def test_bootstrap_size_under_the_null() -> None:
             panel = prepare_panel(data, **TWO_WAY)
             terms = bootstrap_terms(panel, method=method)
             w = weight_blocks(12, weights="rademacher", draws=199, seed=seed, block=199)
-            fake = t_star(bootstrap_draws(terms, w, 199), terms.estimate)
+            t_draws = t_star(bootstrap_draws(terms, w, 199), terms.estimate)
             t_value = terms.estimate / terms.se
-            rejected[method] += bootstrap_p(t_value, fake, "symmetric") <= 0.1
+            rejected[method] += bootstrap_p(t_value, t_draws, "symmetric") <= 0.1
         rejected["normal"] += abs(t_value) > stats.norm.ppf(0.95)
     margin = 4 * math.sqrt(0.1 * 0.9 / 500)
     assert all(abs(rejected[method] / 500 - 0.1) < margin for method in METHODS)
@@ -294,13 +294,13 @@ def test_holm_equals_statsmodels() -> None:
     np.testing.assert_allclose(holm(p), multitest.multipletests(p, method="holm")[1], rtol=1e-12)
 
 
-def slow_romano_wolf(t_values: np.ndarray, fake: np.ndarray) -> np.ndarray:
+def slow_romano_wolf(t_values: np.ndarray, t_draws: np.ndarray) -> np.ndarray:
     """Step-down by its definition: test the most significant of those that remain."""
     left, out, previous = list(range(t_values.size)), np.empty(t_values.size), 0.0
     while left:
         best = max(left, key=lambda s: abs(t_values[s]))
-        beyond = sum(max(abs(row[s]) for s in left) >= abs(t_values[best]) for row in fake)
-        previous = max(previous, (beyond + 1) / (len(fake) + 1))
+        beyond = sum(max(abs(row[s]) for s in left) >= abs(t_values[best]) for row in t_draws)
+        previous = max(previous, (beyond + 1) / (len(t_draws) + 1))
         out[best] = previous
         left.remove(best)
     return out
@@ -312,10 +312,10 @@ def test_romano_wolf_equals_its_definition_and_pyfixest() -> None:
     rng = np.random.default_rng(3)
     for n_hypotheses in (1, 4, 9):
         t_values = rng.normal(scale=2, size=n_hypotheses)
-        fake = rng.normal(size=(150, n_hypotheses)) + rng.normal(size=(150, 1))
-        actual = romano_wolf(t_values, fake)
-        np.testing.assert_allclose(actual, slow_romano_wolf(t_values, fake), rtol=1e-12)
-        np.testing.assert_allclose(actual, _get_rwolf_pval(t_values, fake), rtol=1e-12)
+        t_draws = rng.normal(size=(150, n_hypotheses)) + rng.normal(size=(150, 1))
+        actual = romano_wolf(t_values, t_draws)
+        np.testing.assert_allclose(actual, slow_romano_wolf(t_values, t_draws), rtol=1e-12)
+        np.testing.assert_allclose(actual, _get_rwolf_pval(t_values, t_draws), rtol=1e-12)
 
 
 def test_family_uses_the_same_weights_for_every_outcome() -> None:

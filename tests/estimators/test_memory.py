@@ -36,8 +36,8 @@ READ: dict[str, Callable[[StudyData], StudyData]] = {
     "a province": lambda d: with_cell(d, "panel_city_year", 7, "province_code", "130000"),
     "a status": lambda d: with_cell(d, "panel_cell", 3, "obs_status", "E"),
     "a share that was filled": lambda d: with_cell(d, "panel_cell", 3, "imputed_share", 1.0),
-    "a doubt less": lambda d: replace(d, doubted_cell=d.doubted_cell.iloc[:0]),
-    "a doubt": lambda d: with_cell(d, "doubted_cell", 0, "year", 2015),
+    "a suspect cell less": lambda d: replace(d, suspect_cell=d.suspect_cell.iloc[:0]),
+    "a suspect cell": lambda d: with_cell(d, "suspect_cell", 0, "year", 2015),
     "a year of treatment": lambda d: with_cell(d, "treatment_city_year", 4, "is_treated", True),
     "a cohort": lambda d: with_cell(d, "treatment_city_year", 4, "first_treated_year", 2013.0),
     "a batch": lambda d: with_cell(d, "treatment_city_year", 4, "batch", 2.0),
@@ -112,7 +112,7 @@ def test_only_what_changed_is_estimated_again(monkeypatch: pytest.MonkeyPatch) -
     assert set(estimated) == {3, 4}
     assert table.equals(fit_table(changed))
     assert not table.equals(whole)
-    # What nobody asks for any more is forgotten.
+    # What nobody requests any more is forgotten.
     assert len(later.now) == 4
     assert len(set(later.now) & set(first.now)) == 2
 

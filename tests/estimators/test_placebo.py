@@ -40,7 +40,7 @@ from cbec.estimators.placebo import (
 
 #: Agreement with pyfixest 0.40.1, absolute for coefficients and relative for t.
 PARITY = 1e-9
-#: pyfixest demeans by iteration; its default tolerance is coarser than the parity asked for.
+#: pyfixest demeans by iteration; its default tolerance is coarser than the required parity.
 TIGHT: dict[str, Any] = {
     "fixef_tol": 1e-13,
     "fixef_maxiter": 200_000,
@@ -110,8 +110,8 @@ def test_every_draw_equals_pyfixest(
     options: dict[str, Any] = {**KEYS, "controls": controls, "fixed_effects": effects}
     panel = prepare_panel(data, **options)
     plan = plan_assignments(panel, scheme="cohort")
-    fake = np.concatenate(list(random_assignments(plan, draws=draws, seed=5)))
-    columns = treatment_columns(panel, plan, fake)
+    placebo = np.concatenate(list(random_assignments(plan, draws=draws, seed=5)))
+    columns = treatment_columns(panel, plan, placebo)
     rows = data.iloc[panel.row_position]
     real = pyfixest_fits(data, controls, effects, clusters)
     each = [
@@ -141,8 +141,8 @@ def test_other_schemes_equal_pyfixest(scheme: str, is_balanced: bool) -> None:
     result = placebo_test(data, scheme=scheme, draws=3, seed=1, **options)
     panel = prepare_panel(data, **options)
     plan = plan_assignments(panel, scheme=scheme)
-    fake = np.concatenate(list(random_assignments(plan, draws=3, seed=1)))
-    columns = treatment_columns(panel, plan, fake)
+    placebo = np.concatenate(list(random_assignments(plan, draws=3, seed=1)))
+    columns = treatment_columns(panel, plan, placebo)
     for position, draw in enumerate(result.draw_ids):
         rows = data.iloc[panel.row_position].assign(d=columns[:, draw])
         expected = pyfixest_fit(rows, ("x1", "x2"), ("city", "year"), "province")
@@ -230,42 +230,42 @@ def assignments(data: pd.DataFrame, scheme: str, **options: Any) -> tuple[Any, A
 
 
 def test_cohort_scheme_keeps_cohort_sizes_within_strata() -> None:
-    panel, plan, fake = assignments(make_panel(), "cohort", strata="province")
-    assert (np.sort(fake, axis=1) == np.sort(plan.codes)).all()
+    panel, plan, placebo = assignments(make_panel(), "cohort", strata="province")
+    assert (np.sort(placebo, axis=1) == np.sort(plan.codes)).all()
     for stratum in range(panel.strata.max() + 1):
         members = panel.strata == stratum
-        assert (np.sort(fake[:, members], axis=1) == np.sort(plan.codes[members])).all()
-    assert (fake != plan.codes).any(axis=1).mean() > 0.99
+        assert (np.sort(placebo[:, members], axis=1) == np.sort(plan.codes[members])).all()
+    assert (placebo != plan.codes).any(axis=1).mean() > 0.99
 
 
 def test_every_unit_is_treated_equally_often() -> None:
-    _, plan, fake = assignments(make_panel(), "cohort")
-    share = (fake != plan.never).mean(axis=0)
+    _, plan, placebo = assignments(make_panel(), "cohort")
+    share = (placebo != plan.never).mean(axis=0)
     assert abs(share.mean() - 0.5) < 1e-12
     assert share.min() > 0.34 and share.max() < 0.66  # 200 draws: four standard errors
 
 
 def test_mixed_scheme_keeps_number_of_treated_units_and_dates() -> None:
-    _, plan, fake = assignments(make_panel(), "mixed", dates=(2012, 2014, 2016))
-    assert ((fake != plan.never).sum(axis=1) == 20).all()
-    assert set(np.unique(fake)) == {2, 4, 6, plan.never}
-    dates, counts = np.unique(fake[fake != plan.never], return_counts=True)
+    _, plan, placebo = assignments(make_panel(), "mixed", dates=(2012, 2014, 2016))
+    assert ((placebo != plan.never).sum(axis=1) == 20).all()
+    assert set(np.unique(placebo)) == {2, 4, 6, plan.never}
+    dates, counts = np.unique(placebo[placebo != plan.never], return_counts=True)
     assert counts.min() > 0.9 * counts.sum() / dates.size
 
 
 def test_mixed_batches_keep_sizes_and_distinct_dates() -> None:
-    _, plan, fake = assignments(make_panel(), "mixed", timing="batch")
-    for row in fake:
+    _, plan, placebo = assignments(make_panel(), "mixed", timing="batch")
+    for row in placebo:
         dates, sizes = np.unique(row[row != plan.never], return_counts=True)
         assert sizes.tolist() == [10, 10] and dates.min() >= 1
-    assert len({tuple(np.unique(row)) for row in fake}) > 5
+    assert len({tuple(np.unique(row)) for row in placebo}) > 5
 
 
 def test_space_scheme_moves_paths_that_switch_off() -> None:
     data = make_panel()
     data.loc[(data["city"] == 1) & (data["year"] == 2016), "d"] = 0
-    panel, plan, fake = assignments(data, "space")
-    columns = treatment_columns(panel, plan, fake[:5])
+    panel, plan, placebo = assignments(data, "space")
+    columns = treatment_columns(panel, plan, placebo[:5])
     paths = columns.reshape(panel.n_units, -1, 5)
     real = panel.treatment.reshape(panel.n_units, -1)
     for draw in range(5):
@@ -281,14 +281,14 @@ def test_never_treated_pool_leaves_treated_units_out() -> None:
     options = {**TWO_WAY, "pool": "never_treated", "draws": 50, "order": "label"}
     clean, broken = placebo_test(data, **options), placebo_test(spoiled, **options)
     np.testing.assert_allclose(clean.coefficients, broken.coefficients, atol=1e-12)
-    assert clean.n_fake_treated == 20 and broken.p_coef == pytest.approx(1 / 51)
+    assert clean.n_placebo_treated == 20 and broken.p_value_coefficient == pytest.approx(1 / 51)
 
 
 def test_time_placebo_equals_pyfixest_on_untreated_cells() -> None:
     data = make_panel()
     result = time_placebo(data, **TWO_WAY, shifts=(1, 2), controls=("x1",))
     start = data["city"].map(lambda c: [9999, 2013, 2015, 9999][c % 4])
-    for shift, fit, cells in zip((1, 2), result.estimates, result.n_fake_cells, strict=True):
+    for shift, fit, cells in zip((1, 2), result.estimates, result.n_placebo_cells, strict=True):
         sample = data.assign(d=(data["year"] >= start - shift).astype(int))
         sample = sample.loc[data["d"] == 0]
         expected = pyfixest_fit(sample, ("x1",), ("city", "year"), "city")
@@ -337,7 +337,7 @@ def test_all_184756_assignments_of_plant_growth(
     assert result.estimate.estimate == pytest.approx(difference, abs=1e-12)
     # the permutation distribution's own standard deviation gives coin's standardised z
     assert difference / result.coefficients.std() == pytest.approx(z, abs=1e-9)
-    assert result.p_coef == pytest.approx(p, abs=1e-12)
+    assert result.p_value_coefficient == pytest.approx(p, abs=1e-12)
 
 
 def test_ten_cities_are_enumerated() -> None:
@@ -350,8 +350,8 @@ def test_ten_cities_are_enumerated() -> None:
     )
     mean = np.mean(values)
     lowest = abs(np.mean(values[:4]) - mean) >= abs(np.mean(values[6:]) - mean)
-    assert result.p_coef == pytest.approx((1 + int(lowest)) / 210)
-    assert not direct.exact and abs(direct.p_coef - result.p_coef) < 0.02
+    assert result.p_value_coefficient == pytest.approx((1 + int(lowest)) / 210)
+    assert not direct.exact and abs(direct.p_value_coefficient - result.p_value_coefficient) < 0.02
 
 
 def test_enumeration_lists_each_assignment_once() -> None:
@@ -370,10 +370,10 @@ def test_p_value_with_and_without_correction() -> None:
     data = make_panel(effect=30.0)
     plain = placebo_test(data, **TWO_WAY, draws=99, plus_one=False)
     corrected = placebo_test(data, **TWO_WAY, draws=99)
-    assert plain.p_coef == 0.0 and corrected.p_coef == pytest.approx(0.01)
+    assert plain.p_value_coefficient == 0.0 and corrected.p_value_coefficient == pytest.approx(0.01)
     weak = placebo_test(make_panel(effect=0.0), **TWO_WAY, draws=199, plus_one=False)
     share = np.mean(np.abs(weak.t_values) >= abs(weak.estimate.t_value))
-    assert weak.p_t == pytest.approx(share) and 0 < share < 1
+    assert weak.p_value_t == pytest.approx(share) and 0 < share < 1
 
 
 # --- invariances --------------------------------------------------------------------------
@@ -382,7 +382,7 @@ def test_p_value_with_and_without_correction() -> None:
 def same_draws(one: Any, two: Any, scale: float = 1.0) -> None:
     np.testing.assert_allclose(one.coefficients * scale, two.coefficients, rtol=1e-9)
     np.testing.assert_allclose(one.t_values, two.t_values, rtol=1e-8)
-    assert (one.p_coef, one.p_t) == (two.p_coef, two.p_t)
+    assert (one.p_value_coefficient, one.p_value_t) == (two.p_value_coefficient, two.p_value_t)
 
 
 SCHEMES = st.sampled_from(["space", "mixed", "cohort"])
@@ -414,7 +414,7 @@ def test_unit_and_stratum_labels_do_not_matter(scheme: str, seed: int) -> None:
     options = {**TWO_WAY, "scheme": scheme, "seed": seed, "draws": 30, "strata": "province"}
     one, two = placebo_test(data, **options), placebo_test(renamed, **options)
     np.testing.assert_array_equal(one.coefficients, two.coefficients)
-    assert one.p_t == two.p_t
+    assert one.p_value_t == two.p_value_t
 
 
 @FEW
@@ -443,8 +443,8 @@ def test_label_order_gives_the_same_assignments_for_every_outcome() -> None:
     for outcome in ("y", "z"):
         panel = prepare_panel(data, **{**TWO_WAY, "outcome": outcome}, order="label")
         plan = plan_assignments(panel, scheme="cohort")
-        fake = np.concatenate(list(random_assignments(plan, draws=9, seed=4)))
-        rows.append(pd.DataFrame(fake, columns=panel.unit_labels))
+        placebo = np.concatenate(list(random_assignments(plan, draws=9, seed=4)))
+        rows.append(pd.DataFrame(placebo, columns=panel.unit_labels))
     pd.testing.assert_frame_equal(rows[0], rows[1])
 
 
@@ -545,14 +545,14 @@ def test_size_under_the_null_is_nominal() -> None:
     for seed in range(400):
         data = make_panel(n_units=16, n_times=5, seed=1000 + seed, effect=0.0)
         result = placebo_test(data, **TWO_WAY, draws=99, seed=seed)
-        rejected += [result.p_coef <= 0.1, result.p_t <= 0.1]
+        rejected += [result.p_value_coefficient <= 0.1, result.p_value_t <= 0.1]
     margin = 4 * math.sqrt(0.1 * 0.9 / 400)
     assert (np.abs(rejected / 400 - 0.1) < margin).all()
 
 
 def test_a_real_effect_is_found() -> None:
     result = placebo_test(make_panel(n_units=80, effect=2.0), **TWO_WAY, draws=199)
-    assert result.p_coef == pytest.approx(1 / 200) and result.p_t == pytest.approx(1 / 200)
+    assert result.p_value_coefficient == pytest.approx(1 / 200) and result.p_value_t == pytest.approx(1 / 200)
     assert np.all(np.diff(result.draw_ids) == 1) and len(placebo_frame(result)) == 199
 
 
@@ -651,7 +651,7 @@ def test_bad_input_of_time_placebo_and_leave_one_out() -> None:
 
 
 def test_degenerate_draws_are_left_out_and_counted() -> None:
-    """A single fake treated unit that is treated throughout is absorbed by its own effect."""
+    """A single placebo treated unit that is treated throughout is absorbed by its own effect."""
     data = make_panel(n_units=16, n_times=5)
     data["d"] = ((data["city"] == 2) & (data["year"] >= 2012)).astype(int)
     panel = prepare_panel(data, **TWO_WAY)

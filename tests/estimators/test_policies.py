@@ -1,4 +1,4 @@
-"""Concurrent policies: omitted-policy bias goes when it is added or its cities leave; doubts are said."""
+"""Concurrent policies: omitted-policy bias goes when it is added or its cities leave; caveats are stated."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import pandas as pd
 import pytest
 
 from cbec.estimators.policies import PolicyTerm, concurrent_policies
-from cbec.studies.fit import small_heap
+from cbec.studies.fit import gc_frozen
 from tests.estimators.test_spillover import SPEC
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _spare_the_collector() -> Iterator[None]:
     """pyfixest collects garbage after each fit."""
-    with small_heap():
+    with gc_frozen():
         yield
 
 
@@ -90,10 +90,10 @@ def test_what_is_not_certain_is_said() -> None:
     frame, policies = make_panel()
     found = run(frame, policies)
     members = policies.loc[(policies["policy_id"] == "b") & policies["is_active"], "city"].nunique()
-    doubt = f"list of members incomplete, {members} of {members} members not confirmed in print"
-    assert found["added", "b", "policy_b"].note == doubt
-    assert found["added", "b", "is_treated"].note == f"b: {doubt}"
-    assert found["all added", None, "is_treated"].note == f"b: {doubt}"
+    caveat = f"list of members incomplete, {members} of {members} members not confirmed in print"
+    assert found["added", "b", "policy_b"].note == caveat
+    assert found["added", "b", "is_treated"].note == f"b: {caveat}"
+    assert found["all added", None, "is_treated"].note == f"b: {caveat}"
     assert found["added", "a", "is_treated"].note is None
     # Active in every year of the window: absorbed by the city's effect.
     row = found["added", "c", "policy_c"]

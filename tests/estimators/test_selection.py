@@ -26,7 +26,7 @@ from cbec.estimators.selection import (
     share_outside,
 )
 from cbec.estimators.staggered.fit import fit_staggered
-from cbec.studies.fit import small_heap
+from cbec.studies.fit import gc_frozen
 
 EFFECT = 1.0
 DRAWS = 40
@@ -35,7 +35,7 @@ DRAWS = 40
 @pytest.fixture(scope="module", autouse=True)
 def _spare_the_collector() -> Iterator[None]:
     """pyfixest collects garbage after each fit."""
-    with small_heap():
+    with gc_frozen():
         yield
 
 

@@ -20,7 +20,7 @@ from cbec.estimators.regression import (
 )
 from cbec.estimators.specification import Specification, Subgroup, Winsor
 from cbec.studies.fit import fit_table
-from cbec.studies.sample import BY_COLUMN, LEAST_COVERED, AwaitingDataError, StudyData, assemble
+from cbec.studies.sample import BY_COLUMN, MIN_COVERED, AwaitingDataError, StudyData, assemble
 from tests.conftest import ROOT
 
 CITIES, YEARS = [f"{n:06d}" for n in range(110000, 110012)], range(2010, 2020)
@@ -69,7 +69,7 @@ def warehouse(**changes: Any) -> StudyData:
         "panel_cell": cells,
         "treatment_province_year": rule.head(0),
         "treatment_city_year": rule,
-        "doubted_cell": pd.DataFrame(
+        "suspect_cell": pd.DataFrame(
             [("prefecture", CITIES[7], 2014, "x")],
             columns=["region_level", "region_code", "year", "panel_column"],
         ),
@@ -90,10 +90,10 @@ def test_rows_are_kept_dropped_and_counted() -> None:
     assert sample.reasons == ("1 rows: control x missing",)
     assert sample.worst_status == "I"
     assert sample.imputed_share == pytest.approx(2 / (2 * 119))
-    twin = assemble(data, one(), observed_only=True)
-    assert len(twin.rows) == 116
-    assert twin.reasons[-2:] == ("2 rows: a cell was filled", "1 rows: a detector doubts a cell")
-    assert twin.imputed_share == 0
+    observed = assemble(data, one(), observed_only=True)
+    assert len(observed.rows) == 116
+    assert observed.reasons[-2:] == ("2 rows: a cell was filled", "1 rows: a detector flags a cell")
+    assert observed.imputed_share == 0
 
 
 def test_lags_come_from_the_year_before_even_outside_of_the_sample() -> None:
@@ -318,14 +318,14 @@ def test_numbers_of_a_subgroup_are_compared_as_numbers() -> None:
 def test_readiness_and_estimation_draw_one_line() -> None:
     """The share of rows below which a variable is insufficient, in SQL and here."""
     text = (ROOT / "models/quality/study_readiness.sql").read_text(encoding="utf-8")
-    assert re.findall(r"set least_covered = ([\d.]+)", text) == [str(LEAST_COVERED)]
+    assert re.findall(r"set min_covered = ([\d.]+)", text) == [str(MIN_COVERED)]
 
 
 def _fit_rows(data: StudyData, **changes: Any) -> list[dict[str, Any]]:
     return fit_table(replace(data, specification=pd.DataFrame([BASE | changes]))).to_pylist()
 
 
-def test_status_of_every_specification_and_both_twins() -> None:
+def test_status_of_every_specification_and_both_variants() -> None:
     table = fit_table(warehouse(outcome="empty")).to_pandas()
     assert list(table["status"]) == ["awaiting data", "awaiting data"]
     assert table["reason"][0] == "no value of empty"
@@ -431,8 +431,8 @@ def test_mediation_holds_its_identity_with_effects_and_controls() -> None:
         mediate(rows, one(), unit="prefecture_code")
 
 
-def test_the_twin_removes_the_bias_of_fills_across_the_approval() -> None:
-    """Values carried forward over the approval hide the effect; the rows that do so are known to be doubted."""
+def test_the_observed_only_variant_removes_the_bias_of_fills_across_the_approval() -> None:
+    """Values carried forward over the approval hide the effect; the rows that do so are known to be suspect."""
     data = warehouse()
     panel = data.panel_city_year.copy()
     treated = panel["prefecture_code"].isin(CITIES[::2])
@@ -440,15 +440,15 @@ def test_the_twin_removes_the_bias_of_fills_across_the_approval() -> None:
     before = panel[treated & (panel["year"] == 2014)].set_index("prefecture_code")["y"]
     carried = treated & panel["year"].between(2015, 2017)
     panel.loc[carried, "y"] = panel.loc[carried, "prefecture_code"].map(before)
-    doubted = panel.loc[carried, ["prefecture_code", "year"]].rename(
+    suspect = panel.loc[carried, ["prefecture_code", "year"]].rename(
         columns={"prefecture_code": "region_code"}
     )
-    doubted = doubted.assign(region_level="prefecture", panel_column="y")
-    spoilt = replace(data, panel_city_year=panel, doubted_cell=doubted)
+    suspect = suspect.assign(region_level="prefecture", panel_column="y")
+    spoilt = replace(data, panel_city_year=panel, suspect_cell=suspect)
     spec = one(controls=None)
     found = {
-        twin: fit_least_squares(assemble(spoilt, spec, observed_only=twin).rows, spec).terms[0]
-        for twin in (False, True)
+        is_observed: fit_least_squares(assemble(spoilt, spec, observed_only=is_observed).rows, spec).terms[0]
+        for is_observed in (False, True)
     }
     # The effect is one; with three of five treated years carried forward most of it is gone.
     assert found[False].estimate < 0.75

@@ -11,7 +11,7 @@ import pytest
 
 from cbec.estimators.specification import Specification
 from cbec.estimators.spillover import SpilloverTerm, distance_to_treated, spillovers
-from cbec.studies.fit import small_heap
+from cbec.studies.fit import gc_frozen
 
 # One degree on the equator.
 DEGREE_KM = 6371.0088 * np.pi / 180
@@ -20,7 +20,7 @@ DEGREE_KM = 6371.0088 * np.pi / 180
 @pytest.fixture(scope="module", autouse=True)
 def _spare_the_collector() -> Iterator[None]:
     """pyfixest collects garbage after each fit."""
-    with small_heap():
+    with gc_frozen():
         yield
 
 

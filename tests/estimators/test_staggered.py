@@ -726,7 +726,7 @@ def test_column_types_of_the_warehouse_are_read(panel: pd.DataFrame) -> None:
     assert "1 rows: outcome y missing" in fit(missing, "callaway_santanna").drop_reason
 
 
-def test_averages_nobody_asked_for_are_left_out(panel: pd.DataFrame) -> None:
+def test_averages_nobody_requested_are_left_out(panel: pd.DataFrame) -> None:
     found = fit(panel, "imputation", aggregations=())
     assert [effect.aggregation for effect in found.effects] == ["overall"]
     assert found.events

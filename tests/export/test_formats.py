@@ -47,11 +47,11 @@ class Exported:
 
     @property
     def measures(self) -> list[str]:
-        return [name for name in self.status.column_names if name in self.letters]
+        return [name for name in self.status.column_names if name in self.status_codes]
 
     @property
-    def letters(self) -> dict[str, list[str | None]]:
-        """Measure -> its letters; a measure is what the yml of the panel gives an indicator."""
+    def status_codes(self) -> dict[str, list[str | None]]:
+        """Measure -> its status codes; a measure is what the yml of the panel gives an indicator."""
         first = self.status.column_names.index("region4") + 1
         return {name: self.status[name].to_pylist() for name in self.status.column_names[first:]}
 
@@ -86,8 +86,10 @@ def exported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     values, status = panel(home / ("demo.duckdb" if is_demo else "cbec.duckdb"), name, key)
     stem = f"cbec_{'simulated_' if is_demo else ''}{name}_{lang}"
     made = Exported(folder, stem, lang, key, values, status, is_demo)
-    assert len(made.letters) > 140
-    n_missing = sum(letter in ("O", "L", "M") for letters in made.letters.values() for letter in letters)
+    assert len(made.status_codes) > 140
+    n_missing = sum(
+        letter in ("O", "L", "M") for status_codes in made.status_codes.values() for letter in status_codes
+    )
     assert n_missing > 0, "a panel without missing cells would prove nothing"
     return made
 
@@ -103,7 +105,7 @@ def test_parquet(exported: Exported) -> None:
     table = pq.read_table(exported.path(".parquet"))
     assert table.select(exported.values.column_names).equals(exported.values)
     status = pq.read_table(exported.path("_status.parquet"))
-    assert {name: status[name].to_pylist() for name in exported.measures} == exported.letters
+    assert {name: status[name].to_pylist() for name in exported.measures} == exported.status_codes
     head = {key.decode(): text.decode() for key, text in table.schema.metadata.items()}
     assert ("模拟数据" in head["title"]) == exported.is_simulated
     about = table.schema.field("gdp_100m_yuan").metadata
@@ -132,9 +134,9 @@ def test_csv(exported: Exported) -> None:
         else:
             assert texts == ["" if value is None else str(value) for value in expected], name
     head, rows = read_csv(exported.path("_status.csv"))
-    for name, letters in exported.letters.items():
+    for name, status_codes in exported.status_codes.items():
         place = head.index(name)
-        assert [row[place] or None for row in rows] == letters, name
+        assert [row[place] or None for row in rows] == status_codes, name
     head, rows = read_csv(exported.path("_columns.csv"))
     assert [row[0] for row in rows][: exported.values.num_columns] == exported.values.column_names
     notes = exported.path("_notes.txt").read_text(encoding="utf-8-sig")
@@ -161,9 +163,9 @@ def test_xlsx(exported: Exported) -> None:
             assert found == expected, name
     assert width == exported.values.num_columns + 6 - ("batch" in exported.values.column_names)
     rows = list(book[names[1]].iter_rows(values_only=True))
-    for name, letters in exported.letters.items():
+    for name, status_codes in exported.status_codes.items():
         place = rows[0].index(name)
-        assert [row[place] if place < len(row) else None for row in rows[1:]] == letters, name
+        assert [row[place] if place < len(row) else None for row in rows[1:]] == status_codes, name
     units = {row[0]: row for row in book[names[2]].iter_rows(values_only=True)}
     assert units["gdp_100m_yuan"][2] == ("亿元" if exported.lang == "zh" else "100 million yuan")
     assert units["gdp_100m_yuan"][3]
@@ -176,9 +178,9 @@ def test_the_colour_of_a_cell_is_its_status(exported: Exported) -> None:
         )
     sheet = openpyxl.load_workbook(exported.path(".xlsx"))["data"]
     seen = set()
-    for name, letters in exported.letters.items():
+    for name, status_codes in exported.status_codes.items():
         place = exported.values.column_names.index(name) + 1
-        for line, letter in enumerate(letters, start=4):
+        for line, letter in enumerate(status_codes, start=4):
             fill = sheet.cell(line, place).fill
             colour = fill.start_color.rgb[2:] if fill.fill_type else None
             assert colour == (COLOURS.get(letter) if letter else None)
@@ -197,15 +199,17 @@ def test_dta(exported: Exported) -> None:
     for name in columns:
         found = frame[names[name]].tolist()
         expected = exported.values[name].to_pylist()
-        if name in exported.letters:
+        if name in exported.status_codes:
             numbers = [None if isinstance(v, str) or v != v else v for v in found]
             assert same_bits(numbers, expected), name
             marks = [v.upper() if isinstance(v, str) else None for v in found]
             assert marks == [
                 letter if value is None else None
-                for letter, value in zip(exported.letters[name], expected, strict=True)
+                for letter, value in zip(exported.status_codes[name], expected, strict=True)
             ], name
-            assert [letter or None for letter in frame[f"s_{names[name]}"]] == exported.letters[name], name
+            assert [letter or None for letter in frame[f"s_{names[name]}"]] == exported.status_codes[name], (
+                name
+            )
         elif pa.types.is_string(exported.values.schema.field(name).type):
             assert found == ["" if value is None else value for value in expected], name
         else:
@@ -269,8 +273,8 @@ def test_datapackage(exported: Exported) -> None:
             else:
                 assert found == expected, name
         rows = package.get_resource("status").read_rows()
-        for name, letters in exported.letters.items():
-            assert [row[name] for row in rows] == letters, name
+        for name, status_codes in exported.status_codes.items():
+            assert [row[name] for row in rows] == status_codes, name
 
 
 def test_a_spoilt_package_is_refused(exported: Exported, tmp_path: Path) -> None:
@@ -280,7 +284,7 @@ def test_a_spoilt_package_is_refused(exported: Exported, tmp_path: Path) -> None
     with zipfile.ZipFile(exported.path("_datapackage.zip")) as package:
         package.extractall(tmp_path)
     with (tmp_path / "status.csv").open("a", encoding="utf-8", newline="") as file:
-        file.write("999999,2024," + "?," * (len(exported.letters) - 1) + "?\r\n")
+        file.write("999999,2024," + "?," * (len(exported.status_codes) - 1) + "?\r\n")
 
     with system.use_context(trusted=True):
         report = Package(str(tmp_path / "datapackage.json")).validate()
@@ -413,10 +417,10 @@ def test_a_long_table_in_every_format(warehouse: Path, tmp_path: Path) -> None:
     stem = "cbec_marts_observation_zh"
     assert pq.read_table(tmp_path / f"{stem}.parquet").equals(expected), "decimals and lists as they are"
     frame, _ = pyreadstat.read_dta(tmp_path / f"{stem}.dta", user_missing=True)
-    values, letters = expected["value"].to_pylist(), expected["obs_status"].to_pylist()
+    values, status_codes = expected["value"].to_pylist(), expected["obs_status"].to_pylist()
     found = frame["value"].tolist()
     assert [v.upper() if isinstance(v, str) else None for v in found] == [
-        letter if value is None else None for value, letter in zip(values, letters, strict=True)
+        letter if value is None else None for value, letter in zip(values, status_codes, strict=True)
     ]
     assert same_bits([None if isinstance(v, str) else v for v in found], values)
     head, rows = read_csv(tmp_path / f"{stem}.csv")
@@ -450,7 +454,7 @@ def test_whole_numbers_of_every_public_table_survive_in_stata(warehouse: Path, t
         for (table,) in tables:
             data = read_table(connection, table, "en")
             # The first rows of a long table tell as much as half a million.
-            first = {name: letters.slice(0, 20_000) for name, letters in data.status.items()}
+            first = {name: status_codes.slice(0, 20_000) for name, status_codes in data.status.items()}
             data = replace(data, values=data.values.slice(0, 20_000), status=first)
             (path,) = export_dta(data, tmp_path)
             frame, _ = pyreadstat.read_dta(path, user_missing=True)

@@ -90,9 +90,11 @@ def test_the_dta_reproduces_what_the_do_file_says_is_ours(files: tuple[Path, Pat
             ).fetchall()
             assert len(ours) == len(found)
             for name, here in found.iterrows():
-                said = re.search(rf'"{name}: ours " %12\.8f (\S+) " \(" %10\.8f (\S+) "\), n = (\d+)"', rest)
-                assert said, name
-                estimate, error, n = float(said[1]), float(said[2]), int(said[3])
+                reported = re.search(
+                    rf'"{name}: ours " %12\.8f (\S+) " \(" %10\.8f (\S+) "\), n = (\d+)"', rest
+                )
+                assert reported, name
+                estimate, error, n = float(reported[1]), float(reported[2]), int(reported[3])
                 assert (estimate, error, n) in ours, "what the file says of us is what the warehouse holds"
                 np.testing.assert_allclose(here["estimate"], estimate, rtol=1e-7, atol=1e-10)
                 np.testing.assert_allclose(here["std_error"], error, rtol=1e-4)

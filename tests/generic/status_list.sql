@@ -1,6 +1,6 @@
-{# Fails on status letters that are unknown, repeated, or out of the order of precedence. #}
+{# Fails on status codes that are unknown, repeated, or out of the order of precedence. #}
 {% test status_list(model, column_name) %}
-with letters as (
+with status_codes as (
     select lists.status_list, string_agg(obs_status.obs_status, '' order by obs_status.precedence) as ordered
     from (select distinct {{ column_name }} as status_list from {{ model }}) as lists
     inner join {{ ref('obs_status') }} as obs_status
@@ -9,6 +9,6 @@ with letters as (
 )
 select lists.status_list
 from (select distinct {{ column_name }} as status_list from {{ model }}) as lists
-left join letters on lists.status_list = letters.status_list
-where letters.ordered is null or letters.ordered <> lists.status_list
+left join status_codes on lists.status_list = status_codes.status_list
+where status_codes.ordered is null or status_codes.ordered <> lists.status_list
 {% endtest %}

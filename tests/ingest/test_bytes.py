@@ -608,8 +608,8 @@ def test_extended_missing_values_are_empty_and_named() -> None:
     frame = pd.DataFrame({"gdp": pd.Series([5300.5, "a", "b", "a", None], dtype=object)})
     book = stata(frame, {"gdp": {"a": "not published"}}, {"gdp": ["a", "b"]})
     assert column(book, 0) == ["5300.5", "", "", "", ""]
-    said = [str(warning) for warning in book.warnings]
-    assert [".a (not published) 2 times" in said[0], ".b 1 times" in said[1]] == [True, True]
+    reported = [str(warning) for warning in book.warnings]
+    assert [".a (not published) 2 times" in reported[0], ".b 1 times" in reported[1]] == [True, True]
 
 
 def test_single_precision_figures_are_as_they_were_typed() -> None:

@@ -35,7 +35,7 @@ def test_a_zero_of_what_can_be_zero_lands(header: str) -> None:
     assert 0 in figures(done).values(), errors(done)
 
 
-def test_a_stray_zero_of_a_large_table_is_doubted() -> None:
+def test_a_stray_zero_of_a_large_table_is_flagged() -> None:
     names = [
         r["name_zh"]
         for r in REGISTRY.regions

@@ -82,10 +82,10 @@ def test_a_remark_on_some_years_or_columns_speaks_of_those_only() -> None:
     wide: Table = [["城市", "2014年", "2015年", "2016年", "备注"], ["石家庄市", 1, 2, 3, "2015年为线性插值"], ["唐山市", 4, 5, 6, "2014-2015年插补"], ["保定市", 7, 8, 9, "插值"]]  # fmt: skip
     done = read([["单位：亿元"], *wide], "地区生产总值.csv", publication="china_statistical_yearbook")
     got = {(c.region_code, c.year): c.obs_status_all for c in done.cells}
-    said = {("130100", 2015), ("130200", 2014), ("130200", 2015)} | {
+    reported = {("130100", 2015), ("130200", 2014), ("130200", 2015)} | {
         ("130600", y) for y in (2014, 2015, 2016)
     }
-    assert {key for key, letter in got.items() if letter == "I"} == said
+    assert {key for key, letter in got.items() if letter == "I"} == reported
     several: Table = [
         ["城市", "年份", "GDP(亿元)", "常住人口(万人)", "备注"],
         ["石家庄市", 2014, 5000, 1000, "常住人口为插值"],
@@ -112,7 +112,7 @@ def test_long_tables_and_regions_across(remark: str) -> None:
         assert {c.year: c.obs_status_all for c in done.cells} == {2014: "A", 2015: letter}, done.problems
 
 
-def test_a_missing_figure_stays_missing_and_a_vendor_stays_doubted() -> None:
+def test_a_missing_figure_stays_missing_and_a_vendor_stays_suspect() -> None:
     rows = table("备注", "线性插值")
     rows[2][2] = ""
     done = read(rows)

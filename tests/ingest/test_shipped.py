@@ -153,7 +153,7 @@ def test_a_file_without_an_edition_is_a_version_of_its_own(
 
 
 def test_what_ships_is_read_as_the_warehouse_reads_it() -> None:
-    """Cells of the shipped seeds by edition, and the frame that the door compares with, say the same."""
+    """Cells of the shipped seeds by edition, and the frame that validation compares with, say the same."""
     registry = load_registry(ROOT)
     shipped = Shipped(ROOT, registry)
     assert shipped.editions == list(range(2010, 2025))

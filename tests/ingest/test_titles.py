@@ -1,4 +1,4 @@
-"""What a title, a sheet, a file name or a comment says of a table is heard, whatever the table is."""
+"""What a title, a sheet, a file name or a comment says of a table is applied, whatever the table is."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_a_column_of_statuses_is_no_serial_number(column: str) -> None:
     ("comment", "letter"),
     [("线性插值", "I"), ("估算数", "E"), ("快报数", "P"), ("不含市辖县", "D"), ("见年鉴", "A")],
 )
-def test_a_comment_at_a_figure_is_heard(comment: str, letter: str) -> None:
+def test_a_comment_at_a_figure_is_applied(comment: str, letter: str) -> None:
     for at in ("B3", "A3"):
         cells = {c.region_code: c for c in book(comment=comment, at=at).cells}
         assert cells["330100"].obs_status_all[0] == letter
@@ -118,7 +118,7 @@ def test_a_figure_that_was_struck_out_is_none() -> None:
      ("按全省比例推得", "E"), ("估", "E"), ("e", "E"), ("暂估数", "E"), ("快报数", "P"), ("初步核算数", "P"), ("目标值", ""),
      ("上半年数", ""), ("1-9月", ""), ("不含市辖县", "D"), ("市辖区数据", "D"), ("新口径", "D")],
 )  # fmt: skip
-def test_a_remark_that_says_otherwise_is_heard(remark: str, letter: str) -> None:
+def test_a_remark_that_says_otherwise_is_applied(remark: str, letter: str) -> None:
     done = read(
         [[*HEADER, "备注"], ["杭州市", 6500.1, remark], ["宁波市", 5000.2, ""]], "2018.csv", **YEARBOOK
     )
@@ -141,7 +141,7 @@ def test_a_remark_that_names_a_source_is_none(remark: str) -> None:
     assert {c.obs_status_all for c in done.cells} == {"A"}
 
 
-def test_a_fraction_among_percentages_is_doubted() -> None:
+def test_a_fraction_among_percentages_is_flagged() -> None:
     rows: Table = [["城市", "第三产业增加值占GDP比重(%)"], ["杭州市", 0.639], ["宁波市", 45.2]]
     done = read(rows, "2018.csv", **YEARBOOK)
     assert {c.region_code: c.obs_status_all for c in done.cells} == {"330100": "V", "330200": "A"}

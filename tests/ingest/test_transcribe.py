@@ -24,7 +24,7 @@ from tests.conftest import ROOT, run_cbec
 from tests.printed.workbooks import Print, Row, cities, make, provinces, workbook
 
 NAMES = ("figure", "column", "place", "remark", "refusal")
-# Of each cell: place, region, indicator, scope, text, figure, unit, status, doubts and remark.
+# Of each cell: place, region, indicator, scope, text, figure, unit, status, suspect codes and remark.
 COMPARED = (
     "record", "edition", "year", "region_level", "region_code", "indicator_id", "scope", "value_printed",
     "value_in_printed_unit", "unit_printed", "obs_status_all", "suspect_codes", "obs_comment", "source_file",
@@ -52,7 +52,7 @@ def written(folder: Path, *prints: Print) -> Path:
 
 
 def spoilt(edition: int) -> Print:
-    """A table of GDP with figures that are doubted, remarked or refused, and a city under an old name."""
+    """A table of GDP with figures that are flagged, remarked or refused, and a city under an old name."""
     print_ = make(edition, "gdp")
     rows = [row for page in print_.pages for row in page.rows if row.level == "city"]
     # Districts above the whole city, a figure cut in two, letters of a scan, a full-width point, a sign.

@@ -280,7 +280,7 @@ def columns_exchanged_with_their_headers(print_: Print, rng: random.Random) -> M
 
 
 def _whole_holds_its_part(print_: Print) -> bool:
-    """No page shows districts above the whole city, which the reader doubts or refuses."""
+    """No page shows districts above the whole city, which the reader flags or refuses."""
     for page in print_.pages:
         wholes = {c.words: k for k, c in enumerate(page.columns) if c.scope == "whole"}
         for k, column in enumerate(page.columns):

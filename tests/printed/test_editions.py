@@ -215,7 +215,7 @@ def city_cell(sheet: Worksheet, name: str) -> tuple[int, int]:
 
 @pytest.mark.parametrize(("words", "letter"), [("线性插值", "I"), ("估计值", "E"), ("快报数", "P")])
 @pytest.mark.parametrize("as_comment", [False, True])
-def test_a_remark_beside_a_printed_row_is_heard(words: str, letter: str, as_comment: bool) -> None:
+def test_a_remark_beside_a_printed_row_is_applied(words: str, letter: str, as_comment: bool) -> None:
     print_ = make(2018, "gdp")
     city = rows_of(print_)[3]
 
@@ -233,7 +233,7 @@ def test_a_remark_beside_a_printed_row_is_heard(words: str, letter: str, as_comm
     assert len(figures(imported)) == len(shown(print_))
 
 
-def test_a_note_of_estimates_below_the_table_is_heard() -> None:
+def test_a_note_of_estimates_below_the_table_is_applied() -> None:
     print_ = make(2018, "gdp")
     city = rows_of(print_)[3]
     for words, named in ((f"注：{city.name}数据为线性插值。", "I"), ("注：部分城市为估算数。", "V")):
@@ -261,14 +261,14 @@ def test_headings_that_the_figures_contradict_let_nothing_in(edition: int) -> No
     assert any("figures of its page contradict" in p.message for p in imported.problems)
 
 
-def test_districts_above_the_whole_city_are_doubted() -> None:
+def test_districts_above_the_whole_city_are_flagged() -> None:
     print_ = make(2018, "teachers")
     row = rows_of(print_)[4]
     row.cells[0], row.cells[1] = row.cells[1], row.cells[0]
-    doubted = [c for c in read(print_).cells if c.obs_status_all == "V"]
-    assert {c.region_code for c in doubted} == {row.code}
-    assert {c.scope for c in doubted} == {"whole_prefecture", "districts"}
-    assert all("exceed the whole city" in (c.obs_comment or "") for c in doubted)
+    flagged = [c for c in read(print_).cells if c.obs_status_all == "V"]
+    assert {c.region_code for c in flagged} == {row.code}
+    assert {c.scope for c in flagged} == {"whole_prefecture", "districts"}
+    assert all("exceed the whole city" in (c.obs_comment or "") for c in flagged)
 
 
 def test_one_table_is_not_of_two_editions(tmp_path: Path) -> None:
@@ -353,6 +353,6 @@ def test_a_mapping_file_says_the_edition_and_is_told_what_else_was_not_used(tmp_
     asked = lands()
     assert asked.startswith("2 ") and "names no edition; say it with --edition" in asked
     mapping.write_text("defaults: {edition: 2018}\nheaders: {GDP: ignore}\n", encoding="utf-8")
-    said = lands("--map", str(mapping))
-    assert said.startswith("0 ") and "figures of 2017" in said
-    assert "of the mapping file only defaults: edition is used" in said
+    reported = lands("--map", str(mapping))
+    assert reported.startswith("0 ") and "figures of 2017" in reported
+    assert "of the mapping file only defaults: edition is used" in reported

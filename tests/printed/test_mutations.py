@@ -25,9 +25,9 @@ def faults(before: Print, mutant: Mutant) -> list[str]:
     print_ = mutant.print_
     imported = read(print_)
     found = figures(imported) if imported.status == "recognised" else {}
-    said = [*shown(print_), *mutant.also]
+    reported = [*shown(print_), *mutant.also]
     allowed: dict[Key, set[Decimal]] = {}
-    for figure in said:
+    for figure in reported:
         allowed.setdefault(figure.key, set()).add(figure.value)
     for key in mutant.barred:
         allowed.pop(key, None)
@@ -55,7 +55,7 @@ def faults(before: Print, mutant: Mutant) -> list[str]:
     known = {_fitting(key, allowed) for key in found}
     lost = [key for key in required if key not in known]
     if lost:
-        out.append(f"{len(lost)} of {len(required)} figures lost, as {lost[:2]}; {_said(imported)}")
+        out.append(f"{len(lost)} of {len(required)} figures lost, as {lost[:2]}; {_reported(imported)}")
     out += _unaccounted(print_, imported, found)
     return out
 
@@ -68,7 +68,7 @@ def _fitting(key: Key, allowed: dict[Key, set[Decimal]]) -> Key:
     return code, f"x:{meaning[2:].partition('/')[2]}", scope
 
 
-def _said(imported: Imported) -> str:
+def _reported(imported: Imported) -> str:
     return "; ".join(str(p)[-150:] for p in imported.problems if p.kind != "file")[:300]
 
 

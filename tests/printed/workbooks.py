@@ -499,8 +499,8 @@ def shown(print_: Print) -> list[Shown]:
         unit_line = page.unit or unit_line
         province = ""
         for k, column in enumerate(page.columns):
-            said = {s for s in (column.scope, title_scope(title)) if s}
-            scope = COUNTY if print_.is_county else SCOPES[said.pop()] if len(said) == 1 else ""
+            reported = {s for s in (column.scope, title_scope(title)) if s}
+            scope = COUNTY if print_.is_county else SCOPES[reported.pop()] if len(reported) == 1 else ""
             dimension, power = UNITS.get(column.unit or unit_line, ("", 0))
             meaning = meaning_of(column.words, title, dimension)
             if not scope or not dimension or not meaning:

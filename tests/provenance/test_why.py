@@ -70,7 +70,7 @@ def test_five_hundred_numbers_end_at_a_source(open_db: duckdb.DuckDBPyConnection
             and all(line.source_line for line in ends.lines)
             and all(item.path and item.sha256 for item in ends.seed_rows)
         )
-        # A fitted number ends at figures, not merely at the row that asks for it.
+        # A fitted number ends at figures, not merely at the row that requests it.
         is_fitted = is_estimate and row.get("estimate") is not None
         if not ends.is_found or not is_located or (is_fitted and not ends.n_cells):
             lost.append((table, column, row))
@@ -140,7 +140,7 @@ def test_a_coefficient_down_to_its_cells(open_db: duckdb.DuckDBPyConnection) -> 
 
 
 def test_influence_is_computed_where_none_is_stored(open_db: duckdb.DuckDBPyConnection) -> None:
-    """A control of T1(3) has no stored estimates: every province is left out anew, or none is where not asked."""
+    """A control of T1(3) has no stored estimates: every province is left out anew, or none is where not requested."""
     from cbec.provenance import why as module_why
 
     seen: list[str] = []
@@ -156,10 +156,10 @@ def test_influence_is_computed_where_none_is_stored(open_db: duckdb.DuckDBPyConn
     for item in answer.influences:
         assert item.shift == pytest.approx(item.estimate - full, abs=1e-12)
         assert item.shift != 0
-    not_asked = module_why(
+    not_requested = module_why(
         open_db, EstimateQuestion("province_ecommerce", "T1", 3, "gdp_per_capita_log", computes=False)
     )
-    assert isinstance(not_asked, WhyEstimate) and not not_asked.influences
+    assert isinstance(not_requested, WhyEstimate) and not not_requested.influences
 
 
 @pytest.mark.parametrize(

@@ -55,8 +55,8 @@ def test_every_kind_of_defect_is_found_where_it_can_be_decided(score: pd.DataFra
         "boundary_jump",
     }  # fmt: skip
     assert (single.recall >= 0.95).all(), single
-    # Deciding must not be given up: of fills and totals at least half. Of slips fewer are left to decide: the
-    # door refuses the great ones, and small figures divided by 10,000 round to next to nothing.
+    # Deciding must not be given up: of fills and totals at least half. Of slips fewer are left to decide:
+    # validation refuses the great ones, and small figures divided by 10,000 round to next to nothing.
     assert (single.n_decidable >= 0.5 * single.n_planted).drop(["boundary_jump", "unit_slip"]).all(), single
     assert single.n_decidable["unit_slip"] >= 0.4 * single.n_planted["unit_slip"]
     # A jump of 30 % is seen where a year's own growth varies by three per cent or less: one column in four.
@@ -186,7 +186,7 @@ def test_one_seed_one_table_and_another_seed_another() -> None:
 
 
 @pytest.mark.parametrize(("seed", "units", "n_years"), [(7, 285, 15), (7, 1000, 40), (11, 285, 40)])
-def test_every_draw_passes_the_door(seed: int, units: int, n_years: int) -> None:
+def test_every_draw_passes_validation(seed: int, units: int, n_years: int) -> None:
     """Whatever the seed and the window, figures stay within the bounds of the registry."""
     books = simulate_yearbooks(SEEDS, seed=seed, units=units, first_year=2024 - n_years, n_years=n_years)
     for level in ("province", "prefecture"):

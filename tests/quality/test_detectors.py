@@ -342,7 +342,7 @@ def test_d13_counts_how_often_a_column_jumps_by_other_factors() -> None:
     assert flagged(scan({"x": restless.round(2)}), "D13") == set()
 
 
-def test_d14_sees_the_row_beside_and_names_it() -> None:
+def test_d14_sees_the_adjacent_row_and_names_it() -> None:
     columns = {f"c{seed}": column(seed) for seed in range(8)}
     beside = CITIES[CITIES.index(CITY) + 1]
     for frame in columns.values():

@@ -147,7 +147,7 @@ def test_no_fill_crosses_the_approval_year() -> None:
     assert float(at(fill("linear", start=2017), TREATED, 2015).value) == 700
 
 
-def test_nothing_is_filled_beyond_the_last_anchor_unless_asked() -> None:
+def test_nothing_is_filled_beyond_the_last_anchor_unless_requested() -> None:
     assert pd.isna(at(fill("linear"), CONTROL, 2018).value)
     cell = at(fill("linear", extrapolate=True), CONTROL, 2018)
     assert (float(cell.value), cell.obs_status, list(cell.anchor_years)) == (1000.0, "F", [2016, 2017])
@@ -209,7 +209,7 @@ def test_gm11_forecasts_a_gap_from_the_run_before_it() -> None:
     assert pd.isna(at(frame, CONTROL, 2018).value)
 
 
-def test_gm11_beyond_the_last_print_is_a_forecast_and_only_if_asked() -> None:
+def test_gm11_beyond_the_last_print_is_a_forecast_and_only_if_requested() -> None:
     years = RUN | {2015: None}
     assert pd.isna(at(fill("gm11", years=years, start=2020), CONTROL, 2015).value)
     cell = at(fill("gm11", years=years, start=2020, extrapolate=True), CONTROL, 2015)

@@ -1,4 +1,4 @@
-"""A second reading of the City Statistical Yearbook: positions noted by hand, nothing shared with the project.
+"""An independent reading of the City Statistical Yearbook: positions noted by hand, nothing shared with the project.
 
 Somebody looked at every workbook and wrote down which column holds what. The words of the headings are not
 read here, so that a mistake in reading headings cannot be made twice.

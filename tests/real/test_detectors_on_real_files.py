@@ -79,7 +79,7 @@ def population() -> duckdb.DuckDBPyConnection:
         select truth.*, coalesce(bool_or(
                 evidence.is_flagged and evidence.detector not in ('D13', 'D14', 'D15', 'D16')
             ), false) as is_flagged,
-            coalesce(bool_or(evidence.is_flagged and evidence.detector in ('D13', 'D14', 'D15', 'D16')), false) as is_off_path,
+            coalesce(bool_or(evidence.is_flagged and evidence.detector in ('D13', 'D14', 'D15', 'D16')), false) as is_outlier,
             string_agg(evidence.detector, ',' order by evidence.detector) filter (where evidence.is_flagged) as detectors,
             -- As strong as a fill that can be decided, though the budget of a run may leave it unflagged.
             coalesce(bool_or(seen), false) as is_seen,
@@ -161,7 +161,7 @@ def test_population_false_flags_stay_in_budget(population: duckdb.DuckDBPyConnec
     # They stay listed, flagged or not (the anchors of 2000 among them), and the list is no bin for mistakes.
     assert 39 <= len(listed) <= 80
     levels = population.sql(
-        "select city, year, detectors from verdict where is_off_path order by city, year"
+        "select city, year, detectors from verdict where is_outlier order by city, year"
     ).df()
     print("off their own path, level shifts as a rule:")
     print(levels.to_string())

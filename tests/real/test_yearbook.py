@@ -60,7 +60,7 @@ def listed(figures: list[tuple[Figure, object]]) -> str:
     return "\n".join(lines)
 
 
-def test_a_second_reading_finds_the_same_figures(
+def test_an_independent_reading_finds_the_same_figures(
     landed: duckdb.DuckDBPyConnection, reading: Reading, refused: set[tuple[int, str, str]]
 ) -> None:
     found: dict[Key, tuple[int, Decimal, str]] = {}
@@ -101,7 +101,7 @@ def test_a_second_reading_finds_the_same_figures(
 
 
 def test_what_only_the_import_finds_has_a_reason(landed: duckdb.DuckDBPyConnection, reading: Reading) -> None:
-    """A landed figure of a noted column that the second reading lacks stands under a misprinted or old name."""
+    """A landed figure of a noted column that the independent reading lacks stands under a misprinted or old name."""
     here = {(f.column.edition, f.file, f.locator) for f in reading.figures}
     noted = {(c.edition, c.table, c.number) for c in columns()}
     more = Counter[str]()
@@ -123,7 +123,9 @@ def test_what_only_the_import_finds_has_a_reason(landed: duckdb.DuckDBPyConnecti
             more["under a name with a stray mark"] += 1
         else:
             unexplained.append((edition, file, place, region, comment))
-    print(f"{more.total() + len(unexplained)} landed figures that the second reading lacks: {dict(more)}")
+    print(
+        f"{more.total() + len(unexplained)} landed figures that the independent reading lacks: {dict(more)}"
+    )
     assert more.total() > 0
     assert not unexplained, unexplained[:20]
 

@@ -1,4 +1,4 @@
-"""The warehouse as it stood: no edition after the one that is asked for, and the published file untouched."""
+"""The warehouse as it stood: no edition after the one that is requested, and the published file untouched."""
 
 from __future__ import annotations
 

@@ -63,9 +63,9 @@ def test_what_changed_is_told_with_old_and_new_value(page: Path, db: duckdb.Duck
     en, zh = sections(page, "en")["changes"], sections(page, "zh")["changes"]
     assert re.search(r"seed seeds/registry/unit.csv changed", en)
     assert re.search(r"种子 seeds/registry/unit.csv 修改", zh)
-    told = re.search(r"marts.observation ([\d,]+) ([\d,]+) 7 ", en)
-    assert told
-    before, after = (int(count.replace(",", "")) for count in told.groups())
+    reported = re.search(r"marts.observation ([\d,]+) ([\d,]+) 7 ", en)
+    assert reported
+    before, after = (int(count.replace(",", "")) for count in reported.groups())
     assert after - before == 7
     row = f"changed Beijing 2016 Gross domestic or regional product at current prices after_census5 4,321.5 {number(gdp)} "
     assert row in en

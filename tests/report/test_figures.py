@@ -257,7 +257,7 @@ def test_treatments_of_different_units_share_no_axis() -> None:
     assert [len(group) for group in groups.values()] == [len(rows), len(rows)]
 
 
-def test_specification_curve_leaves_out_twins_that_say_nothing() -> None:
+def test_specification_curve_leaves_out_variants_that_say_nothing() -> None:
     rows = small.regression()
     rows = rows[rows["term"] == "is_treated"].assign(has_controls=lambda frame: frame["column_no"] == 2)
     same = rows.assign(
@@ -285,7 +285,7 @@ def test_specification_curve_leaves_out_twins_that_say_nothing() -> None:
         partial(figures.estimators, small.regression().head(1), LABELS),
     ],
 )
-def test_no_rows_no_picture(make: style.Make, tmp_path: Path) -> None:
+def test_no_rows_no_picture(make: style.Builder, tmp_path: Path) -> None:
     with pytest.raises(Awaiting, match="awaiting data"):
         style.save(make, tmp_path, "empty", dpi=80)
     assert not list(tmp_path.iterdir())

@@ -24,7 +24,7 @@ TRADE = ("exports_log", "imports_log")
 TRADE_ROWS = {
     "two-way effects, all cities": ("cities_2017_2023", "twfe", False),
     "without cities treated before 2018": (LATE, "twfe", False),
-    "the same, only cells no detector doubts": (LATE, "twfe", True),
+    "the same, only cells no detector flags": (LATE, "twfe", True),
     "two-way event study, mean of the years after": (LATE, "twfe_event_study", False),
     "Callaway-Sant'Anna, not yet treated": (LATE, "callaway_santanna", False),
     "Sun-Abraham": (LATE, "sun_abraham", False),
@@ -127,8 +127,10 @@ def test_the_smallest_effects_that_are_found_are_the_published_ones(db: duckdb.D
     ).fetchall()
     exports, imports = (f"{effect:.2f}" for (effect,) in found)
     per_cent = [f"{100 * math.expm1(effect):.0f} %" for (effect,) in found]
-    said = f"is {exports} log points ({per_cent[0]}) for exports and {imports} ({per_cent[1]}) for imports"
-    assert said in PAGES[0].read_text(encoding="utf-8")
+    reported = (
+        f"is {exports} log points ({per_cent[0]}) for exports and {imports} ({per_cent[1]}) for imports"
+    )
+    assert reported in PAGES[0].read_text(encoding="utf-8")
 
 
 def test_gdp_per_head_without_the_year_of_another_meaning(db: duckdb.DuckDBPyConnection) -> None:
@@ -136,16 +138,16 @@ def test_gdp_per_head_without_the_year_of_another_meaning(db: duckdb.DuckDBPyCon
     frame = db.execute(
         "select panel.prefecture_code, panel.year, panel.gdp_per_capita_log, treatment.is_treated::int as treated"
         " from marts.panel_city_year as panel"
-        " inner join marts.panel_city_year_status as letters using (prefecture_code, year)"
+        " inner join marts.panel_city_year_status as status_codes using (prefecture_code, year)"
         " inner join marts.treatment_city_year as treatment using (prefecture_code, year)"
-        " where rule_id = 'default' and year <= 2023 and panel.gdp_per_capita_log is not null and letters.gdp_per_capita_log not like '%D%'"
+        " where rule_id = 'default' and year <= 2023 and panel.gdp_per_capita_log is not null and status_codes.gdp_per_capita_log not like '%D%'"
     ).df()
     assert set(range(2009, 2024)) - set(frame["year"]) == {2013, 2017}
     fit = pf.feols(
         "gdp_per_capita_log ~ treated | prefecture_code + year", frame, vcov={"CRV1": "prefecture_code"}
     )
-    said = f"{fit.coef()['treated']:.3f} ({fit.se()['treated']:.3f}), N {fit._N:,}"
-    assert f"two-way effects are {said}" in PAGES[0].read_text(encoding="utf-8")
+    reported = f"{fit.coef()['treated']:.3f} ({fit.se()['treated']:.3f}), N {fit._N:,}"
+    assert f"two-way effects are {reported}" in PAGES[0].read_text(encoding="utf-8")
 
 
 def test_both_languages_print_the_same_numbers() -> None:

@@ -131,12 +131,12 @@ def from_xlsx(path: Path, table: Table) -> Grid:
 
 
 def every_table(lang: str, folder: Path) -> list[Table]:
-    from cbec.report.command import table_makers
+    from cbec.report.command import table_builders
 
     with duckdb.connect(str(folder / "cbec.duckdb"), read_only=True) as connection:
-        makers, skipped = table_makers(Source.of(connection, STUDY), lang, "se")  # type: ignore[arg-type]
+        builders, skipped = table_builders(Source.of(connection, STUDY), lang, "se")  # type: ignore[arg-type]
         assert not skipped
-        return [make() for make in makers.values()]
+        return [make() for make in builders.values()]
 
 
 @pytest.mark.parametrize("lang", ["zh", "en"])

@@ -188,7 +188,7 @@ def test_first_prints_and_revisions_stand_apart(rows: Rows) -> None:
         "select growth_base, growth_on_each_base from marts.national_cbec_trade"
         " where series = 'imports+exports' and period = '2023'"
     ) == [("revision", "first print 2.11: 12.8 %; revision 2.06: 15.5 %")]
-    ((n_figures, n_doubtful),) = rows(
+    ((n_figures, n_unverified),) = rows(
         "select count(*), count(*) filter (where not is_verified) from marts.national_cbec_trade"
     )
     source = SHARED / "facts/published_macro.csv"
@@ -197,4 +197,4 @@ def test_first_prints_and_revisions_stand_apart(rows: Rows) -> None:
             x for x in source.read_text(encoding="utf-8").splitlines() if x.startswith("CBEC total (customs)")
         ]
         assert n_figures == len(lines)
-    assert (n_figures, n_doubtful) == (24, 8)
+    assert (n_figures, n_unverified) == (24, 8)

@@ -1,4 +1,4 @@
-"""Rules of the house that a machine can hold: rooms, descriptions, units, thin adapters, no stray words."""
+"""Rules of the house that a machine can hold: layers, descriptions, units, thin adapters, no stray words."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import yaml
 from tests.conftest import ROOT
 
 # Data moves to the right only.
-ROOMS = ["seeds", "staging", "intermediate", "measures", "marts", "quality", "estimates"]
+LAYERS = ["seeds", "staging", "intermediate", "measures", "marts", "quality", "estimates"]
 REF = re.compile(r"""ref\(\s*["'](\w+)["']\s*\)""")
 
 
@@ -24,7 +24,7 @@ def models() -> dict[str, Path]:
     return {path.stem: path for path in paths}
 
 
-def room(name: str) -> str:
+def layer(name: str) -> str:
     path = models().get(name)
     return path.parent.name if path else "seeds"
 
@@ -37,10 +37,10 @@ def text(path: Path) -> str:
 
 def test_data_moves_one_way() -> None:
     wrong = [
-        f"{name} ({room(name)}) refs {parent} ({room(parent)})"
+        f"{name} ({layer(name)}) refs {parent} ({layer(parent)})"
         for name, path in models().items()
         for parent in REF.findall(text(path))
-        if ROOMS.index(room(parent)) > ROOMS.index(room(name))
+        if LAYERS.index(layer(parent)) > LAYERS.index(layer(name))
     ]
     assert not wrong
 
@@ -51,10 +51,10 @@ def test_estimates_read_marts_specifications_and_each_other_only() -> None:
         for path in (ROOT / "python_models/estimates").glob("*.py")
         for parent in REF.findall(text(path))
     }
-    # The only things of quality's: which cells the observed-only twin leaves out, and what is awaited.
+    # The only things of quality's: which cells the observed-only variant leaves out, and what is awaited.
     # Print on trial is read as it was transcribed.
     seeds = {"specification", "diagnostic", "published_claim", "published_result", "pilot_zone"}
-    assert {room(parent) for parent in read - seeds - {"doubted_cell", "missing_input"}} == {
+    assert {layer(parent) for parent in read - seeds - {"suspect_cell", "missing_input"}} == {
         "marts",
         "estimates",
     }

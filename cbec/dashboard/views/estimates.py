@@ -32,7 +32,7 @@ def show(view: View) -> None:
     titles = studies["title_zh" if view.lang == "zh" else "title_en"]
     order = sorted(studies.index, key=lambda key: (studies.loc[key, "study_status"] != "ready", key))
     study = choose(
-        view, "study", view.say("study", name="").strip("：: "), order, default="major_cities",
+        view, "study", view.translate("study", name="").strip("：: "), order, default="major_cities",
         name=lambda key: f"{titles[key]} ({key})",
     )  # fmt: skip
     outcomes = queries.estimated_outcomes(view.snapshot, study)
@@ -42,12 +42,16 @@ def show(view: View) -> None:
         awaiting(view, missing, what=str(titles[study]), names=names)
         return
     if studies.loc[study, "study_status"] != "ready":
-        with st.expander(view.say("missing_n", title=titles[study], n=len(missing))):
-            st.markdown(view.say("list").join(names))
+        with st.expander(view.translate("missing_n", title=titles[study], n=len(missing))):
+            st.markdown(view.translate("list").join(names))
     left, right = st.columns([3, 2], vertical_alignment="bottom")
-    outcome = choose(view, "outcome", view.say("outcome"), outcomes, name=view.labels.variable, place=left)
+    outcome = choose(
+        view, "outcome", view.translate("outcome"), outcomes, name=view.labels.variable, place=left
+    )
     with right:
-        observed_only = switch(view, "observed", view.say("observed_only"), help_=view.say("observed_help"))
+        observed_only = switch(
+            view, "observed", view.translate("observed_only"), help_=view.translate("observed_help")
+        )
     _coefficients(view, study, outcome, observed_only)
     _event_study(view, study, outcome, observed_only)
     _placebo(view, study, outcome)
@@ -60,10 +64,10 @@ def _estimator(view: View, row: object) -> str:
 
 
 def _coefficients(view: View, study: str, outcome: str, observed_only: bool) -> None:
-    st.subheader(view.say("coefficients"), anchor=False)
+    st.subheader(view.translate("coefficients"), anchor=False)
     rows = queries.coefficients(view.snapshot, study, outcome, observed_only)
     if rows.empty:
-        empty(view, view.say("no_observed") if observed_only else view.say("no_rows"))
+        empty(view, view.translate("no_observed") if observed_only else view.translate("no_rows"))
         return
     rows = rows.assign(
         method=[_estimator(view, row) for row in rows.itertuples()],
@@ -75,7 +79,7 @@ def _coefficients(view: View, study: str, outcome: str, observed_only: bool) -> 
     terms = list(dict.fromkeys(rows["term"]))
     term = terms[0]
     if len(terms) > 1:
-        term = choose(view, "term", view.say("term"), terms, name=view.labels.variable)
+        term = choose(view, "term", view.translate("term"), terms, name=view.labels.variable)
     drawn = rows[rows["term"] == term]
     names = [named(ESTIMATORS, name, view.lang) for name in drawn["estimator"]]
     chart = Chart(
@@ -85,16 +89,16 @@ def _coefficients(view: View, study: str, outcome: str, observed_only: bool) -> 
         ],
         x="estimate", y="label", low="ci_low", high="ci_high",
         title=f"{view.labels.variable(outcome)}: {view.labels.variable(term)}"
-        + (f" — {view.say('observed_only')}" if observed_only else ""),
-        subtitle=view.subtitle, x_title=view.say("estimate"), colour="estimator",
+        + (f" — {view.translate('observed_only')}" if observed_only else ""),
+        subtitle=view.subtitle, x_title=view.translate("estimate"), colour="estimator",
         palette=palette(list(dict.fromkeys(names))),
-        tooltip=(("label", view.say("estimator")), ("estimate", view.say("estimate")),
-                 ("std_error", view.say("std_error")), ("ci_low", view.say("ci_low")),
-                 ("ci_high", view.say("ci_high")), ("n_obs", view.say("n_obs"))),
+        tooltip=(("label", view.translate("estimator")), ("estimate", view.translate("estimate")),
+                 ("std_error", view.translate("std_error")), ("ci_low", view.translate("ci_low")),
+                 ("ci_high", view.translate("ci_high")), ("n_obs", view.translate("n_obs"))),
         height=max(120, 24 * len(drawn)),
     )  # fmt: skip
     draw(chart, key="estimates-coefficients")
-    st.caption(view.say("interval_note"))
+    st.caption(view.translate("interval_note"))
     shown = rows.assign(
         stars=rows["stars"].fillna(""),
         rule=[
@@ -115,18 +119,19 @@ def _coefficients(view: View, study: str, outcome: str, observed_only: bool) -> 
     grid(
         table,
         column_config={
-            view.say(name): decimals for name in ("estimate", "std_error", "p_value", "ci_low", "ci_high")
+            view.translate(name): decimals
+            for name in ("estimate", "std_error", "p_value", "ci_low", "ci_high")
         },
-    )  # fmt: skip
+    )
     kind = "observed" if observed_only else "all"
     offer(view, f"coefficients-{study}-{outcome}-{kind}", table, chart, title=chart.title)
 
 
 def _event_study(view: View, study: str, outcome: str, observed_only: bool) -> None:
-    st.subheader(view.say("event_study"), anchor=False)
+    st.subheader(view.translate("event_study"), anchor=False)
     rows = queries.event_study(view.snapshot, study, outcome, observed_only)
     if rows.empty:
-        empty(view, view.say("no_event_study"))
+        empty(view, view.translate("no_event_study"))
         return
     rows = rows.assign(
         series=[f"{row.table_no}({row.column_no}) {_estimator(view, row)}" for row in rows.itertuples()]
@@ -138,16 +143,16 @@ def _event_study(view: View, study: str, outcome: str, observed_only: bool) -> N
         "interval",
         rows[["place", "event_year", "estimate", "ci_low", "ci_high", "series", "base_period"]],
         x="place", y="estimate", low="ci_low", high="ci_high", upright=True, marks=(-0.5,),
-        title=f"{view.say('event_study')}: {view.labels.variable(outcome)}", subtitle=view.subtitle,
-        x_title=view.say("event_year"), y_title=view.say("estimate"), colour="series",
+        title=f"{view.translate('event_study')}: {view.labels.variable(outcome)}", subtitle=view.subtitle,
+        x_title=view.translate("event_year"), y_title=view.translate("estimate"), colour="series",
         palette=palette(series),
-        tooltip=(("series", view.say("estimator")), ("event_year", view.say("event_year")),
-                 ("estimate", view.say("estimate")), ("ci_low", view.say("ci_low")),
-                 ("ci_high", view.say("ci_high")), ("base_period", view.say("base_period"))),
+        tooltip=(("series", view.translate("estimator")), ("event_year", view.translate("event_year")),
+                 ("estimate", view.translate("estimate")), ("ci_low", view.translate("ci_low")),
+                 ("ci_high", view.translate("ci_high")), ("base_period", view.translate("base_period"))),
         height=340,
     )  # fmt: skip
     draw(chart, key="estimates-events")
-    st.caption(view.say("interval_note"))
+    st.caption(view.translate("interval_note"))
     table = renamed(view, rows, {
         "series": "estimator", "event_year": "event_year", "estimate": "estimate", "std_error": "std_error",
         "ci_low": "ci_low", "ci_high": "ci_high", "base_period": "base_period", "n_cohorts": "n_cohorts",
@@ -158,15 +163,15 @@ def _event_study(view: View, study: str, outcome: str, observed_only: bool) -> N
 
 
 def _placebo(view: View, study: str, outcome: str) -> None:
-    st.subheader(view.say("placebo"), anchor=False)
+    st.subheader(view.translate("placebo"), anchor=False)
     summaries = queries.placebo_summaries(view.snapshot, study, outcome)
     if summaries.empty:
-        empty(view, view.say("no_placebo"))
+        empty(view, view.translate("no_placebo"))
         return
     keys = [f"{row.table_no}.{row.column_no}.{row.scheme}" for row in summaries.itertuples()]
     by_key = dict(zip(keys, summaries.to_dict("records"), strict=True))
     key = choose(
-        view, "placebo", view.say("test_choice"), keys,
+        view, "placebo", view.translate("test_choice"), keys,
         name=lambda key: (
             f"{by_key[key]['table_no']}({by_key[key]['column_no']}) "
             + scheme_words(str(by_key[key]["scheme"]), view.lang)
@@ -181,17 +186,19 @@ def _placebo(view: View, study: str, outcome: str) -> None:
     chart = Chart(
         "histogram", pd.DataFrame({"low": edges[:-1], "high": edges[1:], "n": counts}),
         x="low", y="n", low="low", high="high", marks=(actual,),
-        title=f"{view.say('placebo')}: {view.labels.variable(outcome)}", subtitle=view.subtitle,
-        x_title=view.say("draws_axis"), y_title=view.say("count_axis"),
-        tooltip=(("n", view.say("count_axis")),), height=260,
+        title=f"{view.translate('placebo')}: {view.labels.variable(outcome)}", subtitle=view.subtitle,
+        x_title=view.translate("draws_axis"), y_title=view.translate("count_axis"),
+        tooltip=(("n", view.translate("count_axis")),), height=260,
     )  # fmt: skip
     draw(chart, key="estimates-placebo")
     st.caption(
-        view.say(
+        view.translate(
             "placebo_line", estimate=f"{actual:.4f}", n=summary["n_draws"], seed=summary["seed"],
             p=f"{summary['p_randomization']:.4f}",
         )
     )  # fmt: skip
-    table = draws.rename(columns={"estimate": view.say("estimate"), "p_value": view.say("p_value")})
+    table = draws.rename(
+        columns={"estimate": view.translate("estimate"), "p_value": view.translate("p_value")}
+    )
     table = table.drop(columns="is_simulated")
     offer(view, f"placebo-{study}-{outcome}-{key}", table, chart, title=chart.title)

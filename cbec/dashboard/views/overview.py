@@ -21,7 +21,7 @@ def show(view: View) -> None:
 def _freshness(view: View) -> None:
     published = queries.publication(view.snapshot)
     tests = [
-        view.say(
+        view.translate(
             f"test_{row.status}" if row.status in ("pass", "warn") else "test_other",
             n=row.n_tests,
             status=row.status,
@@ -29,56 +29,62 @@ def _freshness(view: View) -> None:
         for row in queries.tests(view.snapshot).itertuples()
     ]
     st.markdown(
-        view.say(
+        view.translate(
             "built_ago",
             when=f"{published['built_at']:%Y-%m-%d %H:%M}",
             age=_age(view, published["built_at"]),
             run=published["run_id"],
             commit=str(published["git_commit"] or "?")[:10],
-            dirty=view.say("dirty") if published["git_is_dirty"] else "",
+            dirty=view.translate("dirty") if published["git_is_dirty"] else "",
         )
         + " "
-        + view.say("tests_line", text=view.say("list").join(tests))
+        + view.translate("tests_line", text=view.translate("list").join(tests))
     )
 
 
 def _age(view: View, built_at: Any) -> str:
     minutes = int((datetime.now(UTC).replace(tzinfo=None) - built_at).total_seconds() // 60)
     if minutes < 120:
-        return view.say("minutes", n=max(minutes, 0))
-    return view.say("hours", n=minutes // 60) if minutes < 2880 else view.say("days", n=minutes // 1440)
+        return view.translate("minutes", n=max(minutes, 0))
+    return (
+        view.translate("hours", n=minutes // 60)
+        if minutes < 2880
+        else view.translate("days", n=minutes // 1440)
+    )
 
 
 def _cells(view: View) -> None:
     sizes = queries.sizes(view.snapshot)
     with st.container(horizontal=True, key="sizes"):
         for name in ("n_values", "n_filled", "n_suspect", "n_missing", "n_indicators", "n_regions"):
-            st.metric(view.say(name), f"{sizes[name]:,}", width=120)
-    st.subheader(view.say("by_status"), anchor=False)
+            st.metric(view.translate(name), f"{sizes[name]:,}", width=120)
+    st.subheader(view.translate("by_status"), anchor=False)
     counts = queries.status_counts(view.snapshot)
     table = pd.DataFrame(
         {
-            view.say("status"): [status_label(view, letter) for letter in counts["obs_status"]],
-            view.say("n_cells"): counts["n_cells"],
-            view.say("share_pct"): (100 * counts["n_cells"] / max(counts["n_cells"].sum(), 1)).round(2),
+            view.translate("status"): [
+                status_label(view, status_code) for status_code in counts["obs_status"]
+            ],
+            view.translate("n_cells"): counts["n_cells"],
+            view.translate("share_pct"): (100 * counts["n_cells"] / max(counts["n_cells"].sum(), 1)).round(2),
         }
     )
     shown = table.assign(
         **{
-            view.say("n_cells"): [f"{n:,}" for n in counts["n_cells"]],
-            view.say("share_pct"): [f"{share:.2f}" for share in table[view.say("share_pct")]],
+            view.translate("n_cells"): [f"{n:,}" for n in counts["n_cells"]],
+            view.translate("share_pct"): [f"{share:.2f}" for share in table[view.translate("share_pct")]],
         }
     )
     st.table(shown, hide_index=True, border="horizontal", width="content")
     found = queries.finding_counts(view.snapshot).groupby("severity")["n_findings"].sum()
     if len(found):
         parts = [
-            f"{found[name]:,} {view.say(f'severity_{name}')}"
+            f"{found[name]:,} {view.translate(f'severity_{name}')}"
             for name in ("error", "warn", "info")
             if name in found
         ]  # fmt: skip
-        st.markdown(f"{view.say('findings')}: " + view.say("list").join(parts))
-    offer(view, "overview-status", table, title=view.say("by_status"))
+        st.markdown(f"{view.translate('findings')}: " + view.translate("list").join(parts))
+    offer(view, "overview-status", table, title=view.translate("by_status"))
 
 
 # Of a study: colour, name, and heading of its group.
@@ -91,32 +97,34 @@ STATUSES = {
 
 def _studies(view: View) -> None:
     studies = queries.readiness(view.snapshot)
-    st.subheader(view.say("studies"), anchor=False)
+    st.subheader(view.translate("studies"), anchor=False)
     titles = studies["title_zh" if view.lang == "zh" else "title_en"]
     done = [
-        view.say("columns_done", n=n, k=k) if k else ""
+        view.translate("columns_done", n=n, k=k) if k else ""
         for n, k in zip(studies["n_estimated"], studies["n_columns"], strict=True)
     ]
     for status, (colour, _, heading) in STATUSES.items():
         is_of = studies["study_status"] == status
         if not is_of.any():
             continue
-        st.markdown(f"**:{colour}[{view.say(heading, n=int(is_of.sum()))}]**")
+        st.markdown(f"**:{colour}[{view.translate(heading, n=int(is_of.sum()))}]**")
         for place in studies.index[is_of]:
             row, title = studies.loc[place], titles[place]
-            names = view.say("list").join(missing_names(view, row["missing"], row["missing_zh"]))
+            names = view.translate("list").join(missing_names(view, row["missing"], row["missing_zh"]))
             if not names:
                 st.markdown(f"- {title} (`{row['study_id']}`)")
                 continue
-            with st.expander(view.say("missing_n", title=title, n=len(row["missing"]))):
+            with st.expander(view.translate("missing_n", title=title, n=len(row["missing"]))):
                 st.markdown("\n\n".join(filter(None, (done[place], names))))
     table = pd.DataFrame(
         {
-            view.say("study_id"): studies["study_id"],
-            view.say("title"): titles,
-            view.say("status"): [view.say(STATUSES[status][1]) for status in studies["study_status"]],
-            view.say("columns_estimated"): done,
-            view.say("missing_list"): [", ".join(map(str, names)) for names in studies["missing"]],
+            view.translate("study_id"): studies["study_id"],
+            view.translate("title"): titles,
+            view.translate("status"): [
+                view.translate(STATUSES[status][1]) for status in studies["study_status"]
+            ],
+            view.translate("columns_estimated"): done,
+            view.translate("missing_list"): [", ".join(map(str, names)) for names in studies["missing"]],
         }
     )
-    offer(view, "overview-studies", table, title=view.say("studies"))
+    offer(view, "overview-studies", table, title=view.translate("studies"))

@@ -25,12 +25,12 @@ def show(view: View) -> None:
     is_default = dict(zip(technologies["technology"], technologies["is_default"], strict=True))
     left, right = st.columns([3, 2])
     technology = choose(
-        view, "technology", view.say("technology"), list(is_default), place=left,
-        name=lambda name: view.say("default_mark", name=name) if is_default[name] else name,
+        view, "technology", view.translate("technology"), list(is_default), place=left,
+        name=lambda name: view.translate("default_mark", name=name) if is_default[name] else name,
     )  # fmt: skip
     measure = choose(
-        view, "measure", view.say("measure"), list(MEASURES), place=right,
-        name=lambda name: view.say(MEASURES[name]),
+        view, "measure", view.translate("measure"), list(MEASURES), place=right,
+        name=lambda name: view.translate(MEASURES[name]),
     )  # fmt: skip
     about = technologies.set_index("technology").loc[technology]
     st.caption(_described(view, about))
@@ -46,13 +46,15 @@ def show(view: View) -> None:
 def _described(view: View, about: pd.Series) -> str:
     def names(text: object) -> str:
         parts = [part.strip() for part in str(text).split("+")] if isinstance(text, str) else []
-        return view.say("list").join(view.labels.variable(part) for part in parts if part) or view.say("none")
+        return view.translate("list").join(
+            view.labels.variable(part) for part in parts if part
+        ) or view.translate("none")
 
-    return view.say(
+    return view.translate(
         "technology_line",
-        measure=view.say(f"measure_{about['measure']}"),
-        frontier=view.say(f"frontier_{about['frontier']}"),
-        returns=view.say(f"returns_{about['returns_to_scale']}"),
+        measure=view.translate(f"measure_{about['measure']}"),
+        frontier=view.translate(f"frontier_{about['frontier']}"),
+        returns=view.translate(f"returns_{about['returns_to_scale']}"),
         inputs=names(about["inputs"]),
         good=names(about["good_outputs"]),
         bad=names(about["bad_outputs"]),
@@ -62,21 +64,21 @@ def _described(view: View, about: pd.Series) -> str:
 def _courses(view: View, technology: str, measure: str, rows: pd.DataFrame) -> None:
     names = dict(zip(rows["region_code"], rows["region"], strict=True))
     codes = choose_many(
-        view, "regions", view.say("regions", n=MOST_REGIONS), list(names),
+        view, "regions", view.translate("regions", n=MOST_REGIONS), list(names),
         default=[code for code in SHOWN_FIRST if code in names], most=MOST_REGIONS, name=names.__getitem__,
     )  # fmt: skip
-    median = rows.groupby("year", as_index=False)["shown"].median().assign(region=view.say("median"))
+    median = rows.groupby("year", as_index=False)["shown"].median().assign(region=view.translate("median"))
     seen = pd.concat([median, rows[rows["region_code"].isin(codes)]], ignore_index=True)
     seen = seen.dropna(subset=["shown"])
     if seen.empty:
-        empty(view, view.say("no_values"))
+        empty(view, view.translate("no_values"))
         return
     chart = Chart(
         "line", seen[["region", "year", "shown"]], x="year", y="shown",
-        title=f"{view.say(MEASURES[measure])} — {technology}", subtitle=view.subtitle, colour="region",
-        palette={view.say("median"): "#8a8a8a"} | palette([names[code] for code in codes]),
-        tooltip=(("region", view.say("region")), ("year", view.say("year")),
-                 ("shown", view.say(MEASURES[measure]))),
+        title=f"{view.translate(MEASURES[measure])} — {technology}", subtitle=view.subtitle, colour="region",
+        palette={view.translate("median"): "#8a8a8a"} | palette([names[code] for code in codes]),
+        tooltip=(("region", view.translate("region")), ("year", view.translate("year")),
+                 ("shown", view.translate(MEASURES[measure]))),
     )  # fmt: skip
     draw(chart, key="productivity-line")
     chosen = rows[rows["region_code"].isin(codes)]
@@ -91,25 +93,25 @@ def _courses(view: View, technology: str, measure: str, rows: pd.DataFrame) -> N
 
 
 def _ranking(view: View, technology: str, measure: str, rows: pd.DataFrame) -> None:
-    st.subheader(view.say("ranking"), anchor=False)
+    st.subheader(view.translate("ranking"), anchor=False)
     years = sorted(int(year) for year in rows["year"].unique())
-    year = choose(view, "year", view.say("year"), years, default=years[-1], widget="slider")
+    year = choose(view, "year", view.translate("year"), years, default=years[-1], widget="slider")
     ranked = rows[rows["year"] == year].dropna(subset=["shown"]).sort_values("shown", ascending=False)
     if ranked.empty:
-        empty(view, view.say("no_values"))
+        empty(view, view.translate("no_values"))
         return
     ranked = ranked.assign(rank=ranked["shown"].rank(ascending=False, method="min"))
     top = ranked.head(LEADERS)
     chart = Chart(
         "bar", top[["region", "shown", "rank"]], x="shown", y="region",
-        title=f"{view.say(MEASURES[measure])}, {year}", subtitle=view.subtitle,
-        tooltip=(("rank", view.say("rank")), ("region", view.say("region")),
-                 ("shown", view.say(MEASURES[measure]))),
+        title=f"{view.translate(MEASURES[measure])}, {year}", subtitle=view.subtitle,
+        tooltip=(("rank", view.translate("rank")), ("region", view.translate("region")),
+                 ("shown", view.translate(MEASURES[measure]))),
         height=17 * len(top),
     )  # fmt: skip
     draw(chart, key="productivity-bars")
     if len(ranked) > LEADERS:
-        st.caption(view.say("top_note", n=LEADERS))
+        st.caption(view.translate("top_note", n=LEADERS))
     table = renamed(view, ranked, {
         "rank": "rank", "region_code": "region_code", "region": "region", "shown": MEASURES[measure],
         "obs_status": "status", "imputed_share": "imputed_share",

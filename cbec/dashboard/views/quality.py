@@ -1,4 +1,4 @@
-"""What is there, filled, missing or doubtful, and what the detectors found."""
+"""What is there, filled, missing or suspect, and what the detectors found."""
 
 from __future__ import annotations
 
@@ -23,34 +23,43 @@ def show(view: View) -> None:
 
 
 def _coverage(view: View) -> None:
-    st.subheader(view.say("coverage"), anchor=False)
+    st.subheader(view.translate("coverage"), anchor=False)
     left, right = st.columns(2)
     level = choose(
-        view, "level", view.say("level"), queries.levels(view.snapshot), widget="segments", place=left,
-        name=lambda name: view.say(f"level_{name}"),
+        view, "level", view.translate("level"), queries.levels(view.snapshot), widget="segments", place=left,
+        name=lambda name: view.translate(f"level_{name}"),
     )  # fmt: skip
     shade = choose(
-        view, "shade", view.say("shade"), list(SHADES), place=right,
-        name=lambda name: view.say(f"shade_{name}"),
+        view, "shade", view.translate("shade"), list(SHADES), place=right,
+        name=lambda name: view.translate(f"shade_{name}"),
     )  # fmt: skip
     rows = queries.coverage(view.snapshot, level)
     if rows.empty:
-        empty(view, view.say("no_rows"))
+        empty(view, view.translate("no_rows"))
         return
     rows = rows.assign(
         indicator=[view.labels.variable(name) for name in rows["indicator_id"]],
         share=(rows[SHADES[shade]] / rows["n_expected"].where(rows["n_expected"] > 0)).fillna(0.0),
     )
     chart = Chart(
-        "heat", rows[["indicator", "year", "share", *SHADES.values(), "n_expected"]], x="year",
-        y="indicator", title=f"{view.say('coverage')}: {view.say(f'shade_{shade}')}", subtitle=view.subtitle,
+        "heat",
+        rows[["indicator", "year", "share", *SHADES.values(), "n_expected"]],
+        x="year",
+        y="indicator",
+        title=f"{view.translate('coverage')}: {view.translate(f'shade_{shade}')}",
+        subtitle=view.subtitle,
         colour="share",
-        tooltip=(("indicator", view.say("indicator")), ("year", view.say("year")),
-                 ("n_expected", view.say("n_expected")), ("n_reported", view.say("n_reported")),
-                 ("n_imputed", view.say("n_imputed")), ("n_missing", view.say("shade_missing")),
-                 ("n_suspect", view.say("n_suspects"))),
+        tooltip=(
+            ("indicator", view.translate("indicator")),
+            ("year", view.translate("year")),
+            ("n_expected", view.translate("n_expected")),
+            ("n_reported", view.translate("n_reported")),
+            ("n_imputed", view.translate("n_imputed")),
+            ("n_missing", view.translate("shade_missing")),
+            ("n_suspect", view.translate("n_suspects")),
+        ),
         height=max(160, 18 * rows["indicator"].nunique()),
-    )  # fmt: skip
+    )
     draw(chart, key="quality-coverage")
     table = renamed(view, rows, {
         "indicator_id": "indicator", "year": "year", "n_expected": "n_expected", "n_reported": "n_reported",
@@ -60,38 +69,44 @@ def _coverage(view: View) -> None:
 
 
 def _findings(view: View) -> None:
-    st.subheader(view.say("findings"), anchor=False)
+    st.subheader(view.translate("findings"), anchor=False)
     counts = queries.finding_counts(view.snapshot)
-    everything = view.say("all")
+    everything = view.translate("all")
     first, second, third = st.columns(3)
     present = set(counts["severity"])
     severity = choose(
-        view, "severity", view.say("severity"),
+        view, "severity", view.translate("severity"),
         ["all", *(name for name in ("error", "warn", "info") if name in present)], place=first,
-        name=lambda name: everything if name == "all" else view.say(f"severity_{name}"),
+        name=lambda name: everything if name == "all" else view.translate(f"severity_{name}"),
     )  # fmt: skip
     detector = choose(
-        view, "detector", view.say("detector"), ["all", *dict.fromkeys(counts["detector"])], place=second,
+        view,
+        "detector",
+        view.translate("detector"),
+        ["all", *dict.fromkeys(counts["detector"])],
+        place=second,
         name=lambda name: everything if name == "all" else name,
-    )  # fmt: skip
+    )
     indicator = choose(
-        view, "about", view.say("indicator"), ["all", *queries.finding_indicators(view.snapshot)],
+        view, "about", view.translate("indicator"), ["all", *queries.finding_indicators(view.snapshot)],
         place=third,
         name=lambda name: everything if name == "all" else view.labels.variable(name),
     )  # fmt: skip
     chosen = ["" if value == "all" else value for value in (severity, detector, indicator)]
     rows = queries.findings(view.snapshot, chosen[0], chosen[1], chosen[2], SHOWN)
     if rows.empty:
-        empty(view, view.say("no_findings"))
+        empty(view, view.translate("no_findings"))
         return
     total = queries.finding_total(view.snapshot, *chosen)
     st.caption(
-        view.say("first_of", shown=SHOWN, n=total) if total > SHOWN else view.say("n_findings", n=total)
+        view.translate("first_of", shown=SHOWN, n=total)
+        if total > SHOWN
+        else view.translate("n_findings", n=total)
     )
     rows = rows.assign(
         region=view.names(rows),
         indicator=[view.labels.variable(name) if name else "" for name in rows["indicator_id"].fillna("")],
-        weight=[view.say(f"severity_{name}") for name in rows["severity"]],
+        weight=[view.translate(f"severity_{name}") for name in rows["severity"]],
     )
     table = renamed(view, rows, {
         "weight": "severity", "detector": "detector", "region": "region", "year": "year",
@@ -99,6 +114,11 @@ def _findings(view: View) -> None:
     })  # fmt: skip
     grid(
         table,
-        column_config={view.say("evidence"): st.column_config.TextColumn(width="large")},
+        column_config={view.translate("evidence"): st.column_config.TextColumn(width="large")},
     )  # fmt: skip
-    offer(view, "findings-" + "-".join(value or "all" for value in chosen), table, title=view.say("findings"))
+    offer(
+        view,
+        "findings-" + "-".join(value or "all" for value in chosen),
+        table,
+        title=view.translate("findings"),
+    )

@@ -17,22 +17,22 @@ LISTED = 30
 
 
 def show(view: View) -> None:
-    st.caption(view.say("why_intro"))
+    st.caption(view.translate("why_intro"))
     columns = queries.estimated_columns(view.snapshot)
     if columns.empty:
-        empty(view, view.say("no_rows"))
+        empty(view, view.translate("no_rows"))
         return
     titles = dict(
         zip(columns["study_id"], columns["title_zh" if view.lang == "zh" else "title_en"], strict=True)
     )
     left, right = st.columns(2)
     study = choose(
-        view, "study", view.say("study"), list(titles), name=lambda name: str(titles[name]), place=left
+        view, "study", view.translate("study"), list(titles), name=lambda name: str(titles[name]), place=left
     )
     own = columns[columns["study_id"] == study]
     places = [f"{row.table_no}.{row.column_no}" for row in own.itertuples()]
     place = choose(
-        view, "column", view.say("table_column"), places, place=right,
+        view, "column", view.translate("table_column"), places, place=right,
         name=lambda name: "{}({})".format(*str(name).split(".")),
     )  # fmt: skip
     table_no, column_no = str(place).split(".")
@@ -56,45 +56,45 @@ def _estimate(view: View, answer: WhyEstimate) -> None:
     filled = 100 * float(row["imputed_share"] or 0.0)
     facts(
         {
-            view.say("term"): view.labels.variable(str(row["term"])),
-            view.say("estimate"): f"{row['estimate']:.4g}{row['stars'] or ''}",
-            view.say("std_error"): "" if row["std_error"] is None else f"{row['std_error']:.4g}",
-            view.say("n_obs"): str(row["n_obs"]),
-            view.say("imputed_share_pct"): f"{filled:.1f}",
-            view.say("formula"): str(row["formula"] or ""),
-            view.say("sample"): str(sample["sample"]),
-            view.say("engine"): str(row["engine"] or ""),
-            view.say("note"): view.labels.translate(str(row["note"] or "")),
+            view.translate("term"): view.labels.variable(str(row["term"])),
+            view.translate("estimate"): f"{row['estimate']:.4g}{row['stars'] or ''}",
+            view.translate("std_error"): "" if row["std_error"] is None else f"{row['std_error']:.4g}",
+            view.translate("n_obs"): str(row["n_obs"]),
+            view.translate("imputed_share_pct"): f"{filled:.1f}",
+            view.translate("formula"): str(row["formula"] or ""),
+            view.translate("sample"): str(sample["sample"]),
+            view.translate("engine"): str(row["engine"] or ""),
+            view.translate("note"): view.labels.translate(str(row["note"] or "")),
         }
     )
 
 
 def _variables(view: View, answer: WhyEstimate) -> None:
-    st.subheader(view.say("cells_used"), anchor=False)
+    st.subheader(view.translate("cells_used"), anchor=False)
     rows = _frame(answer.variables)
     if rows.empty:
-        empty(view, view.say("no_rows"))
+        empty(view, view.translate("no_rows"))
         return
     rows = rows.assign(
         variable=[view.labels.variable(name) for name in rows["panel_column"]],
         filled=100 * rows["filled_share"],
         treated=100 * rows["filled_share_treated"].astype(float),
         control=100 * rows["filled_share_control"].astype(float),
-        doubted=100 * rows["doubted_share"],
+        suspect=100 * rows["suspect_share"],
     )
     table = renamed(view, rows, {
         "variable": "indicator", "n_cells": "n_cells", "filled": "imputed_share_pct",
-        "treated": "filled_treated_pct", "control": "filled_control_pct", "doubted": "doubted_pct",
+        "treated": "filled_treated_pct", "control": "filled_control_pct", "suspect": "suspect_pct",
         "worst_status": "worst_status",
     })  # fmt: skip
     grid(table)
-    offer(view, "why-cells", table, title=view.say("cells_used"))
+    offer(view, "why-cells", table, title=view.translate("cells_used"))
 
 
 def _influence(view: View, answer: WhyEstimate) -> None:
-    st.subheader(view.say("influence"), anchor=False)
+    st.subheader(view.translate("influence"), anchor=False)
     if not answer.influences:
-        empty(view, view.say("no_influence"))
+        empty(view, view.translate("no_influence"))
         return
     rows = _frame(answer.influences[:LISTED])
     rows = rows.assign(region=rows["name_zh" if view.lang == "zh" else "name_en"].fillna(rows["region_code"]))
@@ -102,14 +102,14 @@ def _influence(view: View, answer: WhyEstimate) -> None:
         "region": "region", "estimate": "estimate_without", "shift": "shift", "shift_in_se": "shift_in_se",
     })  # fmt: skip
     grid(table)
-    offer(view, "why-influence", table, title=view.say("influence"))
+    offer(view, "why-influence", table, title=view.translate("influence"))
 
 
 def _files(view: View, answer: WhyEstimate) -> None:
-    st.subheader(view.say("files_behind"), anchor=False)
+    st.subheader(view.translate("files_behind"), anchor=False)
     rows = _frame(answer.files)
     if rows.empty:
-        empty(view, view.say("no_rows"))
+        empty(view, view.translate("no_rows"))
         return
     rows = rows.assign(
         variable=[view.labels.variable(name) for name in rows["indicator_id"]],
@@ -123,4 +123,4 @@ def _files(view: View, answer: WhyEstimate) -> None:
         "n_cells": "n_cells", "n_filled": "n_imputed", "citation": "citation", "sha256": "sha256",
     })  # fmt: skip
     grid(table)
-    offer(view, "why-files", table, title=view.say("files_behind"))
+    offer(view, "why-files", table, title=view.translate("files_behind"))

@@ -158,7 +158,7 @@ def fit_staggered(
     against that year: event_year is then a calendar year. base_period "varying" gives
     callaway_santanna's short differences before treatment. weights "regression" leaves lp_did as its
     regression weighs the cohorts; "equal" counts each treated unit once, the average effect on the treated.
-    aggregations leaves averages out that nobody asks for ("calendar" costs imputation and two_stage one
+    aggregations leaves averages out that nobody requests ("calendar" costs imputation and two_stage one
     fit a year); "overall" is always there. An estimator gives those of its averages that it defines.
 
     Controls enter as the estimator's authors propose: linearly (two-way fixed effects, Sun and
@@ -182,7 +182,7 @@ def fit_staggered(
         raise ValueError(
             f"events {first_event} to {last_event} with base {base}; allowed: first <= base < 0 <= last"
         )
-    asked = {
+    requested = {
         "method": method != "reg",
         "base_period": base_period != "universal",
         "base": base != -1,
@@ -192,7 +192,7 @@ def fit_staggered(
         "anticipation": anticipation != 0,
     }
     for option, estimators in SUPPORT.items():
-        if asked[option] and estimator not in estimators:
+        if requested[option] and estimator not in estimators:
             raise ValueError(f"{option} is no option of {estimator}; it is one of {', '.join(estimators)}")
     naive = estimator in ("twfe", "twfe_event_study")
     if control_group == "never_treated" and not naive and not _has_never_treated(frame, time, cohort):

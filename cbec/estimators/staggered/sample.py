@@ -173,7 +173,7 @@ def prepare_sample(
         leave(data[column].isna(), f"{names[column]} missing")
         n_times = int(data["time"].nunique())
         if gaps == "drop":
-            # Once per variable, so that an emptied cohort can be laid at the right door.
+            # Once per variable, so that the reason names the one that emptied a cohort.
             short = data.groupby("unit")["time"].transform("size") < n_times
             n_units = int(data.loc[short, "unit"].nunique())
             leave(short, f"{n_units} unit(s) with a gap in {names[column]}")

@@ -84,10 +84,12 @@ def edition_of(found: list[Witness], offset: int, stated: int = 0) -> tuple[int,
         if not agreed:
             first = found[0]
             before = "year before" if offset == 1 else f"year {offset} years before"
-            said = f"edition {stated} is asked for" if stated else f"{first.place} says {first.text[:40]!r}"
+            reported = (
+                f"edition {stated} is requested" if stated else f"{first.place} says {first.text[:40]!r}"
+            )
             return (
                 0,
-                f"{said}, but {witness.place} says {witness.text[:40]!r}: an edition prints the {before}",
+                f"{reported}, but {witness.place} says {witness.text[:40]!r}: an edition prints the {before}",
             )
         possible = agreed
     firm = {w.year if w.kind == "edition" else w.year + offset for w in found if w.kind != "either"}

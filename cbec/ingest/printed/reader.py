@@ -48,7 +48,7 @@ OTHER_YEAR = re.compile(
     r"(?<![比较])(?:上年|去年|前年)(?!=)(?!.*(?:增|减|=\s*100|指数|±))|last year", re.IGNORECASE
 )
 # Of a page's rows that differ between the whole city and its districts, so large a share may show the
-# districts above the whole before the headings themselves are in doubt.
+# districts above the whole before the headings themselves are suspect.
 MAX_EXCEEDED, MIN_COMPARED = 0.5, 5
 Spot = tuple[str, int, int]
 
@@ -161,11 +161,11 @@ def _same_header(held: list[Page], page: Page) -> bool:
     def words(of: Page) -> list[str]:
         return [c.words for s in of.segments for c in s.columns]
 
-    before = next((words(p) for p in held if p.segments), [])
+    previous = next((words(p) for p in held if p.segments), [])
     now = words(page)
     return not now or (
-        len(now) == len(before)
-        and all(layout.alike(a, b) >= layout.ALIKE for a, b in zip(now, before, strict=True))
+        len(now) == len(previous)
+        and all(layout.alike(a, b) >= layout.ALIKE for a, b in zip(now, previous, strict=True))
     )
 
 
@@ -236,11 +236,11 @@ class PrintedReader:
         self._numbers: dict[str, tuple[Decimal | None, str, str]] = {}
         self._notes: list[str] = []
         self._comments: dict[Spot, str] = {}
-        # Remarks that were heard where they stand: of a row or of a cell.
-        self._heard: set[Spot] = set()
+        # Remarks that were applied where they stand: of a row or of a cell.
+        self._applied: set[Spot] = set()
         self._twice: set[tuple[str, str, int, str, str]] = set()
         # Figures of rows that name a city where it cannot be, by the cell that they would be.
-        self._doubts: dict[tuple[str, str, int, str, str], set[tuple[Decimal, str]]] = {}
+        self._rivals: dict[tuple[str, str, int, str, str], set[tuple[Decimal, str]]] = {}
 
     def read(
         self,
@@ -267,7 +267,7 @@ class PrintedReader:
         for number, pages in tables.items():
             self._table(number, pages, stem)
         self._close_blanks()
-        self._drop_doubted()
+        self._drop_contested()
         self._redefined()
         self._estimated(texts | self._comments)
         self._summary()
@@ -348,13 +348,13 @@ class PrintedReader:
 
     def _title_scope(self, number: str, title: str, stem: str, pages: list[Page]) -> tuple[str, str]:
         """Scope of the title and of the file's name, which may not contradict one another."""
-        said = {s for p in pages for t in (p.title, p.own_title) if (s := layout.title_scope(t))}
+        reported = {s for p in pages for t in (p.title, p.own_title) if (s := layout.title_scope(t))}
         of_file = layout.title_scope(stem)
         if of_file and layout.table_number(stem)[0] in ("", number):
-            said.add(of_file)
-        if len(said) > 1:
+            reported.add(of_file)
+        if len(reported) > 1:
             return "", "the title and the file's name say different scopes (全市, 市辖区)"
-        return (said.pop() if said else ""), ""
+        return (reported.pop() if reported else ""), ""
 
     def _meaning(
         self, page: Page, column: Column, title: str, title_scope: str, ratio: float, *, is_county: bool
@@ -519,21 +519,21 @@ class PrintedReader:
             if has_figures:
                 self.out.extract.dropped[f"{page.sheet}: {name[:20] or 'row'} ({reason})"] += 1
             if place is not None and place.code:
-                self._doubt(place.code, row, columns)
+                self._rival(place.code, row, columns)
             return
         kept = False
-        said = [self._comments.get((page.sheet, number, region), "")]
+        reported = [self._comments.get((page.sheet, number, region), "")]
         for column, meaning in columns:
             text = plain(_at(row, column.place))
             if meaning is None and CHINESE.search(text) and (claims_in(text) or no_years_figures(text)):
-                said.append(text)
-                self._heard.add((page.sheet, number, column.place))
-        self._heard.add((page.sheet, number, region))
-        remark = "; ".join(filter(None, said))
+                reported.append(text)
+                self._applied.add((page.sheet, number, column.place))
+        self._applied.add((page.sheet, number, region))
+        remark = "; ".join(filter(None, reported))
         for column, meaning in columns:
             text = _at(row, column.place)
             if meaning is None:
-                if text.strip() and (page.sheet, number, column.place) not in self._heard:
+                if text.strip() and (page.sheet, number, column.place) not in self._applied:
                     self._refuse(
                         page, number, column, name, text, "stands in a column that is not understood"
                     )
@@ -559,7 +559,7 @@ class PrintedReader:
                         )
                     )
                 continue
-            self._heard.add((page.sheet, number, column.place))
+            self._applied.add((page.sheet, number, column.place))
             noted = "; ".join(
                 filter(None, (remark, self._comments.get((page.sheet, number, column.place), "")))
             )
@@ -589,7 +589,7 @@ class PrintedReader:
             kept = self._keep(cell, page, number, column, name) or kept
         self.out.extract.n_rows += kept
 
-    def _doubt(self, code: str, row: tuple[str, ...], columns: list[tuple[Column, _Meaning | None]]) -> None:
+    def _rival(self, code: str, row: tuple[str, ...], columns: list[tuple[Column, _Meaning | None]]) -> None:
         """A city is named in a row that may be another's: its own row stands only where the figures agree."""
         for column, meaning in columns:
             value = self._figure(_at(row, column.place))[0]
@@ -597,11 +597,11 @@ class PrintedReader:
                 continue
             level = "county" if meaning.scope == "county_level_city" else "prefecture"
             key = (level, code, self.year, meaning.indicator, meaning.scope)
-            self._doubts.setdefault(key, set()).add((value, meaning.unit))
+            self._rivals.setdefault(key, set()).add((value, meaning.unit))
 
-    def _drop_doubted(self) -> None:
+    def _drop_contested(self) -> None:
         cells = self.out.extract.cells
-        for key, figures in self._doubts.items():
+        for key, figures in self._rivals.items():
             cell = cells.get(key)
             if cell is not None and cell.value is not None and figures != {(cell.value, cell.unit_printed)}:
                 del cells[key]
@@ -623,13 +623,13 @@ class PrintedReader:
                 "is printed more than once, with different figures",
             )
             return False
-        held = self.out.extract.cells.get(key)
+        existing = self.out.extract.cells.get(key)
         if (
-            held is None
-            or held.value is None
-            or (held.value, held.unit_printed) == (cell.value, cell.unit_printed)
+            existing is None
+            or existing.value is None
+            or (existing.value, existing.unit_printed) == (cell.value, cell.unit_printed)
         ):
-            if held is None or held.value is None:
+            if existing is None or existing.value is None:
                 self.out.extract.cells[key] = cell
             return True
         if cell.value is None:
@@ -637,12 +637,12 @@ class PrintedReader:
         # Neither of two different figures for one cell can be trusted.
         del self.out.extract.cells[key]
         self._twice.add(key)
-        sheet, _, at = held.source_locator.rpartition("!")
+        sheet, _, at = existing.source_locator.rpartition("!")
         self.out.refused.append(
             Refusal(
                 name,
                 column.words,
-                held.value_printed,
+                existing.value_printed,
                 f"contradicts {cell.value_printed!r} at {cell.source_locator}",
                 f"{sheet}!{at}",
             )
@@ -653,7 +653,7 @@ class PrintedReader:
             column,
             name,
             cell.value_printed,
-            f"contradicts {held.value_printed!r} at {held.source_locator}",
+            f"contradicts {existing.value_printed!r} at {existing.source_locator}",
         )
         return False
 
@@ -799,9 +799,9 @@ class PrintedReader:
             cell.impute_by = "vendor" if claim.letter == "I" else "unknown"
 
     def _estimated(self, texts: dict[Spot, str]) -> None:
-        """A note that figures were filled or estimated: those of the regions it names, else all in doubt."""
+        """A note that figures were filled or estimated: those of the regions it names, else all."""
         regions = self.vocabulary.regions
-        for text in dict.fromkeys(t for spot, t in texts.items() if spot not in self._heard):
+        for text in dict.fromkeys(t for spot, t in texts.items() if spot not in self._applied):
             claims = [c for c in claims_in(text) if c.letter in "IFEP"]
             if not claims:
                 continue
@@ -822,15 +822,15 @@ class PrintedReader:
                         continue
                     self._claim(cell, claims[0])
                 else:
-                    self._doubt_cell(cell)
+                    self._flag_cell(cell)
                 cell.obs_comment = "; ".join(filter(None, (cell.obs_comment, f"note of the table: {text}")))
 
-    def _doubt_cell(self, cell: Cell) -> None:
+    def _flag_cell(self, cell: Cell) -> None:
         cell.obs_status_all = self.registry.status_list("V" + cell.obs_status_all.replace("A", ""))
 
     def _compare_scopes(self, page: Page) -> None:
-        """The districts of a city are a part of it: a larger figure doubts both, and where most rows of a
-        page have it the headings are exchanged."""
+        """The districts of a city are a part of it: a larger figure makes both suspect, and where most
+        rows of a page have it the headings are exchanged."""
         rows = {line for line, _ in page.body}
         cells = self.out.extract.cells
         here: dict[str, list[Cell]] = {}
@@ -863,11 +863,11 @@ class PrintedReader:
                 continue
             for whole, part in exceeding:
                 for cell in (whole, part):
-                    self._doubt_cell(cell)
-                    said = (
+                    self._flag_cell(cell)
+                    reported = (
                         f"the districts ({part.value_printed}) exceed the whole city ({whole.value_printed})"
                     )
-                    cell.obs_comment = "; ".join(filter(None, (cell.obs_comment, said)))
+                    cell.obs_comment = "; ".join(filter(None, (cell.obs_comment, reported)))
 
     def _is_additive(self, indicator: str, level: str) -> bool:
         """A registered flow or stock that is never negative, of which a part is not larger than the whole."""

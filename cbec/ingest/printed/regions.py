@@ -28,7 +28,7 @@ LATE_NAME, OLD_NAME = 1, 2
 class Place:
     """What a row is. level: prefecture, county, province, nation, or '' with the reason.
 
-    A code without a level is the city that is named where it cannot be: its figures elsewhere are in doubt.
+    A code without a level is the city that is named where it cannot be: its figures elsewhere are suspect.
     """
 
     level: str
@@ -157,13 +157,13 @@ class Column:
 
         Name and block outweigh an English name from a third place; outside its block a city has its own.
         """
-        twins = self._latin.get(english, []) if english and english != _english(own) else []
+        namesakes = self._latin.get(english, []) if english and english != _english(own) else []
         block = self._order.get(province, [])
         if any(c[0] == code for c in block):
-            twins = [c for c in twins if c in block]
-        if not twins or any(c[0] == code for c in twins):
+            namesakes = [c for c in namesakes if c in block]
+        if not namesakes or any(c[0] == code for c in namesakes):
             return None
-        named = ", ".join(f"{c[1]} {c[2]}" for c in twins)
+        named = ", ".join(f"{c[1]} {c[2]}" for c in namesakes)
         return Place("", reason=f"stands beside the English name of another city: {named}", nearest=(named,))
 
     def _elsewhere(self, name: str, english: str, province: str) -> list[tuple[str, str, str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from cbec.ingest.expectations import Door, flags, to_frame
+from cbec.ingest.expectations import Validator, flags, to_frame
 from tests.ingest import REGISTRY, Table, read
 
 CITIES = ("石家庄市", "唐山市", "秦皇岛市", "邯郸市", "邢台市", "保定市")
@@ -29,7 +29,7 @@ def test_lost_figures_are_named(n_lost: int) -> None:
     flagged = flags(frame(now), REGISTRY, before.iloc[:0][KEYS], before[KEYS])
     found = [
         problem
-        for problem in Door(REGISTRY).judge("table.csv", "vendor", flagged)["table.csv"]
+        for problem in Validator(REGISTRY).judge("table.csv", "vendor", flagged)["table.csv"]
         if "the version before had" in problem.message
     ]
     assert len(found) == bool(n_lost)

@@ -1,4 +1,4 @@
-"""The package is made of rooms: imports run down one list, no two files import each other in a circle."""
+"""The package is made of layers: imports run down one list, no two files import each other in a circle."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from tests.conftest import ROOT
 
-# A room imports from rooms before it. `project` and `cli` are files: the first and the last.
+# A layer imports from layers before it. `project` and `cli` are files: the first and the last.
 ORDER = (
     "project", "common", "estimators", "efficiency", "registry", "ingest", "studies", "demo", "report",
     "provenance", "export", "publish", "pipeline", "referee", "dashboard", "cli",
@@ -42,13 +42,13 @@ def imports(known: dict[str, Path]) -> dict[str, set[str]]:
     return found
 
 
-def room(module: str) -> str:
+def layer(module: str) -> str:
     return [*module.split("."), ""][1]
 
 
-def test_every_room_is_in_the_list() -> None:
+def test_every_layer_is_in_the_list() -> None:
     # The package itself holds only its name.
-    assert {room(name) for name in modules()} - {""} == set(ORDER)
+    assert {layer(name) for name in modules()} - {""} == set(ORDER)
 
 
 def test_imports_run_down_the_list() -> None:
@@ -56,7 +56,7 @@ def test_imports_run_down_the_list() -> None:
         f"{name} imports {other}"
         for name, others in imports(modules()).items()
         for other in sorted(others)
-        if room(other) and room(name) and ORDER.index(room(other)) > ORDER.index(room(name))
+        if layer(other) and layer(name) and ORDER.index(layer(other)) > ORDER.index(layer(name))
     ]
     assert upward == []
 
@@ -64,7 +64,9 @@ def test_imports_run_down_the_list() -> None:
 def test_libraries_know_no_table() -> None:
     graph = imports(modules())
     for library, allowed in LIBRARIES.items():
-        reached = {room(other) for name, others in graph.items() if room(name) == library for other in others}
+        reached = {
+            layer(other) for name, others in graph.items() if layer(name) == library for other in others
+        }
         assert reached <= allowed, library
 
 

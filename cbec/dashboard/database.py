@@ -44,7 +44,7 @@ def _frozen(value: Any) -> Hashable:
     return tuple(value) if isinstance(value, list) else value
 
 
-class Library:
+class Database:
     """One open file, whatever is published: views under way finish on the version they began with, the
     next view waits for them and opens the newer file.
 

@@ -1,4 +1,4 @@
--- Which cells are missing, broken or doubtful, and why?
+-- Which cells are missing, broken or suspect, and why?
 select
     finding.severity,
     finding.detector,
