@@ -24,8 +24,8 @@ def audit_part(con: duckdb.DuckDBPyConnection, study_id: str, lang: Language) ->
         [study_id],
     ).fetchall()[0]
     rows = con.execute(
-        f"select table_no, name_{lang}, severity, concat_ws(' ', row_label, column_label), quote, printed,"
-        " reading, suggestion from estimates.publication_audit where study_id = ? order by finding_no",
+        f"select table_no, name_{lang}, severity, concat_ws(' ', row_label, column_label), quote, source_line,"
+        " printed, reading, suggestion from estimates.publication_audit where study_id = ? order by finding_no",
         [study_id],
     ).fetchall()
     counts = {
@@ -34,8 +34,9 @@ def audit_part(con: duckdb.DuckDBPyConnection, study_id: str, lang: Language) ->
     }[lang]
     head = HEADS[lang]
     lines = [counts, "", "| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
-    for table, rule, severity, where, quote, printed, reading, suggestion in rows:
-        text = f"{quote}: {reading}" if quote else reading
+    for table, rule, severity, where, quote, line, printed, reading, suggestion in rows:
+        words = {"en": f"“{quote}” (line {line}): ", "zh": f"“{quote}”（第{line}行）："}[lang]
+        text = words + reading if quote else reading
         place = where or (printed if printed and len(printed) < 60 else "")
         cells = (table, rule, SEVERITY[lang][severity], place, text, suggestion or "")
         lines.append("| " + " | ".join(" ".join(str(c).split()).replace("|", "\\|") for c in cells) + " |")

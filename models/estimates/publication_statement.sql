@@ -51,6 +51,8 @@ moments as (
         string_agg(result_no, ' ' order by result_no) as cell_list,
         string_agg(result_no, ' ' order by result_no)
         filter (where statistic in ('mean', 'min', 'max')) as range_cells,
+        -- A mean outside its extremes is one finding; a deviation cannot be judged beside it.
+        coalesce(mean_low <= max_high, true) and coalesce(min_low <= mean_high, true) as has_possible_mean,
     from cells
     left join noted using (study_id, table_no)
     where statistic in ('mean', 'sd', 'min', 'max', 'n')
@@ -120,7 +122,8 @@ moment_statements as (
         'sd_upper' as rule_id,
         cell_list,
         case
-            when sd_low is not null and max_high is not null and least is not null and n > 1
+            when has_possible_mean
+                and sd_low is not null and max_high is not null and least is not null and n > 1
                 then sd_low
                     || ' <= sqrt('
                     || n
@@ -146,7 +149,7 @@ moment_statements as (
         'sd_lower' as rule_id,
         cell_list,
         case
-            when sd_high is not null and max_low is not null and n > 2
+            when has_possible_mean and sd_high is not null and max_low is not null and n > 2
                 then sd_high || ' >= sqrt(greatest(power(greatest(0, ' || max_low || ' - ' || mean_high
                     || '), 2) / (' || n || ' - 1)'
                     || coalesce(

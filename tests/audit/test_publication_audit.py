@@ -14,7 +14,7 @@ import pytest
 from scipy import stats
 
 from cbec.studies.printed_statements import bind, claim_statements, evaluate, half_unit, zone_count
-from tests.conftest import ROOT
+from tests.conftest import ROOT, SHARED
 
 RESULT = ("result_no", "study_id", "table_no", "column_no", "row_label", "column_label", "statistic",
           "value", "stars", "printed")  # fmt: skip
@@ -377,6 +377,39 @@ def papers() -> pd.DataFrame:
     made = statements(printed, [tuple(r) for r in notes.to_numpy()], [tuple(r) for r in ratios.to_numpy()])
     both = pd.concat([made, claim_statements(claims, printed.frame(), zones)])
     return evaluate(both).to_pandas()
+
+
+PAPERS = SHARED / "papers"
+# Of a paper the text, by the number that it has there.
+PAPER_OF = {
+    "yrd_malmquist": "000", "suqian_benchmark": "001", "manufacturing_exports": "002", "green_tfp": "003",
+    "new_quality_productivity": "004",
+}  # fmt: skip
+
+
+def cut(text: str, place: str) -> str:
+    """What stands between two places (line:column-line:column) of a text."""
+    (first, start), (last, end) = ([int(n) for n in end.split(":")] for end in place.split("-"))
+    lines = text.split("\n")[first - 1 : last]
+    lines[-1] = lines[-1][:end]
+    return "\n".join([lines[0][start - 1 :], *lines[1:]])
+
+
+@pytest.mark.skipif(not PAPERS.is_dir(), reason="../shared/papers is not here")
+def test_every_quote_is_cut_from_its_paper() -> None:
+    """Blanks and line ends folded, nothing else."""
+    texts = {
+        study: next(PAPERS.glob(f"{number}_*")).read_text(encoding="utf-8")
+        for study, number in PAPER_OF.items()
+    }
+    with (SEEDS / "published_claim.csv").open(encoding="utf-8") as handle:
+        claims = list(csv.DictReader(handle))
+    assert len(claims) >= 184
+    for claim in claims:
+        places, words = claim["source_place"].split("; "), claim["quote"].split(" … ")
+        cuts = [cut(texts[claim["study_id"]], place) for place in places]
+        assert ["".join(c.split()) for c in cuts] == ["".join(w.split()) for w in words], claim["claim_no"]
+        assert claim["source_line"] == claim["source_place"].split(":")[0]
 
 
 def test_every_finding_follows_from_its_evidence_alone(papers: pd.DataFrame) -> None:
