@@ -1,3 +1,4 @@
+{{ config(materialized='view' if var('fill_policy') == 'none' else 'table') }}
 -- Every reported cell, and beside it the value that the policy puts where a blank is known.
 --
 -- The default policy is none: a blank stays a blank. A filled cell never overwrites a reported one, is I
