@@ -39,81 +39,10 @@ technology as (
 
 ),
 
-computed as (
-
-    select 'energy_use_computed' as indicator_id
-    union all
-    select 'co2_emissions_computed' as indicator_id
-
-),
-
 indicator_input as (
 
-    select distinct
-        input.indicator_id,
-        input.input_indicator_id,
-        read.region_level,
-        input.side as role,
-        'same' as years,
-    from {{ ref('derived_input') }} as input
-    inner join {{ ref('int_observations__derived') }} as read
-        on input.indicator_id = read.indicator_id
-            and input.formula_no = read.formula_no
-    union all
-    select
-        indicator_id,
-        part_indicator_id as input_indicator_id,
-        cast(null as varchar) as region_level,
-        'part' as role,
-        'same' as years,
-    from {{ ref('spliced_indicator') }}
-    union all
-    select
-        'gdp_real' as indicator_id,
-        indicator_id as input_indicator_id,
-        cast(null as varchar) as region_level,
-        'chain' as role,
-        'up_to' as years,
-    from {{ ref('indicator') }}
-    where indicator_id in ('gdp', 'gdp_growth', 'gdp_index_previous_year')
-    union all
-    select
-        indicator_id,
-        'fixed_asset_investment_spliced' as input_indicator_id,
-        cast(null as varchar) as region_level,
-        'investment' as role,
-        'up_to' as years,
-    from {{ ref('indicator') }}
-    where indicator_id in ('capital_stock', 'capital_stock_declared')
-    {% if var('capital_deflator') == 'gdp' -%}
-    union all
-    select
-        'capital_stock' as indicator_id,
-        indicator_id as input_indicator_id,
-        cast(null as varchar) as region_level,
-        'deflator' as role,
-        'up_to' as years,
-    from {{ ref('indicator') }}
-    where indicator_id in ('gdp', 'gdp_index_previous_year')
-    {% endif -%}
-    union all
-    select
-        component.index_id as indicator_id,
-        component.indicator_id as input_indicator_id,
-        cast(null as varchar) as region_level,
-        'component' as role,
-        'same' as years,
-    from {{ ref('index_component') }} as component
-    union all
-    select
-        computed.indicator_id,
-        account.indicator_id as input_indicator_id,
-        cast(null as varchar) as region_level,
-        'fuel' as role,
-        'same' as years,
-    from {{ ref('energy_account') }} as account
-    cross join computed
-    where account.account_id = '{{ var("energy_account") }}'
+    select * from {{ ref('int_inputs__direct') }}
+    where is_read and role <> 'technology'
 
 ),
 
@@ -216,10 +145,11 @@ formula as (
         'registry.index_component' as table_name
     from {{ ref('index_component') }}
     union all
-    select
+    select distinct
         indicator_id,
         'registry.emission_factor' as table_name,
-    from computed
+    from indicator_input
+    where role = 'fuel'
 
 ),
 
@@ -320,7 +250,7 @@ derivation as (
     from panel_column
     inner join indicator_input
         on panel_column.indicator_id = indicator_input.indicator_id
-            and coalesce(indicator_input.region_level, panel_column.region_level) = panel_column.region_level
+            and panel_column.region_level = indicator_input.region_level
     inner join panel_column as input_column
         on indicator_input.input_indicator_id = input_column.indicator_id
             and panel_column.region_level = input_column.region_level
