@@ -1,10 +1,11 @@
 """What a build has to run again: what changed since the published build, and what hangs on it.
 
-Every node of the dbt project has a print: the SHA-256 of its code, columns and configuration, of the macros,
-variables and environment that it names, of its seed file, its landed files and the Python modules that it
-imports. A build starts from a copy of the published file when that file says with which prints it was made,
-runs the nodes whose print differs and what hangs on them, and passes over whatever turns out to read tables
-that came out as they were (macros/rebuild.sql). The result equals a full build row for row.
+Every node of the dbt project has a fingerprint: the SHA-256 of its code, columns and configuration, of the
+macros, variables and environment that it names, of its seed file, its landed files and the Python modules
+that it imports. A build starts from a copy of the published file when that file says with which
+fingerprints it was made, runs the nodes whose fingerprint differs and what hangs on them, and passes over
+whatever turns out to read tables that came out as they were (macros/rebuild.sql). The result equals a full
+build row for row.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from cbec.report.images import Image, read_images
 
 # The bookkeeping of macros/rebuild.sql in the file that is built; gone before it is published.
 SCHEMA = "rebuild"
-# Paths that differ by run; what lies behind them is in the prints as `landed`.
+# Paths that differ by run; what lies behind them is in the fingerprints as `landed`.
 _PATHS = {"CBEC_BUILD_PATH"}
 _LANDED = {"CBEC_LANDING", "CBEC_LANDED_LIST"}
 # As in profiles.yml.
@@ -54,7 +55,7 @@ _PACKAGE = Path(cbec.__file__).parent
 
 @dataclass(frozen=True)
 class State:
-    """What a published file says of a node: its print, and its relation (schema, name, type) if any."""
+    """What a published file says of a node: its fingerprint, and its relation (schema, name, type) if any."""
 
     sha256: str
     relation: tuple[str, str, str] | None = None

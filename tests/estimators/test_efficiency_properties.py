@@ -71,11 +71,11 @@ def test_row_order_does_not_matter(z: np.ndarray, technology: Technology, random
 @FAST
 @given(data(), technologies, st.data())
 def test_a_duplicate_changes_nothing(z: np.ndarray, technology: Technology, more: st.DataObject) -> None:
-    twin = more.draw(st.integers(0, z.shape[1] - 1))
-    longer = scores(np.concatenate([z, z[:, [twin]]], axis=1), technology)
+    counterpart = more.draw(st.integers(0, z.shape[1] - 1))
+    longer = scores(np.concatenate([z, z[:, [counterpart]]], axis=1), technology)
     before = scores(z, technology)
     same(longer[:-1], before)
-    same(longer[-1:], before[[twin]])
+    same(longer[-1:], before[[counterpart]])
 
 
 @FAST

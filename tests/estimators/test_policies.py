@@ -114,10 +114,10 @@ def test_a_policy_without_a_city_of_the_sample() -> None:
 
 def test_row_order_does_not_matter() -> None:
     frame, policies = make_panel(seed=2)
-    twin = run(frame.sample(frac=1, random_state=1), policies.sample(frac=1, random_state=2))
+    counterpart = run(frame.sample(frac=1, random_state=1), policies.sample(frac=1, random_state=2))
     for key, row in run(frame, policies).items():
         if row.value is not None:
-            assert value(twin[key]) == pytest.approx(row.value.estimate, abs=1e-7)
+            assert value(counterpart[key]) == pytest.approx(row.value.estimate, abs=1e-7)
 
 
 def test_bad_input_is_refused() -> None:

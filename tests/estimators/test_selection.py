@@ -268,9 +268,9 @@ def test_rows_and_labels_may_be_exchanged(seed: int) -> None:
         first, second = method(arrays(frame)), method(arrays(other))
         assert second.estimate == pytest.approx(first.estimate, abs=1e-7)
         assert second.std_error == pytest.approx(first.std_error, rel=1e-5)
-    for row, twin in zip(balance(arrays(frame)), balance(arrays(other)), strict=True):
-        assert twin.smd_before == pytest.approx(row.smd_before, abs=1e-9)
-        assert twin.smd_after_matching == pytest.approx(row.smd_after_matching, abs=1e-9)
+    for row, counterpart in zip(balance(arrays(frame)), balance(arrays(other)), strict=True):
+        assert counterpart.smd_before == pytest.approx(row.smd_before, abs=1e-9)
+        assert counterpart.smd_after_matching == pytest.approx(row.smd_after_matching, abs=1e-9)
 
 
 def test_a_unit_with_a_gap_is_used_in_its_years() -> None:

@@ -153,12 +153,14 @@ def test_rows_and_labels_may_be_exchanged() -> None:
     frame, places = make_panel(seed=5, near=0.3)
     name = {city: f"c{999 - city}" for city in places["city"]}
     other = frame.sample(frac=1, random_state=1).assign(city=lambda rows: rows["city"].map(name))
-    twin = run(other, places.sample(frac=1, random_state=2).assign(city=lambda rows: rows["city"].map(name)))
+    counterpart = run(
+        other, places.sample(frac=1, random_state=2).assign(city=lambda rows: rows["city"].map(name))
+    )
     for key, row in run(frame, places).items():
         assert row.term is not None
-        assert twin[key].term is not None
-        assert twin[key].term.estimate == pytest.approx(row.term.estimate, abs=1e-7)  # type: ignore[union-attr]
-        assert twin[key].n_cells == row.n_cells
+        assert counterpart[key].term is not None
+        assert counterpart[key].term.estimate == pytest.approx(row.term.estimate, abs=1e-7)  # type: ignore[union-attr]
+        assert counterpart[key].n_cells == row.n_cells
 
 
 @pytest.mark.parametrize(
