@@ -24,8 +24,9 @@ def audit_part(con: duckdb.DuckDBPyConnection, study_id: str, lang: Language) ->
         [study_id],
     ).fetchall()[0]
     rows = con.execute(
-        f"select table_no, name_{lang}, severity, concat_ws(' ', row_label, column_label), quote, source_line,"
-        " printed, reading, suggestion from estimates.publication_audit where study_id = ? order by finding_no",
+        f"select table_no, name_{lang}, severity, concat_ws(' ', row_label, column_label), quote,"
+        " source_line, printed, reading, suggestion from estimates.publication_audit"
+        " where study_id = ? order by finding_no",
         [study_id],
     ).fetchall()
     counts = {
