@@ -19,6 +19,7 @@ from cbec.estimators.absorb import (
     is_nested,
     residualise,
 )
+from cbec.estimators.frame import check_columns
 from cbec.estimators.panel import FloatArray, Panel, factor_codes, prepare_panel, require_choice
 from cbec.estimators.permutations import (
     Assignments,
@@ -299,8 +300,7 @@ def group_difference_test(
     ValueError: not two groups, a group that changes within a unit, a coefficient that is not
         identified in a group, more than 5 % of draws without an identified coefficient.
     """
-    if group not in data.columns:
-        raise ValueError(f"unknown column {group!r}; allowed: {', '.join(map(str, data.columns))}")
+    check_columns(data.columns, [group])
     if draws < 1 or memory_mb <= 0:
         raise ValueError(f"draws {draws}, memory_mb {memory_mb}; allowed: positive numbers")
     if data[group].isna().any():

@@ -110,7 +110,8 @@ def test_lags_come_from_the_year_before_even_outside_of_the_sample() -> None:
     assert treated.loc[2016] == 1
     # The missing x of 2012 is the second lag of 2014.
     assert "1 rows: control L2.x missing" in sample.reasons
-    fit = fit_least_squares(sample.rows, one(controls="L2.x + L1.m", treatment="L1.is_treated"))
+    spec = one(controls="L2.x + L1.m", treatment="L1.is_treated")
+    fit = fit_least_squares(sample.rows, spec, unit="prefecture_code")
     assert [term.term for term in fit.terms] == ["L1.is_treated", "L2.x", "L1.m"]
 
 
@@ -447,7 +448,9 @@ def test_the_twin_removes_the_bias_of_fills_across_the_approval() -> None:
     spoilt = replace(data, panel_city_year=panel, doubted_cell=doubted)
     spec = one(controls=None)
     found = {
-        twin: fit_least_squares(assemble(spoilt, spec, observed_only=twin).rows, spec).terms[0]
+        twin: fit_least_squares(
+            assemble(spoilt, spec, observed_only=twin).rows, spec, unit="prefecture_code"
+        ).terms[0]
         for twin in (False, True)
     }
     # The effect is one; with three of five treated years carried forward most of it is gone.

@@ -7,6 +7,7 @@ and adds inference.
 from __future__ import annotations
 
 import math
+import re
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -381,6 +382,5 @@ def _readable(formula: str, sample: Sample, outcome: str) -> str:
     """Names in place of the sample's codes."""
     controls = "".join(f" + {name}" for name in sample.controls)
     names = {"{y}": outcome, "{controls}": controls, "{unit}": "unit", "{time}": "time"}
-    for code, name in names.items():
-        formula = formula.replace(code, name)
-    return formula
+    # At once: a name may hold what looks like a code.
+    return re.sub("|".join(map(re.escape, names)), lambda code: names[code[0]], formula)

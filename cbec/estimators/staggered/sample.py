@@ -6,12 +6,13 @@ two of them is never a difference of rows.
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
+
+from cbec.estimators.frame import check_frame
 
 GAPS = ("drop", "keep")
 #: A control group smaller than this is named in the notes.
@@ -147,11 +148,8 @@ def prepare_sample(
     if anticipation < 0:
         raise ValueError(f"anticipation {anticipation}; allowed: 0 or more periods")
     wanted = [outcome, unit, time, cohort, *controls]
-    _check_columns(frame.columns, [*wanted, *(name for name in (cluster, treatment) if name)])
     if len(set(wanted)) < len(wanted):
         raise ValueError(f"outcome, unit, time, cohort and controls name a column twice: {wanted}")
-    if frame.empty:
-        raise ValueError("the frame has no rows")
     data, labels = _coded(frame, outcome, unit, time, cohort, controls, cluster, treatment)
     columns = [f"x{i + 1}" for i in range(len(controls))]
     n_offered = len(data)
@@ -255,14 +253,6 @@ def prepare_sample(
     )
 
 
-def _check_columns(have: Iterable[object], needed: Sequence[str]) -> None:
-    names = [str(name) for name in have]
-    for name in needed:
-        if name not in names:
-            near = difflib.get_close_matches(name, names, n=3, cutoff=0.3)
-            raise ValueError(f"no column {name!r}; nearest: {', '.join(near) or 'none'}")
-
-
 def _coded(
     frame: pd.DataFrame,
     outcome: str,
@@ -274,13 +264,10 @@ def _coded(
     treatment: str | None,
 ) -> tuple[pd.DataFrame, tuple[object, ...]]:
     """Numbers and integer codes in place of names and labels, sorted, and checked row by row."""
-    for name in (unit, time):
-        if frame[name].isna().any():
-            raise ValueError(f"{int(frame[name].isna().sum())} rows without {name!r}")
-    if frame.duplicated([unit, time]).any():
-        twice = frame.duplicated([unit, time])
-        label, period = frame.loc[twice, unit].tolist()[0], frame.loc[twice, time].tolist()[0]
-        raise ValueError(f"unit {label!r} has two rows for {time} {period!r}")
+    measured = check_frame(
+        frame, unit=unit, time=time, numbers=[outcome, *controls, *([treatment] if treatment else [])],
+        labels=[cohort, *([cluster] if cluster else [])], complete=False,
+    )  # fmt: skip
     codes, labels = _codes(frame[unit])
     data = pd.DataFrame({"unit": codes, "time": _whole(frame[time], time)})
     first = pd.to_numeric(frame[cohort], errors="coerce").astype(float)
@@ -299,12 +286,7 @@ def _coded(
         label = labels[int(changing.to_numpy().argmax())]
         raise ValueError(f"cohort {cohort!r} changes within unit {label!r}; one first treated year each")
     for column, name in [("y", outcome), *((f"x{i + 1}", name) for i, name in enumerate(controls))]:
-        try:
-            data[column] = frame[name].astype(float).to_numpy()
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"column {name!r} holds text: {error}") from None
-        if np.isinf(data[column]).any():
-            raise ValueError(f"column {name!r} is infinite on {int(np.isinf(data[column]).sum())} rows")
+        data[column] = measured[name]
     if cluster is None or cluster == unit:
         data["cluster"] = data["unit"].astype(float)
     else:
@@ -316,7 +298,7 @@ def _coded(
                 f"unit {labels[int(several.to_numpy().argmax())]!r} lies in two clusters of {cluster!r}"
             )
     if treatment is not None:
-        _check_treatment(data.assign(d=frame[treatment].astype(float).to_numpy()), treatment, labels)
+        _check_treatment(data.assign(d=measured[treatment]), treatment, labels)
     return data.sort_values(["unit", "time"], ignore_index=True), labels
 
 
