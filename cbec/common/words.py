@@ -360,6 +360,7 @@ COMPARISONS: dict[str, tuple[str, str]] = {
     "treated vs never treated": ("处理组对从未处理组", "Treated against never treated"),
     "earlier vs later": ("先处理对后处理", "Earlier against later treated"),
     "later vs earlier": ("后处理对先处理", "Later against already treated"),
+    "later vs always treated": ("后处理对始终处理", "Later against always treated"),
 }
 PATHS: dict[str, tuple[str, str]] = {
     "needed rate": ("达标所需增速", "Needed rate"),
