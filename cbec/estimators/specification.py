@@ -31,6 +31,7 @@ OPTIONS: dict[str, type] = {
     "method": str,
     "gaps": str,
     "weights": str,
+    "leads": str,
     "base_period": str,
     "anticipation": int,
     "first_event": int,

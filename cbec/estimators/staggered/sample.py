@@ -6,6 +6,7 @@ two of them is never a difference of rows.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -50,6 +51,13 @@ class Sample:
         return {int(g): int(n) for g, n in zip(cohorts, counts, strict=True)}
 
     @property
+    def lone_cohorts(self) -> tuple[int, ...]:
+        """Treated cohorts that lie in one cluster: their effects are fitted to it, and nothing is left to
+        learn a standard error from."""
+        clusters = self.data.groupby("cohort")["cluster"].nunique()
+        return tuple(int(g) for g in clusters.index[clusters == 1] if g > 0)
+
+    @property
     def n_units(self) -> int:
         return int(self.data["unit"].nunique())
 
@@ -87,6 +95,30 @@ class Sample:
             data=self.data[~is_out].reset_index(drop=True),
             dropped=(*self.dropped, (reason, int(is_out.sum()))),
         )
+
+    def without_effects_of(self, cohorts: Sequence[int], *, whole_units: bool) -> Sample:
+        """The sample without treated rows of some cohorts, or without their units."""
+        data = self.data
+        leaving = data["cohort"].isin(cohorts)
+        if not whole_units:
+            leaving &= data["time"].ge(data["cohort"])
+        data = data[~leaving]
+        # What stays of them is never treated in the rows that are left.
+        data = data.assign(cohort=data["cohort"].where(~data["cohort"].isin(cohorts), 0))
+        return replace(self, data=data.reset_index(drop=True))
+
+    def scaled(self) -> tuple[Sample, float]:
+        """The sample with outcome and controls of ordinary size, and what the outcome was divided by.
+
+        Libraries compare with absolute tolerances. Controls are centred as well, which no estimator here
+        notices: each has an intercept or fixed effects.
+        """
+        factor = _power_of_two(self.data["y"])
+        columns = {"y": self.data["y"] / factor}
+        for name in self.control_columns:
+            x = self.data[name]
+            columns[name] = (x - x.mean()) / _power_of_two(x)
+        return replace(self, data=self.data.assign(**columns)), factor
 
     def counted(self) -> Sample:
         """The same rows with years counted one by one, as if those that no unit has did not exist.
@@ -223,17 +255,18 @@ def prepare_sample(
     absent = sorted(set(range(int(data["time"].min()), int(data["time"].max()) + 1)) - set(data["time"]))
     if absent:
         notes.append(f"no unit has {', '.join(map(str, absent))}: left out")
+        notes += [
+            f"no row has {g}, the first year of its cohort: seen treated from {seen} on"
+            for g in sorted(_cohorts(data) & set(absent))
+            for seen in [min(t for t in data["time"] if t > g)]
+        ]
     _check_outcome(data, outcome, cluster)
     kept = _independent(data, columns)
     notes += [f"collinear control dropped: {name}" for i, name in enumerate(controls) if i not in kept]
     by_unit = bool((data.groupby("cluster")["unit"].nunique() == 1).all())
     sizes = data.drop_duplicates("unit")["cohort"].value_counts()
-    single = sorted(g for g in _cohorts(data) - {0} if sizes[g] == 1)
-    if single:
-        years = ", ".join(map(str, single))
-        notes.append(
-            f"one unit only in the cohort(s) of {years}: no standard error for what they alone identify"
-        )
+    if needs_controls:
+        notes += _lone_notes(data)
     n_never = int(sizes.get(0, 0))
     if needs_controls and n_never < FEW_UNITS:
         notes.append(
@@ -359,6 +392,25 @@ def _whole(values: pd.Series, name: str) -> np.ndarray:
     if not np.equal(numbers, np.round(numbers)).all():
         raise ValueError(f"column {name!r} must hold whole years")
     return numbers.astype(np.int64)
+
+
+def _lone_notes(data: pd.DataFrame) -> list[str]:
+    """Which cohorts lie in one cluster, and what follows."""
+    treated = data[data["cohort"] > 0].groupby("cohort")[["unit", "cluster"]].nunique()
+    lone = treated[treated["cluster"] == 1]
+    kinds = {"unit": lone[lone["unit"] == 1].index, "cluster": lone[lone["unit"] > 1].index}
+    return [
+        f"one {kind} only in the cohort(s) of {', '.join(map(str, years))}: shown without a standard error,"
+        " and in no average of others"
+        for kind, years in kinds.items()
+        if len(years)
+    ]
+
+
+def _power_of_two(values: pd.Series) -> float:
+    """The power of two nearest to the spread, so that dividing by it loses no bit."""
+    spread = float(values.std(ddof=0))
+    return 2.0 ** round(math.log2(spread)) if spread > 0 and math.isfinite(spread) else 1.0
 
 
 def _cohorts(data: pd.DataFrame) -> set[int]:

@@ -73,7 +73,8 @@ def synthetic_did(sample: Sample, options: Options) -> Estimates:
 
     everyone = np.ones(len(never), dtype=bool)
     own = {g: path[0] for g, path in paths.items()}
-    rows = averages(cells, {g: len(units) for g, units in own.items()})
+    lone = sample.lone_cohorts
+    rows = averages(cells, {g: len(units) for g, units in own.items()}, lone=lone)
     labels = [(row.aggregation, row.group) for row in rows]
     weights = np.array([row.weights for row in rows])
     estimate = weights @ gaps(own, everyone)
@@ -88,7 +89,9 @@ def synthetic_did(sample: Sample, options: Options) -> Estimates:
         for i in range(len(units)):
             rest = {c: np.delete(u, i, axis=0) if c == g else u for c, u in own.items()}
             rest = {c: u for c, u in rest.items() if len(u)}
-            some = averages([(c, int(t)) for c in rest for t in years], {c: len(u) for c, u in rest.items()})
+            some = averages(
+                [(c, int(t)) for c in rest for t in years], {c: len(u) for c, u in rest.items()}, lone=lone
+            )
             table = {(row.aggregation, row.group): row.weights for row in some}
             values = gaps(rest, everyone)
             replicates.append(np.array([table[k] @ values if k in table else np.nan for k in labels]))
