@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 from scipy import stats
 
-from cbec.estimators.multiple_testing import family_test, group_difference_test
+from cbec.estimators.multiple_testing import family_test, group_difference_test, group_wald_test
 from cbec.estimators.placebo import leave_one_out, placebo_frame, placebo_test
 from cbec.estimators.power import minimum_detectable_effect
 from cbec.estimators.regression import fit_least_squares
@@ -173,6 +173,9 @@ def inference_table(data: StudyData, diagnostic: pd.DataFrame, kept: Memory | No
             draws=int(options["draws"]), seed=int(options["seed"]), **asked.columns,
         )  # fmt: skip
         low, high = result.groups
+        wald = group_wald_test(
+            asked.rows, group=options["group"], outcome=asked.specification.outcome, **asked.columns
+        )
         return [
             {
                 "term": asked.specification.treatment,
@@ -182,7 +185,17 @@ def inference_table(data: StudyData, diagnostic: pd.DataFrame, kept: Memory | No
                 "n_draws": result.n_draws,
                 "seed": result.seed,
                 "note": "{1:.4f} less {0:.4f}".format(*result.coefficients) + f", z {result.z_value:.2f}",
-            }
+            },
+            {
+                "term": asked.specification.treatment,
+                "method": f"Wald: {options['group']} {high} less {low}",
+                "estimate": float(wald.coefficients[1] - wald.coefficients[0]),
+                "std_error": abs(float(wald.coefficients[1] - wald.coefficients[0])) / wald.statistic**0.5,
+                "p_value": wald.p_value,
+                "n_clusters": wald.df_denominator + 1,
+                "note": f"everything interacted with the group: F({wald.df}, {wald.df_denominator})"
+                f" {wald.statistic:.2f}",
+            },
         ]
 
     def detectable(asked: Requested) -> list[dict[str, Any]]:

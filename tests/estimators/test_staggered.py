@@ -627,10 +627,23 @@ def test_collinear_controls_are_recorded(panel: pd.DataFrame) -> None:
     assert "control absorbed by the fixed effects: area" in (absorbed.note or "")
 
 
+@pytest.mark.parametrize("estimator", ["imputation", "two_stage", "lp_did", "synthetic_did",
+                                       "de_chaisemartin_dhaultfoeuille"])  # fmt: skip
+def test_a_control_that_no_untreated_row_moves_is_dropped_and_named(
+    panel: pd.DataFrame, estimator: str
+) -> None:
+    treated = panel.year >= panel.first_treated_year
+    frame = panel.assign(level=panel.city * 0.7 + panel.year * 0.1 + panel.x * treated)
+    found = fit(frame, estimator, controls=("level", "x"))
+    assert "varies on no untreated row beyond unit and year dropped: level" in (found.note or "")
+    assert found.overall == fit(frame, estimator, controls=("x",)).overall
+    assert "dropped" not in (fit(frame, estimator, controls=("x",)).note or "")
+
+
 def test_a_separated_cohort_is_named_and_does_not_take_the_others_along(panel: pd.DataFrame) -> None:
     frame = panel.assign(x=10.0 * (panel.first_treated_year == 6) + panel.x)
     found = fit(frame, "callaway_santanna", controls=("x",), method="dr")
-    words = "no estimate, and in no average: cohort of 6 in .*: the controls predict treatment perfectly"
+    words = "no estimate of the cohort of 6 in .*: the controls predict treatment perfectly"
     assert re.search(words, found.note or "")
     assert sorted(g for g in parts(found, "group") if g) == [4, 8, 10]
     # As R's did, whose averages over what is not missing weigh the other cohorts.

@@ -48,8 +48,8 @@ class Cells:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        parts = (("no estimate, and in no average", self.lost), ("little overlap", self.little_overlap))
-        return tuple(f"{name}: {_reasons(some)}" for name, some in parts if some)
+        parts = (("no estimate", self.lost), ("little overlap", self.little_overlap))
+        return tuple(f"{name} of the {reason}" for name, some in parts for reason in _reasons(some))
 
 
 def influence(sample: Sample, options: Options) -> tuple[list[Cell], FloatArray, FloatArray, Any]:
@@ -126,7 +126,7 @@ def _with_controls(sample: Sample, options: Options) -> Cells:
         estimates.append(effect)
         columns.append(psi)
     if not any(t >= g for g, t in cells):
-        raise ValueError(f"no estimate after treatment: {_reasons(lost)}")
+        raise ValueError(f"no estimate after treatment: {'; '.join(_reasons(lost))}")
     return Cells(cells, np.array(estimates), np.column_stack(columns), lost, little)
 
 
@@ -190,7 +190,7 @@ def _outcome_model(c: FloatArray, x: FloatArray, change: FloatArray) -> tuple[Fl
 
 def _propensity(d: FloatArray, x: FloatArray) -> FloatArray:
     """Fitted probabilities of a logit by Newton's method. Raises ValueError when they are not unique."""
-    separated = "the controls predict treatment perfectly; use method='reg' or fewer controls"
+    separated = "the controls predict treatment perfectly (use method='reg' or fewer controls)"
     b = np.zeros(x.shape[1])
     for _ in range(60):
         p = 1 / (1 + np.exp(-np.clip(x @ b, -500, 500)))
@@ -204,14 +204,12 @@ def _propensity(d: FloatArray, x: FloatArray) -> FloatArray:
     raise ValueError(separated)
 
 
-def _reasons(lost: Mapping[Cell, str]) -> str:
-    """Cells by reason and cohort."""
+def _reasons(lost: Mapping[Cell, str]) -> list[str]:
+    """Cells by reason and cohort, each in words."""
     years: dict[tuple[str, int], list[int]] = {}
     for (g, t), reason in sorted(lost.items()):
         years.setdefault((reason, g), []).append(t)
-    return "; ".join(
-        f"cohort of {g} in {', '.join(map(str, some))}: {reason}" for (reason, g), some in years.items()
-    )
+    return [f"cohort of {g} in {', '.join(map(str, some))}: {reason}" for (reason, g), some in years.items()]
 
 
 def callaway_santanna(sample: Sample, options: Options) -> Estimates:

@@ -234,6 +234,8 @@ def fit_staggered(
         ("overall", *(name for name in AGGREGATIONS[1:] if name in aggregations)),
         leads,
     )
+    if sample.controls and estimator in SLOPES_OF_UNTREATED:
+        sample = sample.without_idle_controls(anticipation)
     lone = sample.lone_cohorts
     whole, factor = sample.scaled()
     with warnings.catch_warnings():
@@ -338,6 +340,14 @@ def _scaled(found: Estimates, factor: float) -> Estimates:
     )
 
 
+#: Estimators that take the slopes of controls from untreated rows.
+SLOPES_OF_UNTREATED = (
+    "imputation",
+    "two_stage",
+    "lp_did",
+    "de_chaisemartin_dhaultfoeuille",
+    "synthetic_did",
+)
 #: Estimators whose averages are made here, of cohorts and years (`aggregation.averages`).
 OWN_AVERAGES = ("twfe", "twfe_event_study", "sun_abraham", "synthetic_did")
 #: Libraries that need every unit in every year, or compare with whole units only.

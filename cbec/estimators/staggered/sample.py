@@ -13,7 +13,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from cbec.estimators.absorb import build_projector, orthonormal_columns, residualise
 from cbec.estimators.frame import check_frame
+from cbec.estimators.panel import factor_codes
 
 GAPS = ("drop", "keep")
 #: A control group smaller than this is named in the notes.
@@ -106,6 +108,32 @@ class Sample:
         # What stays of them is never treated in the rows that are left.
         data = data.assign(cohort=data["cohort"].where(~data["cohort"].isin(cohorts), 0))
         return replace(self, data=data.reset_index(drop=True))
+
+    def without_idle_controls(self, anticipation: int = 0) -> Sample:
+        """The sample less the controls that do not vary beyond unit, time and each other on untreated rows.
+
+        Estimators that learn a control's slope there have none to learn; a library leaves such a control out
+        and says nothing. The notes name it.
+        """
+        data = self.data
+        rows = data[data["cohort"].eq(0) | data["time"].lt(data["cohort"] - anticipation)]
+        codes = [factor_codes(rows[name].to_numpy()) for name in ("unit", "time")]
+        x = rows[self.control_columns].to_numpy(dtype=float)
+        x = x - x.mean(axis=0)
+        left = residualise(build_projector(codes, len(rows)), x.copy())
+        kept = np.flatnonzero(orthonormal_columns(left, np.linalg.norm(x, axis=0))[1])
+        idle = [name for i, name in enumerate(self.controls) if i not in kept]
+        if not idle:
+            return self
+        used = {self.control_columns[i]: f"x{k + 1}" for k, i in enumerate(kept)}
+        dropped = [name for name in self.control_columns if name not in used]
+        note = f"control that varies on no untreated row beyond unit and year dropped: {', '.join(idle)}"
+        return replace(
+            self,
+            data=data.drop(columns=dropped).rename(columns=used),
+            controls=tuple(self.controls[i] for i in kept),
+            notes=(*self.notes, note),
+        )
 
     def scaled(self) -> tuple[Sample, float]:
         """The sample with outcome and controls of ordinary size, and what the outcome was divided by.
