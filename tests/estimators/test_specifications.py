@@ -21,6 +21,8 @@ from cbec.estimators.regression import (
 from cbec.estimators.specification import Specification, Subgroup, Winsor
 from cbec.studies.fit import fit_table
 from cbec.studies.sample import BY_COLUMN, LEAST_COVERED, AwaitingDataError, StudyData, assemble
+from cbec.studies.tables_design import pretrend_table
+from cbec.studies.tables_resampling import inference_table
 from tests.conftest import ROOT
 
 CITIES, YEARS = [f"{n:06d}" for n in range(110000, 110012)], range(2010, 2020)
@@ -472,3 +474,33 @@ def test_alternative_fills_stay_on_one_side_of_the_approval() -> None:
     assert city[2012] == pytest.approx((city[2011] + city[2013]) / 2)
     assert sample.n_filled_here == 1
     assert sorted(set(YEARS) - set(city.index)) == [2014, 2015]
+
+
+def diagnostic(name: str, options: str | None = None) -> pd.DataFrame:
+    row = {"study_id": "s", "table_no": "T", "column_no": 1, "diagnostic": name, "options": options}
+    return pd.DataFrame([row])
+
+
+def test_the_mean_before_the_sensitivity_analysis_is_the_dynamic_average() -> None:
+    """Whatever the window of the event study: one number under one name, and the row says which years."""
+    data = warehouse(estimator="callaway_santanna", controls=None, options="last_event=2")
+    (row,) = pretrend_table(data, diagnostic("pretrend")).to_pylist()
+    fitted = pd.DataFrame(fit_table(data).to_pylist())
+    fitted = fitted[(fitted["kind"] == "effect") & (fitted["aggregation"] == "dynamic")]
+    dynamic = fitted[fitted["group_value"].isna() & ~fitted["is_observed_only"]]
+    assert row["estimate"] == pytest.approx(dynamic["estimate"].item(), abs=1e-10)
+    assert "effect: mean of event years 0 to 4" in row["note"]
+
+
+def test_a_difference_between_groups_has_a_permutation_and_a_wald_test() -> None:
+    data = warehouse(controls=None)
+    rows = inference_table(data, diagnostic("group_difference", "group=region3;draws=99")).to_pylist()
+    assert [row["method"] for row in rows] == [
+        "permutation: region3 west less east",
+        "Wald: region3 west less east",
+    ]
+    permutation, wald = rows
+    assert wald["estimate"] == pytest.approx(permutation["estimate"], rel=1e-9)
+    assert wald["n_clusters"] == 12
+    assert 0 < wald["p_value"] < 1 and wald["std_error"] > 0
+    assert translate(wald["note"], "zh").startswith("所有项与分组交互")
