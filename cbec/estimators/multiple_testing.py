@@ -457,38 +457,30 @@ def group_wald_test(
         raise ValueError(f"group {group!r} changes within a unit; allowed: one value for each")
     interacted = {
         f"{name} in {k}": np.where(member == k, data[name].astype(float), 0.0)
-        for name in (treatment, *controls)
+        for name in controls
         for k in range(len(names))
     }
     within = {f"{name} by group": data.groupby([group, name]).ngroup() for name in fixed_effects}
-    if not fixed_effects:
-        within = {"constant by group": member}
+    within = within or {"constant by group": member}
     panel = prepare_panel(
         data.assign(**interacted, **within), outcome=outcome, treatment=treatment, unit=unit, time=time,
-        controls=[name for name in interacted if not name.startswith(f"{treatment} in ")],
-        fixed_effects=tuple(within), cluster=cluster, order=order, drop_singletons=drop_singletons,
+        controls=tuple(interacted), fixed_effects=tuple(within), cluster=cluster, order=order,
+        drop_singletons=drop_singletons,
     )  # fmt: skip
-    group_of = member.to_numpy()[panel.row_position]
-    columns = panel.treatment[:, None] * (group_of[:, None] == np.arange(len(names)))
-    basis = build_basis(panel)
-    residual = treatment_residual(basis, columns.copy())
-    left = np.einsum("ij,ij->j", residual, residual)
-    absorbed = left <= DEGENERATE_SHARE * np.maximum(np.einsum("ij,ij->j", columns, columns), 1e-300)
+    treatments = panel.treatment[:, None] * (
+        member.to_numpy()[panel.row_position][:, None] == np.arange(len(names))
+    )
+    coefficients, covariance, absorbed = _joint_fit(panel, treatments)
     if absorbed.any():
         raise ValueError(
             f"group {names[int(absorbed.argmax())]!r}: the treatment has no variation left after fixed"
             " effects and controls"
         )
-    bread = np.linalg.inv(residual.T @ residual)
-    coefficients = bread @ (residual.T @ basis.outcome)
-    scores = basis.cluster_sum @ (residual * (basis.outcome - residual @ coefficients)[:, None])
-    n_slopes = len(names) + basis.controls.shape[1]
-    factor, _ = small_sample_terms(panel.n_obs, n_slopes, panel.fixed_effects, panel.cluster)
-    covariance = factor * bread @ (scores.T @ scores) @ bread
     contrast = np.column_stack([-np.ones(len(names) - 1), np.eye(len(names) - 1)])
     gap, spread = contrast @ coefficients, contrast @ covariance @ contrast.T
-    if basis.df < len(gap) or np.linalg.matrix_rank(spread) < len(gap):
-        raise ValueError(f"{len(names)} groups and {basis.df + 1} clusters: the covariance is singular")
+    df = panel.n_clusters - 1
+    if df < len(gap) or np.linalg.matrix_rank(spread) < len(gap):
+        raise ValueError(f"{len(names)} groups and {df + 1} clusters: the covariance is singular")
     statistic = float(gap @ np.linalg.solve(spread, gap)) / len(gap)
     return GroupWald(
         groups=tuple(names),
@@ -496,7 +488,22 @@ def group_wald_test(
         se=np.sqrt(np.diag(covariance)),
         statistic=statistic,
         df=len(gap),
-        df_denominator=basis.df,
-        p_value=float(stats.f.sf(statistic, len(gap), basis.df)),
+        df_denominator=df,
+        p_value=float(stats.f.sf(statistic, len(gap), df)),
         n_obs=panel.n_obs,
     )
+
+
+def _joint_fit(panel: Panel, treatments: FloatArray) -> tuple[FloatArray, FloatArray, NDArray[np.bool_]]:
+    """Coefficients of several treatments in one equation, their clustered covariance, and which of them the
+    fixed effects and controls absorb (then the numbers mean nothing). treatments: shape (n, k)."""
+    basis = build_basis(panel)
+    residual = treatment_residual(basis, treatments.copy())
+    left = np.einsum("ij,ij->j", residual, residual)
+    absorbed = left <= DEGENERATE_SHARE * np.maximum(np.einsum("ij,ij->j", treatments, treatments), 1e-300)
+    bread = np.linalg.pinv(residual.T @ residual)
+    coefficients = bread @ (residual.T @ basis.outcome)
+    scores = basis.cluster_sum @ (residual * (basis.outcome - residual @ coefficients)[:, None])
+    n_slopes = treatments.shape[1] + basis.controls.shape[1]
+    factor, _ = small_sample_terms(panel.n_obs, n_slopes, panel.fixed_effects, panel.cluster)
+    return coefficients, factor * bread @ (scores.T @ scores) @ bread, absorbed

@@ -139,3 +139,12 @@ def test_weights_of_lone_cohorts_are_zero_but_in_what_is_theirs() -> None:
         else:
             assert not weights[is_one].any(), (aggregation, group)
     assert rows["calendar", 2013][is_one].sum() == pytest.approx(1)
+
+
+def test_where_only_a_lone_cohort_is_left_to_an_estimator_the_reason_says_so() -> None:
+    """Synthetic difference in differences has no use for a cohort with one year before it."""
+    frame = panel()
+    frame = frame[frame["first_treated_year"].isna() | frame["first_treated_year"].isin([2012, 2016])]
+    frame["first_treated_year"] = frame["first_treated_year"].replace({2016.0: 2009.0})
+    with pytest.raises(ValueError, match="with two years before treatment lies in one cluster"):
+        fit(frame, "synthetic_did")

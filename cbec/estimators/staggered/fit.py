@@ -276,10 +276,13 @@ def fit_staggered(
         and (error > 0 or (math.isnan(error) and aggregation != "overall" and cells))
     )
     if not effects or effects[0].aggregation != "overall":
-        raise ValueError(
-            f"{estimator} of {outcome!r}: the overall effect has no standard error: the clustered formula"
-            " gives none that is positive"
+        given, cells = next(row[3:] for row in found.effects if row[0] == "overall")
+        reason = (
+            "cohorts in one cluster alone have an estimate"
+            if math.isnan(error_of(cells, given))
+            else "the clustered formula gives none that is positive"
         )
+        raise ValueError(f"{estimator} of {outcome!r}: the overall effect has no standard error: {reason}")
     counted = _counts_years(estimator, sample, options)
     at_event = _cells_by_event(
         sample.counted() if counted else sample, options, binned=estimator == "twfe_event_study"

@@ -54,7 +54,7 @@ def de_chaisemartin_dhaultfoeuille(sample: Sample, options: Options) -> Estimate
         ],
         events=[row for row in events if options.first_event <= row[0] <= options.last_event],
         formula="DID of switchers and not yet switched{controls}, weighted by switchers",
-        engine=f"{diff_diff_version()}; errors: own code",
+        engine=diff_diff_version(),
         base_period="event year -1",
     )
 
