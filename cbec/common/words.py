@@ -360,6 +360,7 @@ COMPARISONS: dict[str, tuple[str, str]] = {
     "treated vs never treated": ("处理组对从未处理组", "Treated against never treated"),
     "earlier vs later": ("先处理对后处理", "Earlier against later treated"),
     "later vs earlier": ("后处理对先处理", "Later against already treated"),
+    "later vs always treated": ("后处理对始终处理", "Later against always treated"),
 }
 PATHS: dict[str, tuple[str, str]] = {
     "needed rate": ("达标所需增速", "Needed rate"),
@@ -496,8 +497,51 @@ _MACHINE_ZH: tuple[tuple[str, str], ...] = (
         r"使用\2个单位中的\1个、\4个批次中的\3个",
     ),
     (
-        r"^one unit only in the cohort\(s\) of (.+): no standard error for what they alone identify$",
-        r"\1年批次只有一个单位：仅由其识别的效应无标准误",
+        r"^one unit only in the cohort\(s\) of (.+): shown without a standard error,"
+        r" and in no average of others$",
+        r"\1年批次只有一个单位：单独列示，无标准误，不进入其他平均",
+    ),
+    (
+        r"^one cluster only in the cohort\(s\) of (.+): shown without a standard error,"
+        r" and in no average of others$",
+        r"\1年批次只有一个聚类：单独列示，无标准误，不进入其他平均",
+    ),
+    (r"^without ([\d, -]+), of one cluster alone$", r"不含仅有一个聚类的第\1期"),
+    (
+        r"^no row has (\d+), the first year of its cohort: seen treated from (\d+) on$",
+        r"\1年批次的首年无观测：自\2年起见到处理",
+    ),
+    (
+        r"^no estimate of the cohort of (\d+) in ([\d, ]+): the controls predict treatment perfectly.*$",
+        r"\1年批次在\2年无估计：控制变量完全预测处理",
+    ),
+    (
+        r"^no estimate of the cohort of (\d+) in ([\d, ]+): the controls are collinear among the (\d+)"
+        r" comparison units$",
+        r"\1年批次在\2年无估计：控制变量在\3个对照单位中共线",
+    ),
+    (
+        r"^no estimate of the cohort of (\d+) in ([\d, ]+): (.+)$",
+        r"\1年批次在\2年无估计（\3）",
+    ),
+    (
+        r"^little overlap of the cohort of (\d+) in ([\d, ]+): a fitted propensity reaches (\S+)$",
+        r"\1年批次在\2年重叠不足：拟合的倾向得分达到\3",
+    ),
+    (
+        r"^control that varies on no untreated row beyond unit and year dropped: (.+)$",
+        r"剔除在未处理观测中除单位和年份外没有变化的控制变量：\1",
+    ),
+    (
+        r"^covariance not positive semi-definite: negative eigenvalues set to zero \((.+)\)$",
+        r"协方差矩阵非半正定：负特征值置零（\1）",
+    ),
+    (r"^effect: mean of event years (\S+) to (\S+)$", r"效应：第\1至\2期的平均"),
+    (r"^effect: event year (\S+)$", r"效应：第\1期"),
+    (r"^significant at every bound that was tried$", r"在所试的每个界限下均显著"),
+    (
+        r"^everything interacted with the group: F\((\d+), (\d+)\) (\S+)$",
+        r"所有项与分组交互：F(\1, \2) = \3",
     ),
     (
         r"^(\d+) unit\(s\) untreated throughout: late effects and every standard error rest on them$",
@@ -548,7 +592,8 @@ _MACHINE_ZH: tuple[tuple[str, str], ...] = (
     (r"^years before treatment, weighted$", r"处理前各年加权"),
     (r"^all untreated years$", r"所有未处理年份"),
     (r"^all untreated years, weighted by the regression$", r"所有未处理年份，由回归加权"),
-    (r"^before treatment: all years before the leads shown$", r"处理前：所列各期之前的所有年份"),
+    (r"^before treatment: event year (\S+)$", r"处理前：第\1期"),
+    (r"^before treatment: all years before event year (\S+)$", r"处理前：第\1期之前的所有年份"),
     (r"^after: all untreated years$", r"处理后：所有未处理年份"),
     (r"^no share: the total effect is not clear$", r"不报告份额：总效应不显著"),
     (r"^none$", r"无"),

@@ -8,9 +8,9 @@ years before treatment look parallel and what that test could have seen (`pretre
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -70,6 +70,10 @@ class PretrendPower:
     passed: float
 
 
+#: Comparisons with a group that is treated already: what effects that grow or fall bias.
+FORBIDDEN = ("later vs earlier", "later vs always treated")
+
+
 def bacon_decomposition(
     frame: pd.DataFrame,
     *,
@@ -78,54 +82,82 @@ def bacon_decomposition(
     time: str = "year",
     cohort: str = "first_treated_year",
 ) -> pd.DataFrame:
-    """Two-way fixed effects as a weighted mean of two-group comparisons (Goodman-Bacon 2021).
+    """Two-way fixed effects as a weighted mean of two-group comparisons (Goodman-Bacon 2021, theorem 1).
 
-    Columns: treated_cohort, control_cohort (missing: never treated, with those treated from the
-    first year on), comparison ("treated vs never treated", "earlier vs later", "later vs earlier",
-    the last being the forbidden one), weight, estimate, n_treated, n_control. The weighted mean of
-    estimate is the coefficient of `fit_staggered(estimator="twfe")` on the same frame. Units with a
-    gap are dropped: the decomposition holds for balanced panels only.
+    Columns: treated_cohort, control_cohort (missing: never treated, or treated from the first year on, as
+    comparison says), comparison ("treated vs never treated", "earlier vs later", and the `FORBIDDEN` ones
+    "later vs earlier" and "later vs always treated"), weight, estimate, n_treated, n_control. The
+    weighted mean of estimate is the coefficient of `fit_staggered(estimator="twfe")` on the same frame. Units
+    with a gap are dropped: the decomposition holds for balanced panels only.
 
     Raises ValueError as `prepare_sample` does, and when the identity fails.
     """
-    from diff_diff import BaconDecomposition
-
-    sample = _whole_sample(frame, outcome, unit, time, cohort)
-    if sample.data["cohort"].nunique() < 2:
+    sample, factor = _whole_sample(frame, outcome, unit, time, cohort).scaled()
+    rows = _two_by_two(sample)
+    if not rows:
         raise ValueError("one cohort and no other unit: nothing to compare")
-    with warnings.catch_warnings():
-        # It reports units treated throughout, which the docstring does.
-        warnings.simplefilter("ignore")
-        found = BaconDecomposition(weights="exact").fit(
-            sample.data, outcome="y", unit="unit", time="time", first_treat="cohort"
-        )
-    kinds = {
-        "treated_vs_never": "treated vs never treated",
-        "earlier_vs_later": "earlier vs later",
-        "later_vs_earlier": "later vs earlier",
-    }
-    rows = [
-        {
-            "treated_cohort": int(pair.treated_group),
-            "control_cohort": None if pair.comparison_type == "treated_vs_never" else int(pair.control_group),
-            "comparison": kinds[pair.comparison_type],
-            "weight": float(pair.weight),
-            "estimate": float(pair.estimate),
-            "n_treated": int(pair.n_treated),
-            "n_control": int(pair.n_control),
-        }
-        for pair in found.comparisons
-    ]
     table = pd.DataFrame(rows).astype({"control_cohort": "Int64"})
+    table["weight"] /= table["weight"].sum()
     table = table.sort_values(["comparison", "treated_cohort", "control_cohort"], ignore_index=True)
     d = _status(sample)
     residual = _residual(sample, d)
-    y = sample.data["y"].to_numpy(dtype=float)
-    coefficient = float(residual @ y / (residual @ d))
+    coefficient = float(residual @ sample.data["y"].to_numpy(dtype=float) / (residual @ d))
     total = float((table["weight"] * table["estimate"]).sum())
-    if abs(total - coefficient) > 1e-6 * max(abs(coefficient), float(np.std(y)), 1e-300):
-        raise ValueError(f"the decomposition adds up to {total}, not to the coefficient {coefficient}")
-    return table
+    if abs(total - coefficient) > 1e-6 * max(abs(coefficient), 1.0):
+        raise ValueError(
+            f"the decomposition adds up to {total * factor}, not to the coefficient {coefficient * factor}"
+        )
+    return table.assign(estimate=table["estimate"] * factor)
+
+
+def _two_by_two(sample: Sample) -> list[dict[str, Any]]:
+    """Every comparison of a cohort that is not treated throughout with another group, weights not scaled.
+
+    With n a group's units and D the share of years that it is treated, the weight of k against a group whose
+    treatment does not change is n_k n D_k (1 - D_k); of the earlier k against the later l, before l is
+    treated, n_k n_l (D_k - D_l) (1 - D_k); of l against k, after k is treated, n_k n_l D_l (D_k - D_l).
+    """
+    data = sample.data
+    years = np.array(sample.years)
+    group = data["cohort"].where(data["cohort"] == 0, data["cohort"].clip(lower=years[0]))
+    path = data.assign(cohort=group).pivot_table(index="cohort", columns="time", values="y").to_numpy()
+    size = data.assign(cohort=group).groupby("cohort")["unit"].nunique()
+    starts = [int(g) for g in size.index]
+    share = {g: float(np.mean((years >= g) & (g > 0))) for g in starts}
+    rows = []
+    for i, g in enumerate(starts):
+        if g == 0 or share[g] == 1:
+            continue
+        for j, other in enumerate(starts):
+            if other == g:
+                continue
+            is_stable = other == 0 or share[other] == 1
+            # Years in which the other group does not change.
+            window = np.ones(len(years), bool) if is_stable else (years < other) == (g < other)
+            after, gap = years >= g, path[i] - path[j]
+            n, d, e = float(size[g]) * float(size[other]), share[g], share[other]
+            weight = n * (d * (1 - d) if is_stable else (d - e) * (1 - d) if g < other else d * (e - d))
+            kind = (
+                "treated vs never treated"
+                if other == 0
+                else FORBIDDEN[1]
+                if is_stable
+                else "earlier vs later"
+                if g < other
+                else FORBIDDEN[0]
+            )
+            rows.append(
+                {
+                    "treated_cohort": g,
+                    "control_cohort": None if is_stable else other,
+                    "comparison": kind,
+                    "weight": weight,
+                    "estimate": float(gap[window & after].mean() - gap[window & ~after].mean()),
+                    "n_treated": int(size[g]),
+                    "n_control": int(size[other]),
+                }
+            )
+    return rows
 
 
 def twfe_weights(
@@ -143,7 +175,7 @@ def twfe_weights(
     extension: the treatment's residual on controls and fixed effects. Raises ValueError as
     `prepare_sample` does, and when treatment does not vary beyond the fixed effects and controls.
     """
-    sample = _whole_sample(frame, outcome, unit, time, cohort, controls)
+    sample, factor = _whole_sample(frame, outcome, unit, time, cohort, controls).scaled()
     d = _status(sample)
     residual = _residual(sample, d)
     if residual @ residual <= 1e-10 * (d @ d):
@@ -151,7 +183,7 @@ def twfe_weights(
     treated: NDArray[np.bool_] = d > 0
     scale = float(residual @ d)
     y = sample.data["y"].to_numpy(dtype=float)
-    estimate = float(residual @ y) / scale
+    estimate = float(residual @ y) / scale * factor
     rows = sample.data.loc[treated, ["cohort", "time"]].assign(weight=residual[treated] / scale)
     table = (
         rows.groupby(["cohort", "time"], as_index=False)

@@ -14,6 +14,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from cbec.estimators.frame import check_frame
+
 Float = NDArray[np.float64]
 # Outcomes of these names are logarithms already.
 LOG_SUFFIX = "_log"
@@ -77,9 +79,10 @@ def density_test(
     period from its first treated one on, with the units not treated by then, both against the period before
     the cohort's treatment; comparisons weigh as many treated units as they hold. One with fewer than `least`
     units on a side is left out: a single unit seems to have no variance, and rejects everything. Bins are
-    quantiles of the outcome, so that no monotone transformation changes the result. Raises ValueError when
-    the treatment is not absorbing or no cohort has enough controls.
+    quantiles of the outcome, so that no monotone transformation changes the result. Raises ValueError as
+    `check_frame` does, and when the treatment is not absorbing or no cohort has enough controls.
     """
+    check_frame(rows, unit=unit, time=time, numbers=[outcome, treatment])
     wide = rows.pivot(index=unit, columns=time, values=outcome).sort_index()
     treated = rows.pivot(index=unit, columns=time, values=treatment).reindex(wide.index)
     if not set(rows[treatment].astype(float)) <= {0.0, 1.0}:

@@ -1,4 +1,4 @@
-"""Several hypotheses at once: Holm, Romano and Wolf, and differences between groups."""
+"""Several hypotheses at once: Holm, Romano and Wolf, and differences between groups, two ways."""
 
 from __future__ import annotations
 
@@ -10,15 +10,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy import stats
 
 from cbec.estimators.absorb import (
     DEGENERATE_SHARE,
     Estimate,
+    build_basis,
     build_projector,
     fit_treatment,
     is_nested,
     residualise,
+    small_sample_terms,
+    treatment_residual,
 )
+from cbec.estimators.frame import check_columns, check_frame
 from cbec.estimators.panel import FloatArray, Panel, factor_codes, prepare_panel, require_choice
 from cbec.estimators.permutations import (
     Assignments,
@@ -76,6 +81,24 @@ class GroupDifference:
     is_exact: bool
     plus_one: bool
     seed: int | None
+
+
+@dataclass(frozen=True)
+class GroupWald:
+    """Wald test that a coefficient is the same in every group, all of them in one equation.
+
+    coefficients and se, shape (k,), are those of each group, with the errors of the whole equation;
+    `statistic` is F(k - 1, G - 1), G the clusters, with two groups the square of the interaction's t.
+    """
+
+    groups: tuple[Any, ...]
+    coefficients: FloatArray
+    se: FloatArray
+    statistic: float
+    df: int
+    df_denominator: int
+    p_value: float
+    n_obs: int
 
 
 def _p_array(p_values: Sequence[float] | FloatArray) -> FloatArray:
@@ -299,8 +322,7 @@ def group_difference_test(
     ValueError: not two groups, a group that changes within a unit, a coefficient that is not
         identified in a group, more than 5 % of draws without an identified coefficient.
     """
-    if group not in data.columns:
-        raise ValueError(f"unknown column {group!r}; allowed: {', '.join(map(str, data.columns))}")
+    check_columns(data.columns, [group])
     if draws < 1 or memory_mb <= 0:
         raise ValueError(f"draws {draws}, memory_mb {memory_mb}; allowed: positive numbers")
     if data[group].isna().any():
@@ -393,3 +415,95 @@ def group_difference_test(
         plus_one=corrected,
         seed=None if enumerated else seed,
     )
+
+
+def group_wald_test(
+    data: pd.DataFrame,
+    *,
+    group: str,
+    outcome: str,
+    treatment: str,
+    unit: str,
+    time: str,
+    controls: Sequence[str] = (),
+    fixed_effects: Sequence[str] = (),
+    cluster: str | None = None,
+    order: str = "content",
+    drop_singletons: bool = True,
+) -> GroupWald:
+    """Wald test of interacted coefficients, which journals print beside or instead of the permutation test.
+
+    One equation with treatment, controls and fixed effects all interacted with the group (Chow 1960), so that
+    its coefficients are those of the equations fitted group by group; clustered by `cluster`, which may hold
+    units of several groups, with fixest's small-sample factor. It assumes many clusters in each group;
+    `group_difference_test` does not.
+
+    Parameters
+    ----------
+    group: column with two or more values, constant within a unit.
+    others: see `prepare_panel`.
+
+    Raises
+    ------
+    ValueError: fewer than two groups, a group that changes within a unit, a coefficient that is not
+        identified in a group, as many groups as clusters, and whatever `prepare_panel` refuses.
+    """
+    check_frame(data, unit=unit, time=time, numbers=[outcome, treatment, *controls], labels=[group])
+    names = sorted(pd.unique(data[group]).tolist())
+    if len(names) < 2:
+        raise ValueError(f"column {group!r} has {len(names)} values; allowed: two or more")
+    member = pd.Series(pd.Categorical(data[group], categories=names).codes, index=data.index)
+    if (member.groupby(data[unit]).nunique() > 1).any():
+        raise ValueError(f"group {group!r} changes within a unit; allowed: one value for each")
+    interacted = {
+        f"{name} in {k}": np.where(member == k, data[name].astype(float), 0.0)
+        for name in controls
+        for k in range(len(names))
+    }
+    within = {f"{name} by group": data.groupby([group, name]).ngroup() for name in fixed_effects}
+    within = within or {"constant by group": member}
+    panel = prepare_panel(
+        data.assign(**interacted, **within), outcome=outcome, treatment=treatment, unit=unit, time=time,
+        controls=tuple(interacted), fixed_effects=tuple(within), cluster=cluster, order=order,
+        drop_singletons=drop_singletons,
+    )  # fmt: skip
+    treatments = panel.treatment[:, None] * (
+        member.to_numpy()[panel.row_position][:, None] == np.arange(len(names))
+    )
+    coefficients, covariance, absorbed = _joint_fit(panel, treatments)
+    if absorbed.any():
+        raise ValueError(
+            f"group {names[int(absorbed.argmax())]!r}: the treatment has no variation left after fixed"
+            " effects and controls"
+        )
+    contrast = np.column_stack([-np.ones(len(names) - 1), np.eye(len(names) - 1)])
+    gap, spread = contrast @ coefficients, contrast @ covariance @ contrast.T
+    df = panel.n_clusters - 1
+    if df < len(gap) or np.linalg.matrix_rank(spread) < len(gap):
+        raise ValueError(f"{len(names)} groups and {df + 1} clusters: the covariance is singular")
+    statistic = float(gap @ np.linalg.solve(spread, gap)) / len(gap)
+    return GroupWald(
+        groups=tuple(names),
+        coefficients=coefficients,
+        se=np.sqrt(np.diag(covariance)),
+        statistic=statistic,
+        df=len(gap),
+        df_denominator=df,
+        p_value=float(stats.f.sf(statistic, len(gap), df)),
+        n_obs=panel.n_obs,
+    )
+
+
+def _joint_fit(panel: Panel, treatments: FloatArray) -> tuple[FloatArray, FloatArray, NDArray[np.bool_]]:
+    """Coefficients of several treatments in one equation, their clustered covariance, and which of them the
+    fixed effects and controls absorb (then the numbers mean nothing). treatments: shape (n, k)."""
+    basis = build_basis(panel)
+    residual = treatment_residual(basis, treatments.copy())
+    left = np.einsum("ij,ij->j", residual, residual)
+    absorbed = left <= DEGENERATE_SHARE * np.maximum(np.einsum("ij,ij->j", treatments, treatments), 1e-300)
+    bread = np.linalg.pinv(residual.T @ residual)
+    coefficients = bread @ (residual.T @ basis.outcome)
+    scores = basis.cluster_sum @ (residual * (basis.outcome - residual @ coefficients)[:, None])
+    n_slopes = treatments.shape[1] + basis.controls.shape[1]
+    factor, _ = small_sample_terms(panel.n_obs, n_slopes, panel.fixed_effects, panel.cluster)
+    return coefficients, factor * bread @ (scores.T @ scores) @ bread, absorbed

@@ -11,6 +11,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from cbec.estimators.frame import check_frame
+
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 ORDERS = ("content", "label")
@@ -68,26 +70,6 @@ def factor_codes(values: Any) -> IntArray:
     """Codes 0..L-1 in order of first appearance. Shape (n,) to (n,)."""
     codes: IntArray = pd.factorize(values)[0].astype(np.int64)
     return codes
-
-
-def _require_columns(data: pd.DataFrame, columns: Sequence[str]) -> None:
-    unknown = [name for name in columns if name not in data.columns]
-    if unknown:
-        allowed = ", ".join(map(str, data.columns))
-        raise ValueError(f"unknown column(s) {unknown}; allowed: {allowed}")
-
-
-def _float_column(data: pd.DataFrame, name: str) -> FloatArray:
-    try:
-        values: FloatArray = data[name].to_numpy(dtype=np.float64, na_value=np.nan)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"column {name!r} is not numeric; allowed: numbers or booleans") from error
-    if not np.isfinite(values).all():
-        raise ValueError(
-            f"column {name!r} has {int((~np.isfinite(values)).sum())} missing or infinite values; "
-            "allowed: finite numbers (drop or fill rows before estimation, and record it)"
-        )
-    return values
 
 
 def binary_scale(values: Any) -> float:
@@ -188,23 +170,15 @@ def prepare_panel(
     cluster_name = unit if cluster is None else cluster
     keys = [unit, time, *fixed_effects, cluster_name, *([] if strata is None else [strata])]
     numeric = [outcome, treatment, *controls]
-    _require_columns(data, [*keys, *numeric, *order_columns])
-    for name in keys:
-        if data[name].isna().any():
-            raise ValueError(f"column {name!r} has missing values; allowed: none in keys")
-    if data.empty:
-        raise ValueError("the data frame has no rows; allowed: at least two clusters of rows")
     ranked = tuple(dict.fromkeys([*order_columns, *numeric]))
-    columns = {name: _float_column(data, name) for name in ranked}
+    columns = check_frame(data, unit=unit, time=time, numbers=ranked, labels=keys[2:])
 
     unit_codes = factor_codes(data[unit])
     try:
-        time_values, time_codes = np.unique(data[time].to_numpy(), return_inverse=True)
+        time_codes = np.unique(data[time].to_numpy(), return_inverse=True)[1]
         labels_sorted = np.unique(data[unit].to_numpy()) if order == "label" else None
     except TypeError as error:
         raise ValueError("unit and time must each be of one sortable type") from error
-    if not pd.Index(unit_codes * time_values.size + time_codes).is_unique:
-        raise ValueError(f"({unit}, {time}) is not unique; allowed: one row for unit and time")
 
     effect_codes = [factor_codes(data[name]) for name in fixed_effects]
     keep = rows_in_pairs(effect_codes, len(data)) if drop_singletons else np.ones(len(data), bool)

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from cbec.estimators.frame import check_frame
 from cbec.estimators.specification import Winsor
 
 Array = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
@@ -75,8 +76,9 @@ def f_test_of_effects(
 ) -> Test:
     """F test that the fixed effects are all zero, pooled least squares against them (Chow 1960; Baltagi 4.1).
 
-    frame: complete rows. Raises ValueError without degrees of freedom.
+    frame: complete rows. Raises ValueError as `check_frame` does, and without degrees of freedom.
     """
+    check_frame(frame, unit=None, time=None, numbers=[outcome, *regressors], labels=effects)
     y = frame[outcome].to_numpy(float)
     x = frame[list(regressors)].to_numpy(float)
     restricted, k0 = _residual_sum(y, np.column_stack([np.ones(len(y)), x]))
@@ -94,11 +96,13 @@ def hausman(frame: pd.DataFrame, *, outcome: str, regressors: Sequence[str], uni
 
     (b_FE - b_RE)' (V_FE - V_RE)^{-1} (b_FE - b_RE) with classical covariances and each estimator's own
     error variance, Swamy-Arora random effects: the form that R's plm prints. gretl's and the auxiliary
-    regression's values differ. frame: complete rows with `year`. Raises ValueError when the difference of
-    covariances is singular; the statistic may be negative in small samples, as elsewhere.
+    regression's values differ. frame: complete rows with `year`. Raises ValueError as `check_frame` does, and
+    when the difference of covariances is singular; the statistic may be negative in small samples, as
+    elsewhere.
     """
     from linearmodels.panel import PanelOLS, RandomEffects
 
+    check_frame(frame, unit=unit, time="year", numbers=[outcome, *regressors])
     data = frame.set_index([unit, "year"])
     x = data[list(regressors)].astype(float)
     y = data[outcome].astype(float)

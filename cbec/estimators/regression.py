@@ -13,10 +13,16 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
+from cbec.estimators.frame import check_frame
 from cbec.estimators.panel import binary_scale, factor_codes, rows_in_pairs
 from cbec.estimators.specification import Specification
 
 EARTH_RADIUS_KM = 6371.0088
+#: What a fit says whose covariance had to be mended.
+MENDED = (
+    "covariance not positive semi-definite: negative eigenvalues set to zero"
+    " (Cameron, Gelbach and Miller 2011)"
+)
 Vector = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 Matrix = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 
@@ -57,38 +63,42 @@ def fit_least_squares(frame: pd.DataFrame, specification: Specification, *, unit
     frame has one row per region and year, without missing values in the columns used; the
     treatment may be boolean. Standard errors follow fixest's small-sample convention (Berge 2018):
     with clusters G/(G-1) * (N-1)/(N-K), K without the fixed effects nested in the cluster; with two
-    cluster columns their errors added less that of the intersection (Cameron, Gelbach, Miller 2011).
+    cluster columns their errors added less that of the intersection (Cameron, Gelbach, Miller 2011),
+    made positive semi-definite as they propose and fixest does (`positive_semidefinite`; the note says so).
     `conley:<km>` allows correlation between units up to a great-circle distance within a year, and
     within a unit over all years (Conley 1999); the frame then has longitude and latitude.
 
-    Raises ValueError when there are no rows, one cluster, a constant outcome, or a treatment that
-    the fixed effects or controls absorb.
+    Raises ValueError as `check_frame` does, and when there is one cluster, a constant outcome, or a treatment
+    that the fixed effects or controls absorb.
     """
     # Costs five seconds on first import, so only when something is estimated.
     import pyfixest
 
-    specification.check_columns(frame.columns)
-    data = frame.copy()
-    names = list(specification.variables)
-    data[names] = data[names].astype(float)
-    n_offered = len(data)
-    data = data[_check(data, specification)]
-    scale = {name: binary_scale(data[name]) for name in names}
-    data = data.assign(**{name: data[name] / scale[name] for name in names if scale[name] != 1})
-    formula = formula_of(specification)
-    # A name with a dot would be read as an expression.
-    safe = {name: name.replace(".", "_") for name in names if "." in name}
-    data = data.rename(columns=safe)
-    clusters = specification.clusters
+    measured, codes = _checked(frame, specification, unit)
+    effects, clusters = specification.fixed_effects, specification.clusters
+    keep = rows_in_pairs([codes[effect] for effect in effects], len(frame))
+    if not keep.any():
+        raise ValueError(f"{specification.label}: every row is alone in one of the fixed effects")
+    # Under names that no formula reads as something else.
+    number = {name: f"v{i}" for i, name in enumerate(measured)}
+    label = {name: f"c{i}" for i, name in enumerate(codes)}
+    scale = {name: binary_scale(values[keep]) for name, values in measured.items()}
+    data = pd.DataFrame(
+        {number[name]: values[keep] / scale[name] for name, values in measured.items()}
+        | {label[name]: of_row[keep] for name, of_row in codes.items()}
+    )
+    right = " + ".join(number[name] for name in specification.regressors)
+    absorbed = f" | {' + '.join(label[effect] for effect in effects)}" if effects else ""
     conley = specification.vcov.startswith("conley:")
+    vcov: Any = {"CRV1": " + ".join(label[c] for c in clusters)} if clusters else specification.vcov
     with warnings.catch_warnings():
         # Collinear columns are recorded in the result instead.
         warnings.simplefilter("ignore")
         try:
             model = pyfixest.feols(
-                formula_of(specification, safe),
+                f"{number[specification.outcome]} ~ {right}{absorbed}",
                 data=data,
-                vcov={"CRV1": " + ".join(clusters)} if clusters else "iid" if conley else specification.vcov,
+                vcov="iid" if conley else vcov,
                 # Rows alone in a fixed effect are out already; its own search compiles for three seconds in
                 # every process, and the default backend for 20.
                 fixef_rm="none",
@@ -98,40 +108,66 @@ def fit_least_squares(frame: pd.DataFrame, specification: Specification, *, unit
             if "All variables are collinear" not in str(error):
                 raise
             raise ValueError(_absorbed(specification)) from error
-        table = model.tidy()
-    table = table.rename(index={new: old for old, new in safe.items()})
-    if conley:
-        table = _with_conley(table, model, data, float(specification.vcov.split(":")[1]), unit)
-    measured = scale[specification.outcome] / table.index.to_series().map(scale).fillna(1.0)
-    for column in ("Estimate", "Std. Error", "2.5%", "97.5%"):
-        table[column] *= measured
-    if specification.treatment not in table.index:
+    named = {new: old for old, new in number.items()}
+    found = [named.get(str(name), "_cons") for name in model._coefnames]
+    if specification.treatment not in found:
         raise ValueError(_absorbed(specification))
-    terms = tuple(
-        Term(
-            term="_cons" if name == "Intercept" else str(name),
-            estimate=float(row["Estimate"]),
-            std_error=_finite(row["Std. Error"]),
-            t_value=_finite(row["t value"]),
-            p_value=_finite(row["Pr(>|t|)"]),
-            ci_low=_finite(row["2.5%"]),
-            ci_high=_finite(row["97.5%"]),
-        )
-        for name, row in table.iterrows()
-    )
+    factor = scale[specification.outcome] / np.array([scale.get(name, 1.0) for name in found])
+    matrix = np.asarray(model._vcov, dtype=float)
+    if conley:
+        matrix = _conley_vcov(model, frame[keep], float(specification.vcov.split(":")[1]), unit)
+    matrix, is_mended = positive_semidefinite(matrix * np.outer(factor, factor))
+    df = math.inf if conley else float(model._df_t)
+    estimates = np.asarray(model._beta_hat, dtype=float) * factor
+    errors = np.sqrt(np.maximum(np.diag(matrix), 0.0))
     n_obs = int(model._N)
-    found = {term.term for term in terms}
     return Fit(
-        terms=terms,
+        terms=tuple(_term(*row, df) for row in zip(found, estimates, errors, strict=True)),
         n_obs=n_obs,
         n_clusters=int(min(model._G)) if clusters else None,
-        n_singletons=n_offered - n_obs,
+        n_singletons=len(frame) - n_obs,
         r2=_finite(model._r2),
         r2_within=_finite(model._r2_within) if specification.fixed_effects else None,
-        formula=formula,
+        formula=formula_of(specification),
         engine=f"pyfixest {version('pyfixest')}",
         dropped_terms=tuple(c for c in specification.regressors[1:] if c not in found),
+        note=MENDED if is_mended else None,
     )
+
+
+def positive_semidefinite(vcov: Matrix) -> tuple[Matrix, bool]:
+    """A covariance (k, k) with its negative eigenvalues set to zero, and whether there were any.
+
+    Errors of two clusterings added less those of the intersection, or summed over pairs of places, need not
+    be positive semi-definite (Cameron, Gelbach and Miller 2011, section 2.3); fixest does the same with
+    every matrix, in the units of the regressors as they are. Shape (k, k).
+    """
+    values, vectors = np.linalg.eigh((vcov + vcov.T) / 2)
+    # Rounding leaves a zero eigenvalue on either side of zero.
+    if not np.isfinite(values).all() or values.min() >= -1e-12 * max(float(values.max()), 0.0):
+        return vcov, False
+    return np.asarray((vectors * np.maximum(values, 0.0)) @ vectors.T), True
+
+
+def _checked(
+    frame: pd.DataFrame, specification: Specification, unit: str
+) -> tuple[dict[str, Vector], dict[str, NDArray[np.int64]]]:
+    """Numbers, and codes of fixed effects and clusters, of a frame that can be fitted, by their names."""
+    effects = specification.fixed_effects
+    labels = [*(part for effect in effects for part in effect.split("^")), *specification.clusters]
+    measured = check_frame(
+        frame, unit=unit, time="year", numbers=specification.variables, labels=labels,
+        where=specification.label,
+    )  # fmt: skip
+    y = measured[specification.outcome]
+    if (y == y[0]).all():
+        raise ValueError(f"{specification.label}: outcome {specification.outcome!r} is constant")
+    codes = {name: factor_codes(frame[name].to_numpy()) for name in specification.clusters}
+    for cluster, of_row in codes.items():
+        if of_row.max() < 1:
+            raise ValueError(f"{specification.label}: one cluster of {cluster!r}; at least two needed")
+    groups = {effect: frame.groupby(effect.split("^"), sort=False).ngroup().to_numpy() for effect in effects}
+    return measured, codes | {effect: factor_codes(group) for effect, group in groups.items()}
 
 
 def _absorbed(specification: Specification) -> str:
@@ -141,32 +177,20 @@ def _absorbed(specification: Specification) -> str:
     )
 
 
-def formula_of(specification: Specification, names: dict[str, str] | None = None) -> str:
-    """The equation as pyfixest and fixest read it; names: columns that are called otherwise in the data."""
-    used = names or {}
-    right = " + ".join(used.get(name, name) for name in specification.regressors)
-    formula = f"{used.get(specification.outcome, specification.outcome)} ~ {right}"
+def formula_of(specification: Specification) -> str:
+    """The equation as pyfixest and fixest read it."""
+    formula = f"{specification.outcome} ~ {' + '.join(specification.regressors)}"
     if specification.fixed_effects:
         formula += " | " + " + ".join(specification.fixed_effects)
     return formula
 
 
-def _with_conley(
-    table: pd.DataFrame, model: Any, data: pd.DataFrame, cutoff_km: float, unit: str
-) -> pd.DataFrame:
-    """Exchange standard errors, t, p (normal) and intervals of a fitted model's table."""
+def _conley_vcov(model: Any, data: pd.DataFrame, cutoff_km: float, unit: str) -> Matrix:
+    """Covariance of a fitted model's coefficients, in its units, with correlation over space."""
     design = np.asarray(model._X, dtype=float)
     scores = design * np.asarray(model._u_hat, dtype=float).reshape(-1, 1)
     bread = np.linalg.inv(design.T @ design)
-    vcov = bread @ conley_meat(scores, data, cutoff_km, unit) @ bread
-    errors = np.sqrt(np.diag(vcov))
-    out = table.copy()
-    out["Std. Error"] = errors
-    out["t value"] = out["Estimate"] / errors
-    out["Pr(>|t|)"] = 2 * stats.norm.sf(out["t value"].abs())
-    half = stats.norm.ppf(0.975) * errors
-    out["2.5%"], out["97.5%"] = out["Estimate"] - half, out["Estimate"] + half
-    return out
+    return np.asarray(bread @ conley_meat(scores, data, cutoff_km, unit) @ bread)
 
 
 def great_circle_km(longitude: Vector, latitude: Vector) -> Matrix:
@@ -212,6 +236,7 @@ def fit_unit_slopes(frame: pd.DataFrame, specification: Specification, *, unit: 
     The first term is the mean of the slopes with the standard error of a mean (Pesaran and Smith 1995).
     Units with fewer than three rows or a constant treatment are named in dropped_terms.
     """
+    _checked(frame, specification, unit)
     terms, dropped = [], []
     slopes = []
     for name, rows in frame.groupby(unit):
@@ -248,7 +273,7 @@ def fit_random_effects(frame: pd.DataFrame, specification: Specification, *, uni
     """
     from linearmodels.panel import RandomEffects
 
-    _check(frame, specification)
+    _checked(frame, specification, unit)
     data = frame.set_index([unit, "year"])
     design = data[list(specification.regressors)].astype(float).assign(_cons=1.0)
     clustered = bool(specification.clusters)
@@ -293,25 +318,6 @@ def _term(name: str, estimate: float, std_error: float, df: float) -> Term:
         ci_low=_finite(estimate - half),
         ci_high=_finite(estimate + half),
     )
-
-
-def _check(data: pd.DataFrame, specification: Specification) -> NDArray[np.bool_]:
-    """Which rows are not alone in a fixed effect. Raises ValueError where nothing can be fitted."""
-    if data.empty:
-        raise ValueError(f"{specification.label}: no complete row is left")
-    if data[specification.outcome].nunique() < 2:
-        raise ValueError(f"{specification.label}: outcome {specification.outcome!r} is constant")
-    for cluster in specification.clusters:
-        if data[cluster].nunique() < 2:
-            raise ValueError(f"{specification.label}: one cluster of {cluster!r}; at least two needed")
-    codes = [
-        factor_codes(data.groupby(effect.split("^"), sort=False).ngroup().to_numpy())
-        for effect in specification.fixed_effects
-    ]
-    keep = rows_in_pairs(codes, len(data))
-    if not keep.any():
-        raise ValueError(f"{specification.label}: every row is alone in one of the fixed effects")
-    return keep
 
 
 def _finite(value: float) -> float | None:

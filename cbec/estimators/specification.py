@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from cbec.estimators.frame import check_columns
+
 LEAST_SQUARES = ("pooled", "twfe", "random_effects", "unit_slopes")
 # The estimators for staggered adoption; see cbec.estimators.staggered.fit.
 STAGGERED = (
@@ -29,6 +31,7 @@ OPTIONS: dict[str, type] = {
     "method": str,
     "gaps": str,
     "weights": str,
+    "leads": str,
     "base_period": str,
     "anticipation": int,
     "first_event": int,
@@ -213,11 +216,7 @@ class Specification:
 
     def check_columns(self, columns: Iterable[str]) -> None:
         """Raise ValueError naming the nearest columns when one that the column needs is absent."""
-        have = list(columns)
-        for name in self.columns:
-            if name not in have:
-                near = difflib.get_close_matches(name, have, n=3, cutoff=0.3)
-                raise ValueError(f"{self.label}: no column {name!r}; nearest: {', '.join(near) or 'none'}")
+        check_columns(columns, self.columns, where=self.label)
 
 
 def source(name: str) -> tuple[str, int]:

@@ -267,7 +267,8 @@ def bacon(rows: pd.DataFrame, labels: Labels) -> Figure:
     axes.set_xlabel(say("axis_weight", lang))
     axes.set_ylabel(say("axis_coefficient", lang))
     legend_above(axes)
-    forbidden = 100 * float(rows.loc[rows["comparison_type"] == "later vs earlier", "weight"].sum()) / total
+    is_forbidden = rows["comparison_type"].str.startswith("later vs ")
+    forbidden = 100 * float(rows.loc[is_forbidden, "weight"].sum()) / total
     draw_note(figure, [say("bacon_note", lang, mean=shown_digits(mean), share=f"{forbidden:.1f}")], lang)
     return figure
 

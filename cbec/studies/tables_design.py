@@ -20,6 +20,8 @@ from cbec.studies.fit import reason_of
 from cbec.studies.memory import Memory
 from cbec.studies.sample import AwaitingDataError, StudyData, assemble
 
+#: Whose mean over event years is an average of their own, "dynamic", and not of a window.
+AVERAGED_OVER_EVENT_YEARS = ("callaway_santanna", "sun_abraham")
 FALSIFICATION = table_schema(
     "outcome:s kind:s variant:s estimate:f std_error:f p_value:f ci_low:f ci_high:f n_treated_cells:i n_obs:i"
 )
@@ -121,12 +123,16 @@ def pretrend_table(data: StudyData, diagnostic: pd.DataFrame, kept: Memory | Non
 
     def rows(requested: Requested) -> list[dict[str, Any]]:
         spec, sample = requested.specification, requested.sample
+        options: dict[str, Any] = dict(spec.options)
+        if spec.estimator in AVERAGED_OVER_EVENT_YEARS:
+            # Every year after treatment, so that the mean is the one that estimates.att calls dynamic.
+            span = int(sample.rows["year"].max() - sample.rows["year"].min())
+            options["last_event"] = max(span, options.get("last_event", 0))
         fit: StaggeredFit = fit_staggered(
             sample.rows, estimator=spec.estimator, outcome=spec.outcome, unit=sample.unit,
-            controls=spec.controls, cluster=spec.cluster, aggregations=("overall",),
-            **dict(spec.options),  # type: ignore[arg-type]
+            controls=spec.controls, cluster=spec.cluster, aggregations=("dynamic",), **options,
         )  # fmt: skip
-        base = dict(spec.options).get("base", -1)
+        base = options.get("base", -1)
         joint = pretrend_test(fit.events, fit.event_vcov, n_clusters=fit.n_clusters, base=int(base))
         power = {p.power: p.slope for p in pretrend_power(fit.events, fit.event_vcov, base=int(base))}
         honest = honest_did(fit.events, fit.event_vcov, bounds=(1.0,), base=int(base))
@@ -144,7 +150,16 @@ def pretrend_table(data: StudyData, diagnostic: pd.DataFrame, kept: Memory | Non
                 "honest_ci_low": honest.intervals[0].ci_low,
                 "honest_ci_high": honest.intervals[0].ci_high,
                 "honest_bound": honest.intervals[0].bound,
-                "note": None if honest.breakdown is not None else "significant at every bound that was tried",
+                "note": "; ".join(
+                    [
+                        f"effect: {honest.target}",
+                        *(
+                            []
+                            if honest.breakdown is not None
+                            else ["significant at every bound that was tried"]
+                        ),
+                    ]
+                ),
             }
         ]
 

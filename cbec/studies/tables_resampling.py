@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 from scipy import stats
 
-from cbec.estimators.multiple_testing import family_test, group_difference_test
+from cbec.estimators.multiple_testing import family_test, group_difference_test, group_wald_test
 from cbec.estimators.placebo import leave_one_out, placebo_frame, placebo_test
 from cbec.estimators.power import minimum_detectable_effect
 from cbec.estimators.regression import fit_least_squares
@@ -175,6 +175,9 @@ def inference_table(data: StudyData, diagnostic: pd.DataFrame, kept: Memory | No
             draws=int(options["draws"]), seed=int(options["seed"]), **requested.columns,
         )  # fmt: skip
         low, high = result.groups
+        wald = group_wald_test(
+            requested.rows, group=options["group"], outcome=requested.specification.outcome, **requested.columns
+        )
         return [
             {
                 "term": requested.specification.treatment,
@@ -184,7 +187,17 @@ def inference_table(data: StudyData, diagnostic: pd.DataFrame, kept: Memory | No
                 "n_draws": result.n_draws,
                 "seed": result.seed,
                 "note": "{1:.4f} less {0:.4f}".format(*result.coefficients) + f", z {result.z_value:.2f}",
-            }
+            },
+            {
+                "term": requested.specification.treatment,
+                "method": f"Wald: {options['group']} {high} less {low}",
+                "estimate": float(wald.coefficients[1] - wald.coefficients[0]),
+                "std_error": abs(float(wald.coefficients[1] - wald.coefficients[0])) / wald.statistic**0.5,
+                "p_value": wald.p_value,
+                "n_clusters": wald.df_denominator + 1,
+                "note": f"everything interacted with the group: F({wald.df}, {wald.df_denominator})"
+                f" {wald.statistic:.2f}",
+            },
         ]
 
     def detectable(requested: Requested) -> list[dict[str, Any]]:

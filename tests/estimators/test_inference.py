@@ -447,7 +447,7 @@ def test_power_against_simulation() -> None:
         ({"outcome": "one"}, "outcome has no variation"),
         ({"treatment": "west"}, "treatment has no variation"),
         ({"outcome": "d"}, "perfect|no variation"),
-        ({"controls": ("gdp",)}, "unknown column"),
+        ({"controls": ("gdp",)}, "no column 'gdp'"),
         ({"outcome": "gap"}, "1 missing"),
     ],
 )
@@ -461,7 +461,7 @@ def test_bad_bootstrap_input(options: dict[str, Any], message: str) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"group": "region"}, "unknown column"),
+        ({"group": "region"}, "no column 'region'"),
         ({"group": "three"}, "3 values; allowed: two"),
         ({"group": "late"}, "changes within a unit"),
         ({"group": "gap"}, "missing values"),

@@ -21,6 +21,8 @@ from cbec.estimators.regression import (
 from cbec.estimators.specification import Specification, Subgroup, Winsor
 from cbec.studies.fit import fit_table
 from cbec.studies.sample import BY_COLUMN, MIN_COVERED, AwaitingDataError, StudyData, assemble
+from cbec.studies.tables_design import pretrend_table
+from cbec.studies.tables_resampling import inference_table
 from tests.conftest import ROOT
 
 CITIES, YEARS = [f"{n:06d}" for n in range(110000, 110012)], range(2010, 2020)
@@ -110,7 +112,8 @@ def test_lags_come_from_the_year_before_even_outside_of_the_sample() -> None:
     assert treated.loc[2016] == 1
     # The missing x of 2012 is the second lag of 2014.
     assert "1 rows: control L2.x missing" in sample.reasons
-    fit = fit_least_squares(sample.rows, one(controls="L2.x + L1.m", treatment="L1.is_treated"))
+    spec = one(controls="L2.x + L1.m", treatment="L1.is_treated")
+    fit = fit_least_squares(sample.rows, spec, unit="prefecture_code")
     assert [term.term for term in fit.terms] == ["L1.is_treated", "L2.x", "L1.m"]
 
 
@@ -447,7 +450,9 @@ def test_the_observed_only_variant_removes_the_bias_of_fills_across_the_approval
     spoilt = replace(data, panel_city_year=panel, suspect_cell=suspect)
     spec = one(controls=None)
     found = {
-        is_observed: fit_least_squares(assemble(spoilt, spec, observed_only=is_observed).rows, spec).terms[0]
+        is_observed: fit_least_squares(
+            assemble(spoilt, spec, observed_only=is_observed).rows, spec, unit="prefecture_code"
+        ).terms[0]
         for is_observed in (False, True)
     }
     # The effect is one; with three of five treated years carried forward most of it is gone.
@@ -469,3 +474,33 @@ def test_alternative_fills_stay_on_one_side_of_the_approval() -> None:
     assert city[2012] == pytest.approx((city[2011] + city[2013]) / 2)
     assert sample.n_filled_here == 1
     assert sorted(set(YEARS) - set(city.index)) == [2014, 2015]
+
+
+def diagnostic(name: str, options: str | None = None) -> pd.DataFrame:
+    row = {"study_id": "s", "table_no": "T", "column_no": 1, "diagnostic": name, "options": options}
+    return pd.DataFrame([row])
+
+
+def test_the_mean_before_the_sensitivity_analysis_is_the_dynamic_average() -> None:
+    """Whatever the window of the event study: one number under one name, and the row says which years."""
+    data = warehouse(estimator="callaway_santanna", controls=None, options="last_event=2")
+    (row,) = pretrend_table(data, diagnostic("pretrend")).to_pylist()
+    fitted = pd.DataFrame(fit_table(data).to_pylist())
+    fitted = fitted[(fitted["kind"] == "effect") & (fitted["aggregation"] == "dynamic")]
+    dynamic = fitted[fitted["group_value"].isna() & ~fitted["is_observed_only"]]
+    assert row["estimate"] == pytest.approx(dynamic["estimate"].item(), abs=1e-10)
+    assert "effect: mean of event years 0 to 4" in row["note"]
+
+
+def test_a_difference_between_groups_has_a_permutation_and_a_wald_test() -> None:
+    data = warehouse(controls=None)
+    rows = inference_table(data, diagnostic("group_difference", "group=region3;draws=99")).to_pylist()
+    assert [row["method"] for row in rows] == [
+        "permutation: region3 west less east",
+        "Wald: region3 west less east",
+    ]
+    permutation, wald = rows
+    assert wald["estimate"] == pytest.approx(permutation["estimate"], rel=1e-9)
+    assert wald["n_clusters"] == 12
+    assert 0 < wald["p_value"] < 1 and wald["std_error"] > 0
+    assert translate(wald["note"], "zh").startswith("所有项与分组交互")

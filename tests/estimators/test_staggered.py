@@ -6,6 +6,7 @@ import importlib.util
 import json
 import math
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -462,6 +463,40 @@ def test_averages_weigh_cells_as_their_names_say(sizes: dict[int, int], last: in
             assert math.isclose((moved.weights - row.weights) @ b / 1e-5, row.slope[i] @ b, abs_tol=1e-3)
 
 
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+@settings(max_examples=4, deadline=None)
+@given(
+    of_y=st.sampled_from([1e-9, 1e9]), of_x=st.sampled_from([1e-9, 1e8, 1e9]), shift=st.sampled_from([0, 1e4])
+)
+def test_units_of_outcome_and_controls_scale_the_estimate(
+    estimator: str, of_y: float, of_x: float, shift: float
+) -> None:
+    """Figures in yuan and in shares, controls times 10^8 and far from zero: scaled inside, whichever engine."""
+    frame = bench.simulate_panel(seed=7)
+    controls = () if estimator in NO_CONTROLS else ("x",)
+    plain = fit(frame, estimator, controls=controls)
+    moved = frame.assign(y=frame.y * of_y, x=(frame.x + shift) * of_x)
+    found = fit(moved, estimator, controls=controls)
+    for one, other in zip((*plain.effects, *plain.events), (*found.effects, *found.events), strict=True):
+        np.testing.assert_allclose(
+            [other.estimate / of_y, other.std_error / of_y],
+            [one.estimate, one.std_error],
+            rtol=1e-6,
+            atol=1e-9,
+        )
+    if plain.event_vcov is not None:
+        np.testing.assert_allclose(found.event_vcov / of_y**2, plain.event_vcov, rtol=1e-5, atol=1e-10)
+
+
+@pytest.mark.parametrize("method", ["ipw", "dr"])
+def test_a_control_in_yuan_is_not_called_collinear(panel: pd.DataFrame, method: str) -> None:
+    plain = fit(panel, "callaway_santanna", controls=("x",), method=method).overall
+    yuan = panel.assign(x=panel.x * 1e8)
+    assert fit(yuan, "callaway_santanna", controls=("x",), method=method).overall.estimate == pytest.approx(
+        plain.estimate, abs=1e-9
+    )
+
+
 # --- samples ------------------------------------------------------------------------------
 
 
@@ -488,7 +523,8 @@ def test_a_cohort_of_one_city_is_kept_and_named(panel: pd.DataFrame) -> None:
     ]
     for estimator in ESTIMATORS:
         found = fit(frame, estimator)
-        assert "one unit only in the cohort(s) of 6" in (found.note or "")
+        pools = estimator in ("twfe", "twfe_event_study")
+        assert pools or "one unit only in the cohort(s) of 6" in (found.note or "")
         assert "4 of 4 cohorts" in (found.note or "")
         assert found.overall.std_error > 0
         lone = [e for e in found.effects if (e.aggregation, e.group) == ("group", 6)]
@@ -591,10 +627,36 @@ def test_collinear_controls_are_recorded(panel: pd.DataFrame) -> None:
     assert "control absorbed by the fixed effects: area" in (absorbed.note or "")
 
 
-def test_perfect_separation_names_cohort_and_controls(panel: pd.DataFrame) -> None:
+@pytest.mark.parametrize("estimator", ["imputation", "two_stage", "lp_did", "synthetic_did",
+                                       "de_chaisemartin_dhaultfoeuille"])  # fmt: skip
+def test_a_control_that_no_untreated_row_moves_is_dropped_and_named(
+    panel: pd.DataFrame, estimator: str
+) -> None:
+    treated = panel.year >= panel.first_treated_year
+    frame = panel.assign(level=panel.city * 0.7 + panel.year * 0.1 + panel.x * treated)
+    found = fit(frame, estimator, controls=("level", "x"))
+    assert "varies on no untreated row beyond unit and year dropped: level" in (found.note or "")
+    assert found.overall == fit(frame, estimator, controls=("x",)).overall
+    assert "dropped" not in (fit(frame, estimator, controls=("x",)).note or "")
+
+
+def test_a_separated_cohort_is_named_and_does_not_take_the_others_along(panel: pd.DataFrame) -> None:
     frame = panel.assign(x=10.0 * (panel.first_treated_year == 6) + panel.x)
-    with pytest.raises(ValueError, match=r"with controls x: cohort of 6.*perfectly"):
-        fit_staggered(frame, estimator="callaway_santanna", method="dr", **(MODEL | {"controls": ("x",)}))
+    found = fit(frame, "callaway_santanna", controls=("x",), method="dr")
+    words = "no estimate of the cohort of 6 in .*: the controls predict treatment perfectly"
+    assert re.search(words, found.note or "")
+    assert sorted(g for g in parts(found, "group") if g) == [4, 8, 10]
+    # As R's did, whose averages over what is not missing weigh the other cohorts.
+    post = [(g, t) for g in (4, 8, 10) for t in range(g, 13)]
+    assert found.overall.n_cells == len(post)
+
+
+def test_separation_everywhere_is_refused(panel: pd.DataFrame) -> None:
+    frame = panel.assign(x=10.0 * panel.first_treated_year.notna() + panel.x / 10)
+    with pytest.raises(
+        ValueError, match=r"with controls x: no estimate after treatment: cohort of 4.*perfectly"
+    ):
+        fit(frame, "callaway_santanna", controls=("x",), method="ipw", control_group="never_treated")
 
 
 def spoil(frame: pd.DataFrame, **columns: Any) -> pd.DataFrame:

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from cbec.estimators.staggered.aggregation import Options
-from cbec.estimators.staggered.callaway_santanna import _doubly_robust, influence
+from cbec.estimators.staggered.callaway_santanna import _with_controls, influence
 from cbec.estimators.staggered.engines import ESTIMATORS
 from cbec.estimators.staggered.fit import fit_staggered
 from cbec.estimators.staggered.sample import prepare_sample
@@ -82,7 +82,8 @@ def test_two_codes_agree_on_the_cells_without_a_year() -> None:
     sample = prepare_sample(frame, outcome="y", unit="unit")
     options = Options("not_yet_treated", "reg", 0, -5, 7, -1, None, "universal", "drop", "equal")
     cells, theirs, their_psi, _ = influence(sample, options)
-    own, ours, our_psi = _doubly_robust(sample, options)
+    found = _with_controls(sample, options)
+    own, ours, our_psi = found.cells, found.estimates, found.influence
     common = [c for c in own if c in cells]
     assert len(common) == len(own) > 40
     a = np.array([theirs[cells.index(c)] for c in common])
@@ -105,6 +106,17 @@ def test_event_years_are_calendar_years_where_the_estimator_allows() -> None:
     for estimator in ("callaway_santanna", "sun_abraham"):
         # The base of this cohort is 2016: its event year -2 has no effect, -1 does not exist.
         assert not {-1, -2} & {e.event_year for e in fit(late, estimator).events}
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_a_cohort_whose_first_year_no_row_has_is_named(estimator: str) -> None:
+    """Its event years begin at 1, or count from the first year that is there."""
+    frame = without(panel(), 2018)
+    assert (
+        "no row has 2018, the first year of its cohort: seen treated from"
+        in fit(frame[frame["first_treated_year"] != 2019], estimator).note
+    )
+    assert "first year of its cohort" not in fit(without(panel(), 2017), estimator).note
 
 
 def test_results_do_not_depend_on_rows_or_labels() -> None:

@@ -58,7 +58,7 @@ def test_regressions_equal_plm_and_fixest(grunfeld: pd.DataFrame, name: str, cha
     if spec.estimator == "random_effects":
         fit = fit_random_effects(grunfeld, spec, unit="firm")
     else:
-        fit = fit_least_squares(grunfeld, spec)
+        fit = fit_least_squares(grunfeld, spec, unit="firm")
     found = {term.term: term for term in fit.terms}
     for want in expected["expected"]:
         term = found[{"(Intercept)": "_cons"}.get(want["term"], want["term"])]

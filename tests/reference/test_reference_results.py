@@ -53,7 +53,7 @@ def mpdta() -> pd.DataFrame:
 )
 def test_two_way_effects_equal_fixest(mpdta: pd.DataFrame, name: str, vcov: str) -> None:
     expected = case(name)
-    fit = fit_least_squares(mpdta, specification(vcov=vcov))
+    fit = fit_least_squares(mpdta, specification(vcov=vcov), unit="countyreal")
     (term,) = fit.terms
     want = expected["expected"][0]
     found = [term.estimate, term.std_error, term.t_value, term.p_value]

@@ -261,3 +261,17 @@ def test_pretrend_power_equals_diff_diff_up_to_its_random_numbers() -> None:
     for found in ours:
         theirs = PreTrendsPower(power=found.power)._compute_mdv(np.array([5.0, 4, 3, 2, 1]), vcov[:5, :5])
         assert abs(found.slope / theirs - 1) < 0.01
+
+
+def test_de_chaisemartin_dhaultfoeuille_equals_the_authors_package(mpdta: pd.DataFrame) -> None:
+    """R DIDmultiplegtDYN 2.1.2, did_multiplegt_dyn(effects = 4, placebo = 2), without its rounding. diff-diff
+    has errors 0.4 to 2.3 per cent smaller."""
+    want = {
+        -3: (-0.00376929367, 0.031703165), -2: (0.0242689034, 0.014487174), 0: (-0.0189221991, 0.0120676857),
+        1: (-0.0535893474, 0.0170398417), 2: (-0.136274346, 0.0362263577), 3: (-0.100811363, 0.0351004237),
+    }  # fmt: skip
+    found = fit_staggered(mpdta, estimator="de_chaisemartin_dhaultfoeuille", **MPDTA)
+    assert events(found).keys() == want.keys()
+    np.testing.assert_allclose([events(found)[e] for e in want], list(want.values()), rtol=1e-7)
+    overall = (found.overall.estimate, found.overall.std_error)
+    np.testing.assert_allclose(overall, (-0.0397636256, 0.0118262693), rtol=1e-7)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
@@ -31,6 +31,7 @@ class Options:
     gaps: str
     weights: str
     aggregations: tuple[str, ...] = AGGREGATIONS
+    leads: str = "base"
 
 
 @dataclass(frozen=True)
@@ -59,46 +60,64 @@ class Average:
     slope: FloatArray
 
 
-def averages(cells: Sequence[Cell], share: Mapping[int, float]) -> list[Average]:
+def averages(
+    cells: Sequence[Cell],
+    share: Mapping[int, float],
+    *,
+    counts: Mapping[Cell, float] | None = None,
+    lone: Collection[int] = (),
+) -> list[Average]:
     """The four averages of ATT(g,t) (Callaway and Sant'Anna 2021) as weights over cells.
 
     cells are (cohort, time); those before treatment enter only the dynamic averages of their event
-    time. share is each cohort's share of the units (any scale).
+    time. share is each cohort's share of the units (any scale). counts: what a cell weighs against others
+    where its cohort is not whole in every year, else its cohort's share.
+
+    lone: cohorts whose effects have no standard error. They enter no average of others: a part without an
+    error would leave that of the whole unknown. What they alone identify stands by itself, and a mean over
+    parts is the mean of those parts that others identify.
     """
     cohorts = sorted({g for g, _ in cells})
     g = np.array([cell[0] for cell in cells])
     t = np.array([cell[1] for cell in cells])
-    p = np.array([share[cohort] for cohort in g], dtype=float)
+    p = np.array([share[cell[0]] if counts is None else counts[cell] for cell in cells], dtype=float)
     is_cohort = g[None, :] == np.array(cohorts)[:, None]
     post = t >= g
+    is_known = ~np.isin(g, list(lone))
 
     def ratio(aggregation: str, group: int | None, chosen: NDArray[np.bool_]) -> Average:
+        if (chosen & is_known).any():
+            chosen = chosen & is_known
         total = p[chosen].sum()
         weights = np.where(chosen, p, 0.0) / total
         mine = is_cohort & chosen[None, :]
         slope = (mine - mine.sum(axis=1, keepdims=True) * weights[None, :]) / total
         return Average(aggregation, group, weights, slope)
 
+    def known(parts: list[Average]) -> list[Average]:
+        return [part for part in parts if part.weights[is_known].any()] or parts
+
     def mean(aggregation: str, parts: list[Average]) -> Average:
         return Average(
             aggregation,
             None,
-            np.mean([part.weights for part in parts], axis=0),
-            np.mean([part.slope for part in parts], axis=0),
+            np.mean([part.weights for part in known(parts)], axis=0),
+            np.mean([part.slope for part in known(parts)], axis=0),
         )
 
     dynamic = [ratio("dynamic", int(e), (t - g) == e) for e in sorted(set(t - g))]
     calendar = [ratio("calendar", int(s), post & (t == s)) for s in sorted(set(t[post]))]
-    by_group = [
-        Average("group", c, (g == c) * post / (post & (g == c)).sum(), np.zeros((len(cohorts), len(g))))
-        for c in cohorts
-        if (post & (g == c)).any()
-    ]
-    scale = np.array([share[part.group] for part in by_group if part.group is not None], dtype=float)
-    rows = np.array([part.weights for part in by_group])
+    by_group = []
+    for c in cohorts:
+        own = np.where((g == c) & post, p, 0.0)
+        if own.any():
+            by_group.append(Average("group", c, own / own.sum(), np.zeros((len(cohorts), len(g)))))
+    parts = known(by_group)
+    scale = np.array([share[part.group] for part in parts if part.group is not None], dtype=float)
+    rows = np.array([part.weights for part in parts])
     whole = scale @ rows / scale.sum()
     slope = np.zeros((len(cohorts), len(g)))
-    for part in by_group:
+    for part in parts:
         slope[cohorts.index(int(part.group or 0))] = (part.weights - whole) / scale.sum()
     return [
         ratio("overall", None, post),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -23,12 +25,36 @@ from cbec.estimators.staggered.aggregation import (
 )
 from cbec.estimators.staggered.sample import Sample
 
+#: DRDID's defaults (`trim.level` and the cap of std_ipw_did_panel and drdid_panel): a comparison unit with
+#: this propensity leaves the cell, and none is larger than the cap.
+TRIM, CAP = 0.995, 1 - 1e-6
+#: From here on R did leaves the cell out (`overlap_check_fail`); DRDID, as we, does not. The note says where.
+LITTLE_OVERLAP = 0.999
+#: diff-diff clips propensities at 0.01 unless told otherwise, which replaces the weights of most comparison
+#: units of a small cohort. This is as good as never.
+NEVER_CLIPPED = 1e-6
+
+
+@dataclass(frozen=True)
+class Cells:
+    """ATT(g,t), their influence functions on units (n, m), scaled so that a sum of squares is a variance, the
+    cells without an estimate, with the reason, and those with little overlap."""
+
+    cells: list[Cell]
+    estimates: FloatArray
+    influence: FloatArray
+    lost: dict[Cell, str]
+    little_overlap: dict[Cell, str]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        parts = (("no estimate", self.lost), ("little overlap", self.little_overlap))
+        return tuple(f"{name} of the {reason}" for name, some in parts for reason in _reasons(some))
+
 
 def influence(sample: Sample, options: Options) -> tuple[list[Cell], FloatArray, FloatArray, Any]:
-    """ATT(g,t), their influence functions on units (n, m) and diff-diff's result, balanced panel.
-
-    The influence functions are scaled so that a sum of squares is a variance.
-    """
+    """ATT(g,t), their influence functions as in `Cells` and diff-diff's result, balanced panel, no controls
+    (with them only where units with a gap are kept)."""
     from diff_diff import CallawaySantAnna
 
     if sample.unpublished and options.gaps == "drop":
@@ -39,22 +65,19 @@ def influence(sample: Sample, options: Options) -> tuple[list[Cell], FloatArray,
         return [(cohorts[g], years[t - first]) for g, t in cells], estimates, psi, result
     result = CallawaySantAnna(
         control_group=options.control_group,
-        estimation_method=options.method,
+        # Without controls the three are one.
+        estimation_method=options.method if sample.controls else "reg",
+        pscore_trim=NEVER_CLIPPED,
         anticipation=options.anticipation,
         base_period=options.base_period,
         allow_unbalanced_panel=options.gaps == "keep",
         cluster=cluster_column(sample) if options.gaps == "keep" else None,
     ).fit(sample.data, covariates=sample.control_columns or None, **column_names(sample))
-    lost = sorted(
-        {int(g) for (g, t), cell in result.group_time_effects.items() if not math.isfinite(cell["effect"])}
-    )
     cells = sorted(
         (int(g), int(t))
         for (g, t), cell in result.group_time_effects.items()
         if math.isfinite(cell["effect"])
     )
-    if lost and sample.controls:
-        raise ValueError(f"no estimate for some years of cohort(s) {', '.join(map(str, lost))}")
     estimates = np.array([result.group_time_effects[cell]["effect"] for cell in cells])
     if options.gaps == "keep":
         return cells, estimates, np.empty((0, len(cells))), result
@@ -70,19 +93,48 @@ def influence(sample: Sample, options: Options) -> tuple[list[Cell], FloatArray,
     return cells, estimates, psi, result
 
 
-def _doubly_robust(sample: Sample, options: Options) -> tuple[list[Cell], FloatArray, FloatArray]:
-    """ATT(g,t) and influence functions as `influence`, doubly robust with normalised weights.
+def _with_controls(sample: Sample, options: Options) -> Cells:
+    """ATT(g,t) with controls on a balanced panel, read at the base period.
 
-    Sant'Anna and Zhao (2020), as R's DRDID. diff-diff divides the weights of controls by
+    Sant'Anna and Zhao (2020), as R's DRDID. diff-diff divides the doubly robust weights of controls by
     the number of treated units instead of by their sum, which moves mpdta's ATT(g,t) by up to 7e-6
-    and overall effects with cohorts of twelve by 3 % of their error. Controls are read at the base.
+    and overall effects with cohorts of twelve by 3 % of their error. A cell that its method refuses has no
+    estimate; the others do not suffer from it. Raises ValueError when no cell after treatment has one.
     """
     data = sample.data
     wide = data.pivot(index="unit", columns="time", values="y")
     x_of = {t: rows[sample.control_columns].to_numpy(dtype=float) for t, rows in data.groupby("time")}
     cohort = data.drop_duplicates("unit")["cohort"].to_numpy()
-    years, n = sample.years, len(wide)
+    n = len(wide)
     cells, estimates, columns = [], [], []
+    lost: dict[Cell, str] = {}
+    little: dict[Cell, str] = {}
+    for g, t, base, is_control in _comparisons(sample, options, cohort):
+        chosen = np.flatnonzero((cohort == g) | is_control)
+        design = np.column_stack([np.ones(len(chosen)), x_of[base][chosen]])
+        change = (wide[t] - wide[base]).to_numpy(dtype=float)[chosen]
+        try:
+            effect, influence, highest = _cell(options.method, cohort[chosen] == g, design, change)
+        except (ValueError, np.linalg.LinAlgError) as error:
+            lost[g, t] = str(error)
+            continue
+        if highest >= LITTLE_OVERLAP:
+            little[g, t] = f"a fitted propensity reaches {LITTLE_OVERLAP:g}"
+        psi = np.zeros(n)
+        psi[chosen] = influence / len(chosen)
+        cells.append((g, t))
+        estimates.append(effect)
+        columns.append(psi)
+    if not any(t >= g for g, t in cells):
+        raise ValueError(f"no estimate after treatment: {'; '.join(_reasons(lost))}")
+    return Cells(cells, np.array(estimates), np.column_stack(columns), lost, little)
+
+
+def _comparisons(
+    sample: Sample, options: Options, cohort: NDArray[np.int64]
+) -> Iterator[tuple[int, int, int, NDArray[np.bool_]]]:
+    """Cohort, year, base year and which units are compared with the cohort, for every cell but the bases."""
+    years = sample.years
     for g in sorted(sample.cohort_sizes):
         last_untreated = max(t for t in years if t < g - options.anticipation)
         for t in years:
@@ -91,70 +143,84 @@ def _doubly_robust(sample: Sample, options: Options) -> tuple[list[Cell], FloatA
                 base = max((s for s in years if s < t), default=t)
             if t == base:
                 continue
-            later = cohort > max(t, base) + options.anticipation
-            is_control = (cohort == 0) | (later if options.control_group == "not_yet_treated" else False)
-            chosen = np.flatnonzero((cohort == g) | (is_control & (cohort != g)))
-            design = np.column_stack([np.ones(len(chosen)), x_of[base][chosen]])
-            change = (wide[t] - wide[base]).to_numpy(dtype=float)[chosen]
-            try:
-                effect, influence = _doubly_robust_cell(cohort[chosen] == g, design, change)
-            except (ValueError, np.linalg.LinAlgError) as error:
-                raise ValueError(f"cohort of {g}, year {t}: {error}") from error
-            psi = np.zeros(n)
-            psi[chosen] = influence / len(chosen)
-            cells.append((g, t))
-            estimates.append(effect)
-            columns.append(psi)
-    return cells, np.array(estimates), np.column_stack(columns)
+            later = (cohort > max(t, base) + options.anticipation) & (cohort != g)
+            yield g, t, base, (cohort == 0) | (later & (options.control_group == "not_yet_treated"))
 
 
-def _doubly_robust_cell(
-    is_treated: NDArray[np.bool_], x: FloatArray, change: FloatArray
-) -> tuple[float, FloatArray]:
-    """One ATT(g,t) and its influence function (n,), scaled so that its variance over n is the error's."""
+def _cell(
+    method: str, is_treated: NDArray[np.bool_], x: FloatArray, change: FloatArray
+) -> tuple[float, FloatArray, float]:
+    """One ATT(g,t), its influence function (n,), scaled so that its variance over n is the error's, and the
+    highest propensity.
+
+    Sant'Anna and Zhao (2020): outcome regression, normalised inverse probability weighting, or both.
+    """
     d, n = is_treated.astype(float), len(change)
-    score = _logit(d, x)
-    # Newton's Hessian at the solution, and the outcome model on controls.
-    ps = (d - score)[:, None] * x @ np.linalg.inv((x * (score * (1 - score))[:, None]).T @ x / n)
     c = 1 - d
-    gram = (x * c[:, None]).T @ x / n
-    if np.linalg.cond(gram) > 1e15:
-        raise ValueError("the controls are collinear among the comparison units")
-    slope = np.linalg.solve(gram, x.T @ (c * change) / n)
-    rest = change - x @ slope
-    ols = (c * rest)[:, None] * x @ np.linalg.inv(gram)
-    odds = score * c / (1 - score)
-    treated, control = d @ rest / d.sum(), odds @ rest / odds.sum()
+    if not d.any() or not c.any():
+        raise ValueError(f"no {'comparison' if d.any() else 'treated'} unit")
+    rest, ols = (change, np.zeros_like(x)) if method == "ipw" else _outcome_model(c, x, change)
+    treated = d @ rest / d.sum()
     of_treated = (d * (rest - treated) - ols @ (d @ x / n)) / d.mean()
+    if method == "reg":
+        return float(treated), of_treated, 0.0
+    score = _propensity(d, x)
+    # Newton's Hessian at the solution.
+    ps = (d - score)[:, None] * x @ np.linalg.inv((x * (score * (1 - score))[:, None]).T @ x / n)
+    odds = np.where(score < TRIM, score * c / (1 - score), 0.0)
+    if not odds.any():
+        raise ValueError(f"no comparison unit has a propensity below {TRIM:g}")
+    control = odds @ rest / odds.sum()
     of_control = (
         odds * (rest - control) + ps @ ((odds * (rest - control)) @ x / n) - ols @ (odds @ x / n)
     ) / odds.mean()
-    return float(treated - control), of_treated - of_control
+    return float(treated - control), of_treated - of_control, float(score.max())
 
 
-def _logit(d: FloatArray, x: FloatArray) -> FloatArray:
+def _outcome_model(c: FloatArray, x: FloatArray, change: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Changes less what comparison units predict (n,), and the influence of each unit's row on the slopes."""
+    compared = x[c > 0]
+    size = np.linalg.norm(compared, axis=0)
+    if (size == 0).any() or np.linalg.matrix_rank(compared / size, tol=1e-9) < x.shape[1]:
+        raise ValueError(f"the controls are collinear among the {len(compared)} comparison units")
+    gram = compared.T @ compared / len(x)
+    rest = change - x @ np.linalg.solve(gram, x.T @ (c * change) / len(x))
+    return rest, (c * rest)[:, None] * x @ np.linalg.inv(gram)
+
+
+def _propensity(d: FloatArray, x: FloatArray) -> FloatArray:
     """Fitted probabilities of a logit by Newton's method. Raises ValueError when they are not unique."""
-    # Scaled, so that whether it converges does not depend on units.
-    scale = np.abs(x).max(axis=0)
-    z = x / np.where(scale > 0, scale, 1.0)
-    b = np.zeros(z.shape[1])
+    separated = "the controls predict treatment perfectly (use method='reg' or fewer controls)"
+    b = np.zeros(x.shape[1])
     for _ in range(60):
-        p = 1 / (1 + np.exp(-np.clip(z @ b, -500, 500)))
-        step = np.linalg.solve((z * (p * (1 - p))[:, None]).T @ z, z.T @ (d - p))
+        p = 1 / (1 + np.exp(-np.clip(x @ b, -500, 500)))
+        try:
+            step = np.linalg.solve((x * (p * (1 - p))[:, None]).T @ x, x.T @ (d - p))
+        except np.linalg.LinAlgError:
+            raise ValueError(separated) from None
         b = b + step
         if np.abs(step).max() < 1e-10 * max(1.0, np.abs(b).max()):
-            probabilities: FloatArray = np.minimum(1 / (1 + np.exp(-np.clip(z @ b, -500, 500))), 1 - 1e-6)
-            return probabilities
-    raise ValueError("the controls predict treatment perfectly; use method='reg' or fewer controls")
+            return np.asarray(np.minimum(1 / (1 + np.exp(-np.clip(x @ b, -500, 500))), CAP))
+    raise ValueError(separated)
+
+
+def _reasons(lost: Mapping[Cell, str]) -> list[str]:
+    """Cells by reason and cohort, each in words."""
+    years: dict[tuple[str, int], list[int]] = {}
+    for (g, t), reason in sorted(lost.items()):
+        years.setdefault((reason, g), []).append(t)
+    return [f"cohort of {g} in {', '.join(map(str, some))}: {reason}" for (reason, g), some in years.items()]
 
 
 def callaway_santanna(sample: Sample, options: Options) -> Estimates:
     engine = diff_diff_version()
     result: Any = None
-    if options.method == "dr" and sample.controls:
-        if options.gaps == "keep":
-            raise ValueError("method 'dr' with controls needs a balanced panel; use gaps='drop'")
-        cells, b, psi = _doubly_robust(sample, options)
+    about_cells: tuple[str, ...] = ()
+    if options.method == "dr" and sample.controls and options.gaps == "keep":
+        raise ValueError("method 'dr' with controls needs a balanced panel; use gaps='drop'")
+    if sample.controls and options.gaps == "drop":
+        found = _with_controls(sample, options)
+        cells, b, psi, about_cells = found.cells, found.estimates, found.influence, found.notes
         engine = "own code"
     else:
         cells, b, psi, result = influence(sample, options)
@@ -183,11 +249,12 @@ def callaway_santanna(sample: Sample, options: Options) -> Estimates:
     }
     every = cells_after(sample)
     n_post = sum(t >= g for g, t in cells)
-    notes = (f"{n_post} of {len(every)} ATT(g,t) after treatment have controls",)
+    notes = (f"{n_post} of {len(every)} ATT(g,t) after treatment have controls", *about_cells)
     if options.gaps == "keep":
         return of_aggregates(sample, options, result, calendar=None, notes=notes, **about)
     size = data.drop_duplicates("unit")["cohort"].to_numpy()
-    rows = averages(cells, {g: n / sample.n_units for g, n in sample.cohort_sizes.items()})
+    share = {g: n / sample.n_units for g, n in sample.cohort_sizes.items()}
+    rows = averages(cells, share, lone=sample.lone_cohorts)
     weights = np.array([row.weights for row in rows])
     cohorts = sorted({g for g, _ in cells})
     member = (size[:, None] == np.array(cohorts)[None, :]).astype(float)

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from cbec.estimators.staggered.aggregation import Estimates, Options
 from cbec.estimators.staggered.callaway_santanna import callaway_santanna
 from cbec.estimators.staggered.libraries import (
-    de_chaisemartin_dhaultfoeuille,
     extended_twfe,
     imputation,
     lp_did,
@@ -15,6 +14,7 @@ from cbec.estimators.staggered.libraries import (
     two_stage,
 )
 from cbec.estimators.staggered.sample import Sample
+from cbec.estimators.staggered.switchers import de_chaisemartin_dhaultfoeuille
 from cbec.estimators.staggered.synthetic import synthetic_did
 from cbec.estimators.staggered.two_way import sun_abraham, twfe, twfe_event_study
 

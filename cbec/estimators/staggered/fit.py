@@ -7,8 +7,9 @@ and adds inference.
 from __future__ import annotations
 
 import math
+import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -17,7 +18,7 @@ from scipy import stats
 
 from cbec.estimators.staggered.aggregation import AGGREGATIONS, Estimates, FloatArray, Options, treated_cells
 from cbec.estimators.staggered.engines import ESTIMATORS
-from cbec.estimators.staggered.libraries import BASE_PERIODS, CONTROL_GROUPS, METHODS, WEIGHTS
+from cbec.estimators.staggered.libraries import BASE_PERIODS, CONTROL_GROUPS, LEADS, METHODS, WEIGHTS
 from cbec.estimators.staggered.sample import Sample, prepare_sample
 
 
@@ -46,9 +47,11 @@ class Effect:
     by cohort size (Callaway and Sant'Anna 2021). n_units counts treated units, n_cells the
     cohort-years averaged.
 
-    std_error, p_value and interval are NaN where every contributing cohort is one unit: its effect is fitted
-    to that unit, so that no residual is left to learn an error from, and the clustered formula returns
-    the controls' share alone (Conley and Taber 2011; MacKinnon and Webb 2018).
+    std_error, p_value and interval are NaN where every contributing cohort lies in one cluster, most often
+    one unit: its effect is fitted to it, so that no residual is left to learn an error from, and the
+    clustered formula returns the controls' share alone (Conley and Taber 2011; MacKinnon and Webb 2018).
+    Such a cohort stands by itself and is in no average of others, because a part without an error would
+    leave the error of the whole unknown.
     """
 
     aggregation: str
@@ -100,6 +103,7 @@ SUPPORT = {
     "base": ("twfe_event_study", "sun_abraham"),
     "base_calendar_year": ("twfe_event_study",),
     "weights": ("lp_did",),
+    "leads": ("imputation",),
     # Sun and Abraham's and the synthetic control group is the never treated anyway.
     "control_group": (
         "callaway_santanna",
@@ -141,6 +145,7 @@ def fit_staggered(
     base_period: str = "universal",
     gaps: str = "drop",
     weights: str = "equal",
+    leads: str = "base",
     treatment: str | None = None,
     aggregations: Sequence[str] = AGGREGATIONS,
 ) -> StaggeredFit:
@@ -158,6 +163,8 @@ def fit_staggered(
     against that year: event_year is then a calendar year. base_period "varying" gives
     callaway_santanna's short differences before treatment. weights "regression" leaves lp_did as its
     regression weighs the cohorts; "equal" counts each treated unit once, the average effect on the treated.
+    leads "base" measures imputation's leads against the last untreated event year, "window" those from
+    first_event on against all untreated years before them, as R's didimputation with that window.
     aggregations leaves averages out that nobody requests ("calendar" costs imputation and two_stage one
     fit a year); "overall" is always there. An estimator gives those of its averages that it defines.
 
@@ -176,6 +183,7 @@ def fit_staggered(
     _choice("method", method, METHODS)
     _choice("base_period", base_period, BASE_PERIODS)
     _choice("weights", weights, WEIGHTS)
+    _choice("leads", leads, LEADS)
     for aggregation in aggregations:
         _choice("aggregations", aggregation, AGGREGATIONS)
     if not first_event <= base < 0 <= last_event:
@@ -188,6 +196,7 @@ def fit_staggered(
         "base": base != -1,
         "base_calendar_year": base_calendar_year is not None,
         "weights": weights != "equal",
+        "leads": leads != "base",
         "control_group": control_group != "not_yet_treated",
         "anticipation": anticipation != 0,
     }
@@ -223,12 +232,18 @@ def fit_staggered(
         gaps,
         weights,
         ("overall", *(name for name in AGGREGATIONS[1:] if name in aggregations)),
+        leads,
     )
+    if sample.controls and estimator in SLOPES_OF_UNTREATED:
+        sample = sample.without_idle_controls(anticipation)
+    lone = sample.lone_cohorts
+    whole, factor = sample.scaled()
     with warnings.catch_warnings():
         # What a library drops is counted or raised below.
         warnings.simplefilter("ignore")
         try:
-            found = _found(estimator, sample, options)
+            _require_known_effects(sample, naive=naive)
+            found = _scaled(_found(estimator, whole, options), factor)
         except (ValueError, NotImplementedError, np.linalg.LinAlgError) as error:
             with_controls = f" with controls {', '.join(sample.controls)}" if sample.controls else ""
             raise ValueError(f"{estimator} of {outcome!r}{with_controls}: {error}") from error
@@ -238,10 +253,10 @@ def fit_staggered(
     sizes = sample.cohort_sizes
 
     def error_of(cells: Sequence[tuple[int, int]], std_error: float) -> float:
-        """NaN where nothing but cohorts of one unit contributes."""
-        members = [sizes[g] for g in {g for g, _ in cells}]
-        # Two-way effects pool their cohorts, so that two lone units are a sample of two.
-        return math.nan if sum(members) == 1 or (not naive and set(members) == {1}) else float(std_error)
+        """NaN where cohorts in one cluster alone contribute; two-way effects pool theirs."""
+        members = {g for g, _ in cells}
+        unknown = members <= set(lone) if not naive else _n_clusters(sample, members) == 1
+        return math.nan if members and unknown else float(std_error)
 
     effects = tuple(
         Effect(
@@ -261,10 +276,13 @@ def fit_staggered(
         and (error > 0 or (math.isnan(error) and aggregation != "overall" and cells))
     )
     if not effects or effects[0].aggregation != "overall":
-        raise ValueError(
-            f"{estimator} of {outcome!r}: the overall effect has no standard error; "
-            "too few units to compare with"
+        given, cells = next(row[3:] for row in found.effects if row[0] == "overall")
+        reason = (
+            "cohorts in one cluster alone have an estimate"
+            if math.isnan(error_of(cells, given))
+            else "the clustered formula gives none that is positive"
         )
+        raise ValueError(f"{estimator} of {outcome!r}: the overall effect has no standard error: {reason}")
     counted = _counts_years(estimator, sample, options)
     at_event = _cells_by_event(
         sample.counted() if counted else sample, options, binned=estimator == "twfe_event_study"
@@ -298,6 +316,45 @@ def fit_staggered(
     )
 
 
+def _require_known_effects(sample: Sample, *, naive: bool) -> None:
+    """Raise ValueError where no effect can have an error."""
+    cohorts = sample.cohort_sizes
+    if naive and _n_clusters(sample, cohorts) == 1:
+        raise ValueError("the treated lie in one cluster: no standard error can be learnt from it")
+    if not naive and set(sample.lone_cohorts) == set(cohorts):
+        raise ValueError(
+            "every treated cohort lies in one cluster: no standard error can be learnt from it"
+            " (Conley and Taber 2011)"
+        )
+
+
+def _n_clusters(sample: Sample, cohorts: Collection[int]) -> int:
+    """Clusters of some cohorts."""
+    return int(sample.data.loc[sample.data["cohort"].isin(list(cohorts)), "cluster"].nunique())
+
+
+def _scaled(found: Estimates, factor: float) -> Estimates:
+    """Estimates in the unit of the outcome."""
+    return replace(
+        found,
+        effects=[(name, group, b * factor, s * factor, cells) for name, group, b, s, cells in found.effects],
+        events=[(e, b * factor, s * factor, n) for e, b, s, n in found.events],
+        vcov=None if found.vcov is None else found.vcov * factor**2,
+    )
+
+
+#: Estimators that take the slopes of controls from untreated rows.
+SLOPES_OF_UNTREATED = (
+    "imputation",
+    "two_stage",
+    "lp_did",
+    "de_chaisemartin_dhaultfoeuille",
+    "synthetic_did",
+)
+#: Estimators whose averages are made here, of cohorts and years (`aggregation.averages`).
+OWN_AVERAGES = ("twfe", "twfe_event_study", "sun_abraham", "synthetic_did")
+#: Libraries that need every unit in every year, or compare with whole units only.
+WHOLE_UNITS = ("stacked", "lp_did", "de_chaisemartin_dhaultfoeuille")
 #: Libraries that take differences over evenly spaced times.
 EVENLY_SPACED = ("stacked", "lp_did", "de_chaisemartin_dhaultfoeuille")
 COUNTED = "event years count the years that are there"
@@ -309,6 +366,35 @@ def _counts_years(estimator: str, sample: Sample, options: Options) -> bool:
 
 
 def _found(estimator: str, sample: Sample, options: Options) -> Estimates:
+    """What an estimator finds, cohorts in one cluster apart from the others.
+
+    A library averages what it is given: it is given the others, and then those cohorts alone, for what nobody
+    else identifies.
+    """
+    lone = sample.lone_cohorts
+    balanced = estimator == "callaway_santanna" and options.gaps == "drop"
+    if not lone or balanced or estimator in OWN_AVERAGES:
+        return _on_even_years(estimator, sample, options)
+    whole_units = estimator in WHOLE_UNITS or options.control_group == "never_treated"
+    main = _on_even_years(estimator, sample.without_effects_of(lone, whole_units=whole_units), options)
+    others = [g for g in sample.cohort_sizes if g not in lone]
+    try:
+        own = _on_even_years(estimator, sample.without_effects_of(others, whole_units=whole_units), options)
+    except (ValueError, NotImplementedError, np.linalg.LinAlgError) as error:
+        return replace(main, notes=(*main.notes, f"no estimate of the cohort(s) in one cluster: {error}"))
+    effects = {(name, group) for name, group, *_ in main.effects}
+    years = {row[0] for row in main.events}
+    return replace(
+        main,
+        effects=[*main.effects, *(row for row in own.effects if row[:2] not in effects)],
+        # Their leads are events of untreated rows, and no part of a joint covariance.
+        events=sorted([*main.events, *(row for row in own.events if row[0] not in years and row[0] >= 0)])
+        if main.vcov is None
+        else main.events,
+    )
+
+
+def _on_even_years(estimator: str, sample: Sample, options: Options) -> Estimates:
     """What an estimator finds; where it needs evenly spaced times, on years counted one by one, with cohorts
     and years named as they are."""
     if not _counts_years(estimator, sample, options):
@@ -381,6 +467,5 @@ def _readable(formula: str, sample: Sample, outcome: str) -> str:
     """Names in place of the sample's codes."""
     controls = "".join(f" + {name}" for name in sample.controls)
     names = {"{y}": outcome, "{controls}": controls, "{unit}": "unit", "{time}": "time"}
-    for code, name in names.items():
-        formula = formula.replace(code, name)
-    return formula
+    # At once: a name may hold what looks like a code.
+    return re.sub("|".join(map(re.escape, names)), lambda code: names[code[0]], formula)

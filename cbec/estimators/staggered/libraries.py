@@ -2,8 +2,8 @@
 
 `cbec.estimators.staggered.fit` is the entry; nothing here checks a frame or computes an interval. Own code
 stands where no locked library has the number or its number misses the reference: averages by calendar
-time, the doubly robust ATT(g,t), the standard error of the overall effect of de Chaisemartin and
-D'Haultfoeuille, synthetic difference in differences by cohort. docs/METHODS.md names each reference.
+time; ATT(g,t) with controls, the errors of de Chaisemartin and D'Haultfoeuille and synthetic difference in
+differences by cohort, in modules of their own. docs/METHODS.md names each reference.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from cbec.estimators.staggered.aggregation import (
     Cell,
     Estimates,
     Options,
-    averages,
     cells_after,
     cluster_column,
     column_names,
@@ -29,13 +28,15 @@ from cbec.estimators.staggered.aggregation import (
     require_unit_clusters,
     treated_cells,
 )
-from cbec.estimators.staggered.callaway_santanna import influence
 from cbec.estimators.staggered.sample import Sample
+from cbec.estimators.staggered.two_way import leads_before
 
 CONTROL_GROUPS = ("not_yet_treated", "never_treated")
 METHODS = ("reg", "ipw", "dr")
 BASE_PERIODS = ("universal", "varying")
 WEIGHTS = ("equal", "regression")
+#: What imputation measures its leads against: the last untreated event year, or all years before the window.
+LEADS = ("base", "window")
 
 
 def _imputed(
@@ -82,9 +83,15 @@ def _imputed(
 def imputation(sample: Sample, options: Options) -> Estimates:
     from diff_diff import ImputationDiD
 
-    base = "before treatment: all years before the leads shown; after: all untreated years"
+    after = "all untreated years"
     formula = "{y} imputed from untreated rows{controls} | {unit} + {time}"
-    return _imputed(sample, options, ImputationDiD, formula, base)
+    if options.leads == "base":
+        base = f"before treatment: event year {-1 - options.anticipation}; after: {after}"
+        return _imputed(sample, options, ImputationDiD, formula, base)
+    base = f"before treatment: all years before event year {options.first_event}; after: {after}"
+    found = _imputed(sample, options, ImputationDiD, formula, base)
+    later = [row for row in found.events if row[0] >= -options.anticipation]
+    return replace(found, events=[*leads_before(sample, options), *later])
 
 
 def two_stage(sample: Sample, options: Options) -> Estimates:
@@ -247,59 +254,4 @@ def extended_twfe(sample: Sample, options: Options) -> Estimates:
         base_period="all untreated years"
         if options.control_group == "not_yet_treated"
         else f"event year {-1 - options.anticipation}",
-    )
-
-
-def de_chaisemartin_dhaultfoeuille(sample: Sample, options: Options) -> Estimates:
-    from diff_diff import ChaisemartinDHaultfoeuille
-
-    require_unit_clusters(sample, "de_chaisemartin_dhaultfoeuille")
-    if options.gaps == "keep":
-        raise ValueError("de_chaisemartin_dhaultfoeuille needs a balanced panel; use gaps='drop'")
-    data, cells = sample.data, treated_cells(sample)
-    longest = sample.years[-1] - min(sample.cohort_sizes)
-    status = (data["cohort"].gt(0) & data["time"].ge(data["cohort"])).astype(int)
-    result = ChaisemartinDHaultfoeuille(twfe_diagnostic=False).fit(
-        data.assign(d=status),
-        outcome="y",
-        unit="unit",
-        time="time",
-        treatment="d",
-        covariates=sample.control_columns or None,
-        L_max=longest + 1,
-    )
-    after = {int(h) - 1: row for h, row in result.event_study_effects.items()}
-    # Placebo -l compares event year -1-l with -1.
-    before = {int(h) - 1: row for h, row in (result.placebo_event_study or {}).items()}
-    rows = [
-        (e, float(row["effect"]), float(row["se"]), sum(t - g == e for g, t in cells))
-        for e, row in sorted((before | after).items())
-        if math.isfinite(row["se"]) and row["se"] > 0
-    ]
-    post = cells_after(sample)
-    counts = np.array([float(after[e]["n_obs"]) for e in sorted(after)])
-    weights = counts / counts.sum()
-    b = np.array([float(after[e]["effect"]) for e in sorted(after)])
-    s = np.array([float(after[e]["se"]) for e in sorted(after)])
-    # diff-diff adds the variances of event years as if they were independent; they share units and
-    # base years. Their correlation is that of the same averages of ATT(g,t), whose influence
-    # functions it gives.
-    plain = replace(sample, controls=(), data=data[["unit", "time", "cohort", "y", "cluster"]])
-    compared = replace(options, base_period="universal", control_group="not_yet_treated", method="reg")
-    pairs, _, psi, _ = influence(plain, compared)
-    share = {g: float(n) for g, n in sample.cohort_sizes.items()}
-    path = {row.group: psi @ row.weights for row in averages(pairs, share) if row.aggregation == "dynamic"}
-    correlation = (
-        np.corrcoef(np.array([path[e] for e in sorted(after)])) if len(after) > 1 else np.ones((1, 1))
-    )
-    error = math.sqrt(float((weights * s) @ correlation @ (weights * s)))
-    return Estimates(
-        effects=[
-            ("overall", None, float(weights @ b), error, post),
-            *(("dynamic", e, x, y, [c for c in post if c[1] - c[0] == e]) for e, x, y, _ in rows if e >= 0),
-        ],
-        events=[row for row in rows if options.first_event <= row[0] <= options.last_event],
-        formula="DID of switchers and not yet switched{controls}, weighted by switchers",
-        engine=diff_diff_version(),
-        base_period="event year -1",
     )

@@ -6,12 +6,16 @@ two of them is never a difference of rows.
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
+
+from cbec.estimators.absorb import build_projector, orthonormal_columns, residualise
+from cbec.estimators.frame import check_frame
+from cbec.estimators.panel import factor_codes
 
 GAPS = ("drop", "keep")
 #: A control group smaller than this is named in the notes.
@@ -47,6 +51,13 @@ class Sample:
         units = self.data.drop_duplicates("unit")
         cohorts, counts = np.unique(units.loc[units["cohort"] > 0, "cohort"], return_counts=True)
         return {int(g): int(n) for g, n in zip(cohorts, counts, strict=True)}
+
+    @property
+    def lone_cohorts(self) -> tuple[int, ...]:
+        """Treated cohorts that lie in one cluster: their effects are fitted to it, and nothing is left to
+        learn a standard error from."""
+        clusters = self.data.groupby("cohort")["cluster"].nunique()
+        return tuple(int(g) for g in clusters.index[clusters == 1] if g > 0)
 
     @property
     def n_units(self) -> int:
@@ -86,6 +97,56 @@ class Sample:
             data=self.data[~is_out].reset_index(drop=True),
             dropped=(*self.dropped, (reason, int(is_out.sum()))),
         )
+
+    def without_effects_of(self, cohorts: Sequence[int], *, whole_units: bool) -> Sample:
+        """The sample without treated rows of some cohorts, or without their units."""
+        data = self.data
+        leaving = data["cohort"].isin(cohorts)
+        if not whole_units:
+            leaving &= data["time"].ge(data["cohort"])
+        data = data[~leaving]
+        # What stays of them is never treated in the rows that are left.
+        data = data.assign(cohort=data["cohort"].where(~data["cohort"].isin(cohorts), 0))
+        return replace(self, data=data.reset_index(drop=True))
+
+    def without_idle_controls(self, anticipation: int = 0) -> Sample:
+        """The sample less the controls that do not vary beyond unit, time and each other on untreated rows.
+
+        Estimators that learn a control's slope there have none to learn; a library leaves such a control out
+        and says nothing. The notes name it.
+        """
+        data = self.data
+        rows = data[data["cohort"].eq(0) | data["time"].lt(data["cohort"] - anticipation)]
+        codes = [factor_codes(rows[name].to_numpy()) for name in ("unit", "time")]
+        x = rows[self.control_columns].to_numpy(dtype=float)
+        x = x - x.mean(axis=0)
+        left = residualise(build_projector(codes, len(rows)), x.copy())
+        kept = np.flatnonzero(orthonormal_columns(left, np.linalg.norm(x, axis=0))[1])
+        idle = [name for i, name in enumerate(self.controls) if i not in kept]
+        if not idle:
+            return self
+        used = {self.control_columns[i]: f"x{k + 1}" for k, i in enumerate(kept)}
+        dropped = [name for name in self.control_columns if name not in used]
+        note = f"control that varies on no untreated row beyond unit and year dropped: {', '.join(idle)}"
+        return replace(
+            self,
+            data=data.drop(columns=dropped).rename(columns=used),
+            controls=tuple(self.controls[i] for i in kept),
+            notes=(*self.notes, note),
+        )
+
+    def scaled(self) -> tuple[Sample, float]:
+        """The sample with outcome and controls of ordinary size, and what the outcome was divided by.
+
+        Libraries compare with absolute tolerances. Controls are centred as well, which no estimator here
+        notices: each has an intercept or fixed effects.
+        """
+        factor = _power_of_two(self.data["y"])
+        columns = {"y": self.data["y"] / factor}
+        for name in self.control_columns:
+            x = self.data[name]
+            columns[name] = (x - x.mean()) / _power_of_two(x)
+        return replace(self, data=self.data.assign(**columns)), factor
 
     def counted(self) -> Sample:
         """The same rows with years counted one by one, as if those that no unit has did not exist.
@@ -147,11 +208,8 @@ def prepare_sample(
     if anticipation < 0:
         raise ValueError(f"anticipation {anticipation}; allowed: 0 or more periods")
     wanted = [outcome, unit, time, cohort, *controls]
-    _check_columns(frame.columns, [*wanted, *(name for name in (cluster, treatment) if name)])
     if len(set(wanted)) < len(wanted):
         raise ValueError(f"outcome, unit, time, cohort and controls name a column twice: {wanted}")
-    if frame.empty:
-        raise ValueError("the frame has no rows")
     data, labels = _coded(frame, outcome, unit, time, cohort, controls, cluster, treatment)
     columns = [f"x{i + 1}" for i in range(len(controls))]
     n_offered = len(data)
@@ -225,17 +283,18 @@ def prepare_sample(
     absent = sorted(set(range(int(data["time"].min()), int(data["time"].max()) + 1)) - set(data["time"]))
     if absent:
         notes.append(f"no unit has {', '.join(map(str, absent))}: left out")
+        notes += [
+            f"no row has {g}, the first year of its cohort: seen treated from {seen} on"
+            for g in sorted(_cohorts(data) & set(absent))
+            for seen in [min(t for t in data["time"] if t > g)]
+        ]
     _check_outcome(data, outcome, cluster)
     kept = _independent(data, columns)
     notes += [f"collinear control dropped: {name}" for i, name in enumerate(controls) if i not in kept]
     by_unit = bool((data.groupby("cluster")["unit"].nunique() == 1).all())
     sizes = data.drop_duplicates("unit")["cohort"].value_counts()
-    single = sorted(g for g in _cohorts(data) - {0} if sizes[g] == 1)
-    if single:
-        years = ", ".join(map(str, single))
-        notes.append(
-            f"one unit only in the cohort(s) of {years}: no standard error for what they alone identify"
-        )
+    if needs_controls:
+        notes += _lone_notes(data)
     n_never = int(sizes.get(0, 0))
     if needs_controls and n_never < FEW_UNITS:
         notes.append(
@@ -255,14 +314,6 @@ def prepare_sample(
     )
 
 
-def _check_columns(have: Iterable[object], needed: Sequence[str]) -> None:
-    names = [str(name) for name in have]
-    for name in needed:
-        if name not in names:
-            near = difflib.get_close_matches(name, names, n=3, cutoff=0.3)
-            raise ValueError(f"no column {name!r}; nearest: {', '.join(near) or 'none'}")
-
-
 def _coded(
     frame: pd.DataFrame,
     outcome: str,
@@ -274,13 +325,10 @@ def _coded(
     treatment: str | None,
 ) -> tuple[pd.DataFrame, tuple[object, ...]]:
     """Numbers and integer codes in place of names and labels, sorted, and checked row by row."""
-    for name in (unit, time):
-        if frame[name].isna().any():
-            raise ValueError(f"{int(frame[name].isna().sum())} rows without {name!r}")
-    if frame.duplicated([unit, time]).any():
-        twice = frame.duplicated([unit, time])
-        label, period = frame.loc[twice, unit].tolist()[0], frame.loc[twice, time].tolist()[0]
-        raise ValueError(f"unit {label!r} has two rows for {time} {period!r}")
+    measured = check_frame(
+        frame, unit=unit, time=time, numbers=[outcome, *controls, *([treatment] if treatment else [])],
+        labels=[cohort, *([cluster] if cluster else [])], complete=False,
+    )  # fmt: skip
     codes, labels = _codes(frame[unit])
     data = pd.DataFrame({"unit": codes, "time": _whole(frame[time], time)})
     first = pd.to_numeric(frame[cohort], errors="coerce").astype(float)
@@ -299,12 +347,7 @@ def _coded(
         label = labels[int(changing.to_numpy().argmax())]
         raise ValueError(f"cohort {cohort!r} changes within unit {label!r}; one first treated year each")
     for column, name in [("y", outcome), *((f"x{i + 1}", name) for i, name in enumerate(controls))]:
-        try:
-            data[column] = frame[name].astype(float).to_numpy()
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"column {name!r} holds text: {error}") from None
-        if np.isinf(data[column]).any():
-            raise ValueError(f"column {name!r} is infinite on {int(np.isinf(data[column]).sum())} rows")
+        data[column] = measured[name]
     if cluster is None or cluster == unit:
         data["cluster"] = data["unit"].astype(float)
     else:
@@ -316,7 +359,7 @@ def _coded(
                 f"unit {labels[int(several.to_numpy().argmax())]!r} lies in two clusters of {cluster!r}"
             )
     if treatment is not None:
-        _check_treatment(data.assign(d=frame[treatment].astype(float).to_numpy()), treatment, labels)
+        _check_treatment(data.assign(d=measured[treatment]), treatment, labels)
     return data.sort_values(["unit", "time"], ignore_index=True), labels
 
 
@@ -377,6 +420,25 @@ def _whole(values: pd.Series, name: str) -> np.ndarray:
     if not np.equal(numbers, np.round(numbers)).all():
         raise ValueError(f"column {name!r} must hold whole years")
     return numbers.astype(np.int64)
+
+
+def _lone_notes(data: pd.DataFrame) -> list[str]:
+    """Which cohorts lie in one cluster, and what follows."""
+    treated = data[data["cohort"] > 0].groupby("cohort")[["unit", "cluster"]].nunique()
+    lone = treated[treated["cluster"] == 1]
+    kinds = {"unit": lone[lone["unit"] == 1].index, "cluster": lone[lone["unit"] > 1].index}
+    return [
+        f"one {kind} only in the cohort(s) of {', '.join(map(str, years))}: shown without a standard error,"
+        " and in no average of others"
+        for kind, years in kinds.items()
+        if len(years)
+    ]
+
+
+def _power_of_two(values: pd.Series) -> float:
+    """The power of two nearest to the spread, so that dividing by it loses no bit."""
+    spread = float(values.std(ddof=0))
+    return 2.0 ** round(math.log2(spread)) if spread > 0 and math.isfinite(spread) else 1.0
 
 
 def _cohorts(data: pd.DataFrame) -> set[int]:

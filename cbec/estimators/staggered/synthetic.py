@@ -59,6 +59,12 @@ def synthetic_did(sample: Sample, options: Options) -> Estimates:
         paths[g] = (wide[cohort_of == g].to_numpy(), omega / omega.sum(), lam / lam.sum())
     if not paths:
         raise ValueError("no cohort has two years before treatment")
+    lone = sample.lone_cohorts
+    if set(paths) <= set(lone):
+        raise ValueError(
+            "every cohort with two years before treatment lies in one cluster: no standard error can be"
+            " learnt from it"
+        )
     cells = [(g, int(t)) for g in paths for t in years]
 
     def gaps(treated: Mapping[int, FloatArray], keep: NDArray[np.bool_]) -> FloatArray:
@@ -73,7 +79,7 @@ def synthetic_did(sample: Sample, options: Options) -> Estimates:
 
     everyone = np.ones(len(never), dtype=bool)
     own = {g: path[0] for g, path in paths.items()}
-    rows = averages(cells, {g: len(units) for g, units in own.items()})
+    rows = averages(cells, {g: len(units) for g, units in own.items()}, lone=lone)
     labels = [(row.aggregation, row.group) for row in rows]
     weights = np.array([row.weights for row in rows])
     estimate = weights @ gaps(own, everyone)
@@ -82,13 +88,13 @@ def synthetic_did(sample: Sample, options: Options) -> Estimates:
         if any(path[1][everyone & (np.arange(len(never)) != i)].sum() <= 1e-12 for path in paths.values()):
             raise ValueError("one control unit carries all the weight; the jackknife is undefined")
         replicates.append(weights @ gaps(own, np.arange(len(never)) != i))
-    if [len(units) for units in own.values()] == [1]:
-        raise ValueError("one treated unit: the jackknife is undefined; use another estimator")
     for g, units in own.items():
         for i in range(len(units)):
             rest = {c: np.delete(u, i, axis=0) if c == g else u for c, u in own.items()}
             rest = {c: u for c, u in rest.items() if len(u)}
-            some = averages([(c, int(t)) for c in rest for t in years], {c: len(u) for c, u in rest.items()})
+            some = averages(
+                [(c, int(t)) for c in rest for t in years], {c: len(u) for c, u in rest.items()}, lone=lone
+            )
             table = {(row.aggregation, row.group): row.weights for row in some}
             values = gaps(rest, everyone)
             replicates.append(np.array([table[k] @ values if k in table else np.nan for k in labels]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib.metadata import version
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cbec.estimators.panel import binary_scale, factor_codes, rows_in_pairs
+from cbec.estimators.panel import factor_codes, rows_in_pairs
 from cbec.estimators.staggered.aggregation import (
     Estimates,
     FloatArray,
@@ -34,10 +35,7 @@ def _regress(
     import pyfixest
 
     data = pd.concat([sample.data, pd.DataFrame(dict(columns), index=sample.data.index)], axis=1)
-    effects = [factor_codes(data[name].to_numpy()) for name in ("unit", "time")]
-    data = data[rows_in_pairs(effects, len(data))]
-    scale = {name: binary_scale(data[name]) for name in ("y", *sample.control_columns)}
-    data = data.assign(**{name: data[name] / factor for name, factor in scale.items() if factor != 1})
+    data = data[_not_alone(sample)]
     right = " + ".join([*columns, *sample.control_columns])
     model = pyfixest.feols(
         f"y ~ {right} | unit + time",
@@ -59,8 +57,13 @@ def _regress(
     ]
     notes = tuple(f"control absorbed by the fixed effects: {name}" for name in absorbed)
     order = [names.index(name) for name in columns]
-    coefficients, covariance = model._beta_hat[order], model._vcov[np.ix_(order, order)]
-    return coefficients * scale["y"], covariance * scale["y"] ** 2, int(model._N), notes
+    return model._beta_hat[order], model._vcov[np.ix_(order, order)], int(model._N), notes
+
+
+def _not_alone(sample: Sample) -> NDArray[np.bool_]:
+    """Rows that are not alone in a unit or year."""
+    effects = [factor_codes(sample.data[name].to_numpy()) for name in ("unit", "time")]
+    return rows_in_pairs(effects, len(sample.data))
 
 
 def _pyfixest() -> str:
@@ -118,7 +121,14 @@ def twfe_event_study(sample: Sample, options: Options) -> Estimates:
     treated = np.array([(ever & (key == k) & (since >= 0)).sum() for k in labels], dtype=float)
     if treated.sum() == 0:
         raise ValueError("no treated year is estimated")
-    weights = treated / treated.sum()
+    # A coefficient of one cluster has no error, and would leave that of the mean unknown.
+    clusters = np.array([data.loc[ever & (key == k), "cluster"].nunique() for k in labels])
+    pooled = np.where(clusters > 1, treated, 0.0)
+    if pooled.sum() == 0:
+        raise ValueError("every treated year is one cluster's: no standard error can be learnt from it")
+    weights = pooled / pooled.sum()
+    alone = [k for k, n, many in zip(labels, treated, clusters, strict=True) if n > 0 and many == 1]
+    left_out = f"; without {', '.join(map(str, alone))}, of one cluster alone" if alone else ""
     errors = np.sqrt(np.diag(v))
     return Estimates(
         effects=[
@@ -143,16 +153,40 @@ def twfe_event_study(sample: Sample, options: Options) -> Estimates:
         notes=(
             *notes,
             "overall: mean of the years' coefficients weighted by treated unit-years; "
-            "ever treated against never treated, also before a unit's own treatment"
+            f"ever treated against never treated, also before a unit's own treatment{left_out}"
             if calendar
-            else "overall: mean of post-treatment coefficients weighted by treated unit-years",
+            else f"overall: mean of post-treatment coefficients weighted by treated unit-years{left_out}",
         ),
         n_obs=n_obs,
     )
 
 
+def leads_before(sample: Sample, options: Options) -> list[tuple[int, float, float, int]]:
+    """Leads from first_event to the last untreated year against all untreated years before them.
+
+    Dummies in a regression of untreated rows (Borusyak, Jaravel and Spiess 2024, section 4.4): event year,
+    coefficient, clustered error, cohorts. Raises ValueError when no untreated row lies before them.
+    """
+    data = sample.data
+    since = data["time"] - data["cohort"]
+    untreated = replace(
+        sample, data=data[data["cohort"].eq(0) | since.lt(-options.anticipation)].reset_index(drop=True)
+    )
+    rows = untreated.data
+    ever = rows["cohort"].gt(0).to_numpy()
+    event = np.where(ever, rows["time"] - rows["cohort"], 0)
+    inside = ever & (event >= options.first_event)
+    labels = sorted({int(e) for e in event[inside]})
+    if not labels or not (ever & ~inside).any():
+        raise ValueError(f"no untreated year before event year {options.first_event} to compare leads with")
+    columns = {f"e{-e}": (inside & (event == e)).astype(float) for e in labels}
+    b, v, _, _ = _regress(untreated, columns)
+    cohorts = [len(set(rows["cohort"].to_numpy()[inside & (event == e)])) for e in labels]
+    return list(zip(labels, b.tolist(), np.sqrt(np.diag(v)).tolist(), cohorts, strict=True))
+
+
 def sun_abraham(sample: Sample, options: Options) -> Estimates:
-    """A dummy for every cohort and year but the base, averaged with cohort sizes held fixed."""
+    """A dummy for every cohort and year but the base, averaged over observed unit-years, held fixed."""
     data = sample.data
     base = options.base - options.anticipation
     every = treated_cells(sample)
@@ -164,13 +198,16 @@ def sun_abraham(sample: Sample, options: Options) -> Estimates:
     g_of, t_of = data["cohort"].to_numpy(), data["time"].to_numpy()
     columns = {f"g{g}t{t}": ((g_of == g) & (t_of == t)).astype(float) for g, t in cells}
     b, v, n_obs, notes = _regress(sample, columns)
-    rows = averages(cells, sample.cohort_sizes)
+    # As fixest: a unit-year counts once, where it is observed (Sun and Abraham 2021 on balanced panels).
+    used = data[_not_alone(sample)].groupby(["cohort", "time"]).size()
+    counts = {cell: float(used[cell]) for cell in cells}
+    rows = averages(cells, sample.cohort_sizes, counts=counts, lone=sample.lone_cohorts)
     weights = np.array([row.weights for row in rows])
     effects, events, vcov = split_averages(rows, weights @ b, weights @ v @ weights.T, cells, options)
     return Estimates(
         effects=effects,
         events=events,
-        formula="{y} ~ sum of cohort x year dummies{controls} | {unit} + {time}, averaged by cohort size",
+        formula="{y} ~ sum of cohort x year dummies{controls} | {unit} + {time}, averaged by unit-years",
         engine=_pyfixest(),
         base_period=f"event year {base}",
         vcov=vcov,
