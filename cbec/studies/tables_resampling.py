@@ -176,7 +176,10 @@ def inference_table(data: StudyData, diagnostic: pd.DataFrame, kept: Memory | No
         )  # fmt: skip
         low, high = result.groups
         wald = group_wald_test(
-            requested.rows, group=options["group"], outcome=requested.specification.outcome, **requested.columns
+            requested.rows,
+            group=options["group"],
+            outcome=requested.specification.outcome,
+            **requested.columns,
         )
         return [
             {
