@@ -20,7 +20,7 @@ from tests.conftest import paused_with_the_lock, small_disk
 from tests.refresh.conftest import Small
 
 READERS, REFRESHES = 10, 20
-# Of each phase; 20 were run once by hand, the default keeps the suite short.
+# In each phase; the default keeps the suite short.
 KILLS = int(os.environ.get("CBEC_TEST_KILLS", "1"))
 
 # Opens the published file anew for each answer, as a dashboard does for each visitor.
