@@ -18,6 +18,8 @@
         'same_series_years': [1, 99],
         'same_series_share': [0, 1],
         'vintage_gap_share': [0, 1],
+        'min_effective_clusters': [0, 9999],
+        'min_clusters': [0, 9999],
     } -%}
     {%- set wrong = [] -%}
     {%- for name, allowed in words.items() if var(name) not in allowed -%}

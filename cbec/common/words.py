@@ -44,6 +44,7 @@ TEXT: dict[str, tuple[str, str]] = {
     "fe_other": ("{name} 固定效应", "{name} effects"),
     "cluster_row": ("聚类层级", "Clustered by"),
     "n_clusters": ("聚类个数", "Clusters"),
+    "n_effective_clusters": ("有效聚类数", "Effective clusters"),
     "n_obs": ("样本量", "Observations"),
     "r2": ("R²", "R²"),
     "r2_within": ("组内R²", "Within R²"),
@@ -132,6 +133,11 @@ TEXT: dict[str, tuple[str, str]] = {
     "implied_stars_note": (
         "星号由估计值、标准误和95%置信区间推得",
         "Stars follow from the estimate, its standard error and its 95% interval",
+    ),
+    "withheld_note": (
+        "有效聚类数（Carter、Schnepel和Steigerwald 2017）过少时不列标准误、p值、区间和星号",
+        "No error, p value, interval or stars where the effective number of clusters (Carter, Schnepel and"
+        " Steigerwald 2017) is too small",
     ),
     "normal_stars_note": ("星号按正态分布", "Stars by the normal distribution"),
     "imputed_note": (
@@ -235,8 +241,8 @@ TEXT: dict[str, tuple[str, str]] = {
     ),
     "interval_note": ("竖线为95%置信区间", "Bars are 95% intervals"),
     "no_error_note": (
-        "没有竖线的点没有标准误（只有一个处理单位或对照单位）",
-        "Points without a bar have no standard error (one treated or one control unit)",
+        "没有竖线的点没有标准误（处理单位或对照单位过少）",
+        "Points without a bar have no standard error (too few treated or control units)",
     ),
     "interval_note_h": ("横线为95%置信区间", "Bars are 95% intervals"),
     "base_none": ("基期：{base}", "Base period: {base}"),

@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
+from cbec.estimators.effective import effective_clusters
 from cbec.estimators.frame import check_frame
 from cbec.estimators.panel import binary_scale, factor_codes, rows_in_pairs
 from cbec.estimators.specification import Specification
@@ -29,8 +30,9 @@ Matrix = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 
 @dataclass(frozen=True)
 class Term:
-    """One coefficient. p_value and interval use t(G - 1) when clustered (G the smaller number of two), the
-    normal for random effects and Conley errors, t(N - K) otherwise."""
+    """One coefficient. p_value and interval use t(G* - 1) when clustered, G* the effective number of clusters
+    (`effective_clusters`; the smaller number of two), the normal for random effects and Conley errors,
+    t(N - K) otherwise."""
 
     term: str
     estimate: float
@@ -39,6 +41,7 @@ class Term:
     p_value: float | None
     ci_low: float | None
     ci_high: float | None
+    n_effective_clusters: float | None = None
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,8 @@ def fit_least_squares(frame: pd.DataFrame, specification: Specification, *, unit
     cluster columns their errors added less that of the intersection (Cameron, Gelbach, Miller 2011),
     made positive semi-definite as they propose and fixest does (`positive_semidefinite`; the note says so).
     `conley:<km>` allows correlation between units up to a great-circle distance within a year, and
-    within a unit over all years (Conley 1999); the frame then has longitude and latitude.
+    within a unit over all years (Conley 1999); the frame then has longitude and latitude. Degrees of freedom
+    of clustered errors: `cbec.estimators.effective`.
 
     Raises ValueError as `check_frame` does, and when there is one cluster, a constant outcome, or a treatment
     that the fixed effects or controls absorb.
@@ -117,12 +121,17 @@ def fit_least_squares(frame: pd.DataFrame, specification: Specification, *, unit
     if conley:
         matrix = _conley_vcov(model, frame[keep], float(specification.vcov.split(":")[1]), unit)
     matrix, is_mended = positive_semidefinite(matrix * np.outer(factor, factor))
+    effective = np.full(len(found), math.nan)
+    if clusters:
+        design = np.asarray(model._X, dtype=float)
+        numbers = [effective_clusters(design, data[label[c]].to_numpy()) for c in clusters]
+        effective = np.minimum.reduce(numbers)
     df = math.inf if conley else float(model._df_t)
     estimates = np.asarray(model._beta_hat, dtype=float) * factor
     errors = np.sqrt(np.maximum(np.diag(matrix), 0.0))
     n_obs = int(model._N)
     return Fit(
-        terms=tuple(_term(*row, df) for row in zip(found, estimates, errors, strict=True)),
+        terms=tuple(_term(*row, df, g) for *row, g in zip(found, estimates, errors, effective, strict=True)),
         n_obs=n_obs,
         n_clusters=int(min(model._G)) if clusters else None,
         n_singletons=len(frame) - n_obs,
@@ -306,7 +315,10 @@ def _unit_share(variance: pd.Series) -> float:
     return float(variance["Effects"] / (variance["Effects"] + variance["Residual"]))
 
 
-def _term(name: str, estimate: float, std_error: float, df: float) -> Term:
+def _term(name: str, estimate: float, std_error: float, df: float, effective: float = math.nan) -> Term:
+    """effective: clusters behind a clustered error, NaN for another one."""
+    if math.isfinite(effective):
+        df = min(df, effective - 1)
     t = estimate / std_error if std_error > 0 else math.nan
     half = float(stats.t.ppf(0.975, df)) * std_error
     return Term(
@@ -317,6 +329,7 @@ def _term(name: str, estimate: float, std_error: float, df: float) -> Term:
         p_value=_finite(2 * stats.t.sf(abs(t), df)),
         ci_low=_finite(estimate - half),
         ci_high=_finite(estimate + half),
+        n_effective_clusters=_finite(effective),
     )
 
 

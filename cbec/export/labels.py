@@ -131,6 +131,7 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "stars": ("显著性", "Stars"),
     "n_obs": ("样本量", "Observations"),
     "n_clusters": ("聚类个数", "Clusters"),
+    "n_effective_clusters": ("有效聚类数", "Effective clusters"),
     "n_dropped": ("未进入估计的行数", "Rows dropped"),
     "estimator": ("估计方法", "Estimator"),
     "outcome": ("被解释变量", "Outcome"),

@@ -124,6 +124,7 @@ def regression_table(
         bracket_note=main_note,
         notes=(
             say("stars_note", lang),
+            _withheld_note(main, lang),
             say("main_is_observed", lang) if observed_only else "",
             say("observed_note", lang),
             say("imputed_note", lang),
@@ -201,6 +202,7 @@ def event_study_table(
         bracket_note=bracket_sentence({c: vcov.get(c, "") for c, _ in keys}, bracket, lang, table_no),
         notes=(
             say("stars_note", lang),
+            _withheld_note(main, lang),
             say("implied_stars_note", lang),
             *(say("base_none", lang, base=base_words(base, lang)) for base in bases),
             say("simulated_note", lang) if simulated else "",
@@ -268,12 +270,23 @@ def att_table(
         bracket_note=bracket_sentence({c: vcov.get(c, "") for c, _ in keys}, bracket, lang, table_no),
         notes=(
             say("stars_note", lang),
+            _withheld_note(overall, lang),
             say("observed_note", lang),
             say("imputed_note", lang),
             say("simulated_note", lang) if simulated else "",
         ),
         units=variable_units(outcomes, labels),
         is_simulated=simulated,
+    )
+
+
+def _withheld_note(rows: pd.DataFrame, lang: Lang) -> str:
+    """What a table says that has effects without an error because of few clusters; '' for others."""
+    known = rows.get("n_effective_clusters")
+    return (
+        say("withheld_note", lang)
+        if known is not None and (rows["std_error"].isna() & known.notna()).any()
+        else ""
     )
 
 
@@ -390,6 +403,12 @@ def _summary_rows(
     clusters = [count_cell(first[n]["n_clusters"]) for n in columns]
     if any(clusters):
         rows.append(line("n_clusters", clusters))
+    effective = [
+        as_float(by_column[n].get(treatment, first[n]).get("n_effective_clusters"))
+        for n, treatment in zip(columns, treatments, strict=True)
+    ]
+    if not all(math.isnan(value) for value in effective):
+        rows.append(line("n_effective_clusters", (number_cell(value, 1) for value in effective)))
     rows.append(line("n_obs", (count_cell(first[n]["n_obs"]) for n in columns)))
     for key in ("r2", "r2_within"):
         values = [as_float(first[n][key]) for n in columns]

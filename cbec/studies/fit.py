@@ -46,6 +46,7 @@ FIT_SCHEMA = pa.schema(
         ("n_obs", pa.int64()),
         ("n_units", pa.int64()),
         ("n_clusters", pa.int64()),
+        ("n_effective_clusters", pa.float64()),
         ("n_cohorts", pa.int64()),
         ("n_dropped", pa.int64()),
         ("drop_reason", pa.string()),
@@ -292,6 +293,7 @@ def _rows(result: Result, is_simulated: bool) -> list[dict[str, Any]]:
             "ci_high": _known(effect.ci_high),
             "stars": stars(effect.p_value),
             "n_units": effect.n_units,
+            "n_effective_clusters": _known(effect.n_effective_clusters),
         }
         for effect in fit.effects
     ]
@@ -306,6 +308,7 @@ def _rows(result: Result, is_simulated: bool) -> list[dict[str, Any]]:
             "ci_low": _known(event.ci_low),
             "ci_high": _known(event.ci_high),
             "n_cohorts": event.n_cohorts,
+            "n_effective_clusters": _known(event.n_effective_clusters),
         }
         for event in fit.events
     ]

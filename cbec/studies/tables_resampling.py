@@ -13,6 +13,7 @@ from cbec.estimators.multiple_testing import family_test, group_difference_test,
 from cbec.estimators.placebo import leave_one_out, placebo_frame, placebo_test
 from cbec.estimators.power import minimum_detectable_effect
 from cbec.estimators.regression import fit_least_squares
+from cbec.estimators.staggered.permutation import permute_cohorts
 from cbec.estimators.wild_bootstrap import wild_cluster_bootstrap
 from cbec.studies.diagnostics import (
     NOT_ESTIMATED,
@@ -58,6 +59,8 @@ def _placebo_tables(data: StudyData, diagnostic: pd.DataFrame) -> tuple[pa.Table
 
     def rows(requested: Requested) -> list[dict[str, Any]]:
         options, spec = requested.options, requested.specification
+        if spec.is_staggered:
+            return _permuted(requested, draws)
         result = placebo_test(
             requested.rows, outcome=spec.outcome, scheme=options["scheme"], strata=options["strata"] or None,
             draws=int(options["draws"]), seed=int(options["seed"]), **requested.columns,
@@ -87,6 +90,39 @@ def _placebo_tables(data: StudyData, diagnostic: pd.DataFrame) -> tuple[pa.Table
         return PLACEBO.empty_table(), summary
     every = pd.concat(draws, ignore_index=True).assign(is_simulated=data.is_simulated)
     return pa.Table.from_pandas(every[PLACEBO.names], schema=PLACEBO, preserve_index=False), summary
+
+
+def _permuted(requested: Requested, draws: list[pd.DataFrame]) -> list[dict[str, Any]]:
+    """The same of an estimator for staggered adoption: its overall effect, cohorts permuted among units."""
+    options, spec, sample = requested.options, requested.specification, requested.sample
+    if options["scheme"] != "cohort":
+        raise ValueError(f"scheme {options['scheme']!r}; allowed for {spec.estimator}: cohort")
+    result = permute_cohorts(
+        sample.rows, estimator=spec.estimator, outcome=spec.outcome, unit=sample.unit, controls=spec.controls,
+        cluster=spec.cluster, strata=options["strata"] or None, draws=int(options["draws"]),
+        seed=int(options["seed"]), **dict(spec.options),
+    )  # fmt: skip
+    scheme = "cohort" + (f" within {options['strata']}" if options["strata"] else "")
+    found = pd.DataFrame(
+        {
+            "draw": result.draw_ids, "estimate": result.coefficients, "t_value": result.t_values,
+            "p_value": result.p_values,
+        }
+    )  # fmt: skip
+    draws.append(found.assign(**identity(spec), outcome=spec.outcome, scheme=scheme, note=None))
+    return [
+        {
+            "scheme": scheme,
+            "estimate": result.estimate,
+            "n_draws": result.n_draws,
+            "n_degenerate": result.n_degenerate,
+            "p_randomization": result.p_value_coefficient,
+            "p_randomization_t": result.p_value_t,
+            "mean_of_draws": float(result.coefficients.mean()),
+            "sd_of_draws": float(result.coefficients.std(ddof=1)),
+            "seed": result.seed,
+        }
+    ]
 
 
 def leave_one_out_table(data: StudyData, diagnostic: pd.DataFrame, kept: Memory | None = None) -> pa.Table:

@@ -16,12 +16,13 @@ final as (
         aggregation,
         cast(group_value as varchar) as group_label,
         estimate,
-        std_error,
-        p_value,
-        ci_low,
-        ci_high,
+        {{ published_inference('std_error') }} as std_error,
+        {{ published_inference('p_value') }} as p_value,
+        {{ published_inference('ci_low') }} as ci_low,
+        {{ published_inference('ci_high') }} as ci_high,
         n_obs,
         n_units,
+        n_effective_clusters,
         case
             when options like '%control_group never_treated%' then 'never_treated'
             when

@@ -95,9 +95,15 @@ def test_two_way_effects_equal_numpy_and_linearmodels(db: duckdb.DuckDBPyConnect
     adjustment = groups / (groups - 1) * (n - 1) / (n - k)
     std_error = np.sqrt(np.diag(bread @ scores.T @ scores @ bread) * adjustment)
     np.testing.assert_allclose(ours["std_error"], std_error, rtol=1e-8)
-    p_value = 2 * stats.t.sf(np.abs(beta / std_error), groups - 1)
+    # Carter, Schnepel and Steigerwald (2017): G / (1 + Gamma), Gamma the squared coefficient of variation of
+    # what the clusters contribute to the variance of a coefficient.
+    contributed = pd.DataFrame((x @ bread) ** 2).groupby(frame[unit].to_numpy()).sum().to_numpy()
+    effective = groups / (1 + np.var(contributed, axis=0) / np.mean(contributed, axis=0) ** 2)
+    np.testing.assert_allclose(ours["n_effective_clusters"], effective, rtol=1e-8)
+    assert (effective > 5).all()
+    p_value = 2 * stats.t.sf(np.abs(beta / std_error), effective - 1)
     np.testing.assert_allclose(ours["p_value"], p_value, rtol=1e-7)
-    half = stats.t.ppf(0.975, groups - 1) * std_error
+    half = stats.t.ppf(0.975, effective - 1) * std_error
     np.testing.assert_allclose(ours["ci_high"] - ours["estimate"], half, rtol=1e-7)
     assert set(ours["n_clusters"]) == {groups}
     assert set(ours["n_obs"]) == {n}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from cbec.estimators.regression import MENDED, Fit, fit_least_squares, positive_semidefinite
 from cbec.estimators.specification import Specification
@@ -41,8 +42,11 @@ CASES = [
 ]
 
 
-def columns(fit: Fit) -> np.ndarray:
-    return np.array([[t.estimate, t.std_error, t.p_value] for t in fit.terms], dtype=float).T
+def columns(fit: Fit, clusters: int) -> np.ndarray:
+    """Estimates, errors and p values by t(G - 1), as fixest has them."""
+    return np.array(
+        [[t.estimate, t.std_error, 2 * stats.t.sf(abs(t.t_value or 0), clusters - 1)] for t in fit.terms]
+    ).T
 
 
 @pytest.mark.parametrize(("k", "estimates", "errors", "p_values"), CASES)
@@ -50,13 +54,13 @@ def test_a_matrix_that_is_not_positive_is_mended_as_in_fixest(
     k: float, estimates: tuple[float, ...], errors: tuple[float, ...], p_values: tuple[float, ...]
 ) -> None:
     fit = fit_least_squares(panel(k), SPEC)
-    np.testing.assert_allclose(columns(fit), [estimates, errors, p_values], rtol=1e-7)
+    np.testing.assert_allclose(columns(fit, 5), [estimates, errors, p_values], rtol=1e-7)
     assert fit.note == MENDED
 
 
 def test_the_unit_of_the_outcome_does_not_touch_the_mended_errors() -> None:
-    plain = columns(fit_least_squares(panel(1.3), SPEC))
-    yuan = columns(fit_least_squares(panel(1.3).assign(y=lambda f: f["y"] * 1e9), SPEC))
+    plain = columns(fit_least_squares(panel(1.3), SPEC), 5)
+    yuan = columns(fit_least_squares(panel(1.3).assign(y=lambda f: f["y"] * 1e9), SPEC), 5)
     np.testing.assert_allclose(yuan, plain * np.array([[1e9], [1e9], [1]]), rtol=1e-6)
 
 

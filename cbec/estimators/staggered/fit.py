@@ -20,6 +20,7 @@ from cbec.estimators.staggered.aggregation import AGGREGATIONS, Estimates, Float
 from cbec.estimators.staggered.engines import ESTIMATORS
 from cbec.estimators.staggered.libraries import BASE_PERIODS, CONTROL_GROUPS, LEADS, METHODS, WEIGHTS
 from cbec.estimators.staggered.sample import Sample, prepare_sample
+from cbec.estimators.staggered.support import Support, of_two_way
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class EventTime:
     ci_low: float
     ci_high: float
     n_cohorts: int
+    n_effective_clusters: float
 
 
 @dataclass(frozen=True)
@@ -63,18 +65,19 @@ class Effect:
     ci_high: float
     n_units: int
     n_cells: int
+    n_effective_clusters: float
 
 
 @dataclass(frozen=True)
 class StaggeredFit:
     """What one estimator says about one sample.
 
-    p values and intervals use t(G - 1), G the clusters. events leaves the base period out;
-    event_vcov is the covariance of events in their order, shape (len(events), len(events)); None where
-    they are not measured from one base period by one estimator, so that no joint test or sensitivity
-    analysis of them means anything: imputation and two_stage (leads are residuals of years that the first
-    stage fits), lp_did and de_chaisemartin_dhaultfoeuille (one regression each), extended_twfe without
-    leads, synthetic_did (a weighted base), callaway_santanna with a varying base.
+    p values and intervals use t(G* - 1), G* the effective number of clusters (`support.Support`). events
+    leaves the base period out; event_vcov is the covariance of events in their order, shape (len(events),
+    len(events)); None where they are not measured from one base period by one estimator, so that no joint
+    test or sensitivity analysis of them means anything: imputation and two_stage (leads are residuals of
+    years that the first stage fits), lp_did and de_chaisemartin_dhaultfoeuille (one regression each),
+    extended_twfe without leads, synthetic_did (a weighted base), callaway_santanna with a varying base.
     """
 
     estimator: str
@@ -258,24 +261,20 @@ def fit_staggered(
         unknown = members <= set(lone) if not naive else _n_clusters(sample, members) == 1
         return math.nan if members and unknown else float(std_error)
 
-    effects = tuple(
-        Effect(
-            aggregation,
-            group,
-            float(estimate),
-            float(error),
-            _p_value(estimate, error, n_clusters),
-            *_interval(estimate, error, n_clusters),
-            n_units=sum(sizes[g] for g in {g for g, _ in cells}),
-            n_cells=len(cells),
-        )
+    support = Support(sample, anticipation=anticipation, never_only=_compares_with_never(estimator, options))
+
+    def effective(aggregation: str, group: int | None, cells: Sequence[tuple[int, int]]) -> float:
+        return of_two_way(sample) if estimator == "twfe" else support(aggregation, group, cells)
+
+    known = [
+        (aggregation, group, float(estimate), error, cells)
         for aggregation, group, estimate, given, cells in found.effects
         for error in [error_of(cells, given)]
         if aggregation in options.aggregations
         and math.isfinite(estimate)
         and (error > 0 or (math.isnan(error) and aggregation != "overall" and cells))
-    )
-    if not effects or effects[0].aggregation != "overall":
+    ]
+    if not known or known[0][0] != "overall":
         given, cells = next(row[3:] for row in found.effects if row[0] == "overall")
         reason = (
             "cohorts in one cluster alone have an estimate"
@@ -283,6 +282,21 @@ def fit_staggered(
             else "the clustered formula gives none that is positive"
         )
         raise ValueError(f"{estimator} of {outcome!r}: the overall effect has no standard error: {reason}")
+    effects = tuple(
+        Effect(
+            aggregation,
+            group,
+            estimate,
+            error,
+            _p_value(estimate, error, number),
+            *_interval(estimate, error, number),
+            n_units=sum(sizes[g] for g in {g for g, _ in cells}),
+            n_cells=len(cells),
+            n_effective_clusters=number,
+        )
+        for aggregation, group, estimate, error, cells in known
+        for number in [effective(aggregation, group, cells)]
+    )
     counted = _counts_years(estimator, sample, options)
     at_event = _cells_by_event(
         sample.counted() if counted else sample, options, binned=estimator == "twfe_event_study"
@@ -291,8 +305,9 @@ def fit_staggered(
         years = dict(zip(sorted(sample.counted().cohort_sizes), sorted(sizes), strict=True))
         at_event = {e: [(years[g], t) for g, t in cells] for e, cells in at_event.items()}
     events = tuple(
-        EventTime(int(e), float(b), error, *_interval(b, error, n_clusters), n_cohorts=int(n))
+        EventTime(int(e), float(b), error, *_interval(b, error, number), int(n), number)
         for e, b, given, n in found.events
+        for number in [support("dynamic", int(e), at_event[e]) if e in at_event else float(n_clusters)]
         for error in [error_of(at_event[e], given) if e in at_event else float(given)]
     )
     n_obs = len(sample.data) if found.n_obs is None else found.n_obs
@@ -441,14 +456,19 @@ def _cells_by_event(sample: Sample, options: Options, *, binned: bool) -> dict[i
     return found
 
 
-def _interval(estimate: float, std_error: float, n_units: int) -> tuple[float, float]:
-    """95 % interval with t(G - 1)."""
-    half = float(stats.t.ppf(0.975, n_units - 1) * std_error)
+def _compares_with_never(estimator: str, options: Options) -> bool:
+    """Whether effects are measured against the never treated only."""
+    return estimator in ("sun_abraham", "synthetic_did") or options.control_group == "never_treated"
+
+
+def _interval(estimate: float, std_error: float, n_effective: float) -> tuple[float, float]:
+    """95 % interval with t(G* - 1)."""
+    half = float(stats.t.ppf(0.975, n_effective - 1) * std_error)
     return float(estimate) - half, float(estimate) + half
 
 
-def _p_value(estimate: float, std_error: float, n_clusters: int) -> float:
-    return float(2 * stats.t.sf(abs(estimate / std_error), n_clusters - 1))
+def _p_value(estimate: float, std_error: float, n_effective: float) -> float:
+    return float(2 * stats.t.sf(abs(estimate / std_error), n_effective - 1))
 
 
 def _choice(name: str, value: str, allowed: Sequence[str]) -> None:
