@@ -24,7 +24,7 @@ FloatArray = NDArray[np.float64]
 def effective_number(variances: FloatArray) -> FloatArray:
     """Effective number of clusters from what each contributes. Shape (G, ...) to (...); 0 for nothing."""
     total, squares = variances.sum(axis=0), (variances**2).sum(axis=0)
-    return np.divide(total**2, squares, out=np.zeros_like(total), where=squares > 0)
+    return np.asarray(np.divide(total**2, squares, out=np.zeros_like(total), where=squares > 0))
 
 
 def effective_clusters(design: FloatArray, cluster: NDArray[np.int64]) -> FloatArray:

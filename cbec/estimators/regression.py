@@ -131,7 +131,10 @@ def fit_least_squares(frame: pd.DataFrame, specification: Specification, *, unit
     errors = np.sqrt(np.maximum(np.diag(matrix), 0.0))
     n_obs = int(model._N)
     return Fit(
-        terms=tuple(_term(*row, df, g) for *row, g in zip(found, estimates, errors, effective, strict=True)),
+        terms=tuple(
+            _term(name, estimate, error, df, number)
+            for name, estimate, error, number in zip(found, estimates, errors, effective, strict=True)
+        ),
         n_obs=n_obs,
         n_clusters=int(min(model._G)) if clusters else None,
         n_singletons=len(frame) - n_obs,

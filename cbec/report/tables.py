@@ -409,6 +409,12 @@ def _summary_rows(
     ]
     if not all(math.isnan(value) for value in effective):
         rows.append(line("n_effective_clusters", (number_cell(value, 1) for value in effective)))
+    permuted = [
+        as_float(by_column[n].get(treatment, first[n]).get("p_randomization"))
+        for n, treatment in zip(columns, treatments, strict=True)
+    ]
+    if not all(math.isnan(value) for value in permuted):
+        rows.append(line("p_randomization_t", (number_cell(value, 3) for value in permuted)))
     rows.append(line("n_obs", (count_cell(first[n]["n_obs"]) for n in columns)))
     for key in ("r2", "r2_within"):
         values = [as_float(first[n][key]) for n in columns]

@@ -97,10 +97,11 @@ def _permuted(requested: Requested, draws: list[pd.DataFrame]) -> list[dict[str,
     options, spec, sample = requested.options, requested.specification, requested.sample
     if options["scheme"] != "cohort":
         raise ValueError(f"scheme {options['scheme']!r}; allowed for {spec.estimator}: cohort")
+    about: dict[str, Any] = dict(spec.options)
     result = permute_cohorts(
         sample.rows, estimator=spec.estimator, outcome=spec.outcome, unit=sample.unit, controls=spec.controls,
         cluster=spec.cluster, strata=options["strata"] or None, draws=int(options["draws"]),
-        seed=int(options["seed"]), **dict(spec.options),
+        seed=int(options["seed"]), **about,
     )  # fmt: skip
     scheme = "cohort" + (f" within {options['strata']}" if options["strata"] else "")
     found = pd.DataFrame(

@@ -6,6 +6,21 @@ with fit as (
 
 ),
 
+permuted as (
+
+    select
+        placebo.study_id,
+        placebo.table_no,
+        placebo.column_no,
+        specification.treatment as term,
+        false as is_observed_only,
+        placebo.p_randomization_t as p_randomization,
+    from {{ ref('placebo_summary') }} as placebo
+    inner join {{ ref('specification') }} as specification using (study_id, table_no, column_no)
+    where placebo.scheme = 'cohort'
+
+),
+
 final as (
 
     select
@@ -20,6 +35,7 @@ final as (
         {{ published_inference('ci_low') }} as ci_low,
         {{ published_inference('ci_high') }} as ci_high,
         coalesce({{ published_inference('stars') }}, '') as stars,
+        p_randomization,
         n_obs,
         n_clusters,
         n_effective_clusters,
@@ -46,6 +62,7 @@ final as (
         mediator,
         options,
     from fit
+    left join permuted using (study_id, table_no, column_no, term, is_observed_only)
     where kind = 'term' or (kind = 'effect' and aggregation = 'overall')
 
 )

@@ -118,9 +118,9 @@ def overall_effect(
 
 def _summed(values: FloatArray, cluster: IntArray) -> FloatArray:
     """Sums over clusters of the second axis."""
-    summed = np.zeros((values.shape[0], int(cluster.max()) + 1))
-    np.add.at(summed, (slice(None), cluster), values)
-    return summed
+    summed = np.zeros((int(cluster.max()) + 1, values.shape[0]))
+    np.add.at(summed, cluster, values.T)
+    return summed.T
 
 
 def permute_cohorts(
@@ -214,8 +214,8 @@ def _strata(frame: pd.DataFrame, unit: str, strata: str | None, labels: Sequence
     several = frame.groupby(unit)[strata].nunique(dropna=False) > 1
     if several.any():
         raise ValueError(f"strata {strata!r} changes within unit {several.idxmax()!r}")
-    of_unit = frame.drop_duplicates(unit).set_index(unit)[strata]
-    return np.unique([str(of_unit[label]) for label in labels], return_inverse=True)[1].astype(np.int64)
+    of_unit = frame.drop_duplicates(unit).set_index(unit)[strata].to_dict()
+    return np.asarray(pd.factorize(np.array([str(of_unit[label]) for label in labels]))[0], dtype=np.int64)
 
 
 def _plain(
