@@ -94,17 +94,18 @@ def test_two_way_effects_equal_numpy_and_linearmodels(db: duckdb.DuckDBPyConnect
     bread = np.linalg.inv(x.T @ x)
     adjustment = groups / (groups - 1) * (n - 1) / (n - k)
     std_error = np.sqrt(np.diag(bread @ scores.T @ scores @ bread) * adjustment)
-    np.testing.assert_allclose(ours["std_error"], std_error, rtol=1e-8)
     # Carter, Schnepel and Steigerwald (2017): G / (1 + Gamma), Gamma the squared coefficient of variation of
     # what the clusters contribute to the variance of a coefficient.
     contributed = pd.DataFrame((x @ bread) ** 2).groupby(frame[unit].to_numpy()).sum().to_numpy()
     effective = groups / (1 + np.var(contributed, axis=0) / np.mean(contributed, axis=0) ** 2)
     np.testing.assert_allclose(ours["n_effective_clusters"], effective, rtol=1e-8)
-    assert (effective > 5).all()
+    # Below five nothing that rests on the error is published.
+    std_error = np.where(effective >= 5, std_error, np.nan)
+    np.testing.assert_allclose(ours["std_error"].astype(float), std_error, rtol=1e-8)
     p_value = 2 * stats.t.sf(np.abs(beta / std_error), effective - 1)
-    np.testing.assert_allclose(ours["p_value"], p_value, rtol=1e-7)
+    np.testing.assert_allclose(ours["p_value"].astype(float), p_value, rtol=1e-7)
     half = stats.t.ppf(0.975, effective - 1) * std_error
-    np.testing.assert_allclose(ours["ci_high"] - ours["estimate"], half, rtol=1e-7)
+    np.testing.assert_allclose(ours["ci_high"].astype(float) - ours["estimate"], half, rtol=1e-7)
     assert set(ours["n_clusters"]) == {groups}
     assert set(ours["n_obs"]) == {n}
 

@@ -565,8 +565,12 @@ def test_tables_of_the_real_warehouse(warehouse: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     grid = from_docx(tmp_path / "major_cities_T2_zh.docx")
     assert grid[0][1] == "地区生产总值（对数）"
-    assert grid[2] == ["跨境电商综试区", "0.029", "-0.071**", "-0.025", "-0.113***", "0.043"]
-    assert grid[3] == ["", "(0.029)", "(0.027)", "(0.032)", "(0.030)", "(0.039)"]
+    # At most 4.1 effective clusters: neither error nor star, and the p of permuted cohorts instead.
+    assert grid[2] == ["跨境电商综试区", "0.029", "-0.071", "-0.025", "-0.113", "0.043"]
+    assert grid[3] == ["", "—", "—", "—", "—", "—"]
+    rows = {row[0]: row[1:] for row in grid}
+    assert rows["有效聚类数"] == ["4.0", "1.4", "4.1", "1.4", "4.0"]
+    assert rows["随机化 p 值（t）"] == ["0.500", "0.425", "0.530", "0.330", "0.340"]
     with duckdb.connect(str(warehouse / "cbec.duckdb"), read_only=True) as connection:
         stored = connection.execute(
             "select round(estimate, 3) from estimates.regression where study_id = 'major_cities' and table_no = 'T2'"

@@ -36,7 +36,7 @@ class EventTime:
     ci_low: float
     ci_high: float
     n_cohorts: int
-    n_effective_clusters: float
+    n_effective_clusters: float = math.nan
 
 
 @dataclass(frozen=True)
