@@ -5,6 +5,7 @@ What runs is `python -m cbec.cli` as a user starts it, with its own arguments, f
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import os
 import runpy
@@ -64,6 +65,9 @@ def _run(
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(folder)
+    # What a library that the command never imports has set up is none of its business.
+    logging.root.handlers.clear()
+    logging.root.setLevel(logging.WARNING)
     sys.argv = [module, *arguments]
     # Run as the main module, it is not taken for the one that others import.
     sys.modules.pop(module, None)

@@ -44,7 +44,11 @@ def render_model(root: Path, name: str, *, variables: dict[str, Any] | None = No
     text = text.replace("target.name", "target_name")
     source = text + path.read_text(encoding="utf-8")
     return environment.from_string(source).render(
-        ref=lambda relation: relation, var=lambda key: values[key], target_name="dev"
+        ref=lambda relation: relation,
+        var=lambda key: values[key],
+        # How dbt keeps the result says nothing of what it is.
+        config=lambda **settings: "",
+        target_name="dev",
     )
 
 

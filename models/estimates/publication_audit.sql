@@ -56,7 +56,7 @@ final as (
         (
             select string_agg(result.printed, '; ' order by result.result_no)
             from {{ ref('published_result') }} as result
-            where list_contains(string_split(flagged.cell_list, ' '), result.result_no::varchar)
+            where list_contains(string_split(flagged.cell_list, ' '), cast(result.result_no as varchar))
         ) as printed,
         quote,
         case when quote is not null then cited.source_line end as source_line,

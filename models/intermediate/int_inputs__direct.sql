@@ -20,7 +20,7 @@ formula_read as (
 
 derived as (
 
-    select distinct
+    select
         level.region_level,
         input.indicator_id,
         input.input_indicator_id,
@@ -98,7 +98,8 @@ same_everywhere as (
         product.indicator_id,
         input.indicator_id as input_indicator_id,
         'technology' as role,
-        'up_to' as years,
+        -- The technology says which years its frontier has.
+        cast(null as varchar) as years,
     from {{ ref('technology') }} as technology
     inner join indicator as input
         on ' + ' || technology.inputs || ' + ' || technology.good_outputs || ' + '

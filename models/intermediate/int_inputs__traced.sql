@@ -1,5 +1,5 @@
--- Every printed indicator that a computed one rests on, over all steps between (int_inputs__direct), and whether
--- it stands above or below the line.
+-- Every printed indicator that a computed one rests on, over all steps between (int_inputs__direct), and
+-- whether it stands above or below the line.
 with step as (
 
     select distinct

@@ -228,7 +228,6 @@ def test_leads_of_imputation_have_both_bases_of_didimputation(leads: str) -> Non
 def test_the_leads_of_a_packaged_example_equal_didimputation() -> None:
     """pyfixest's df_het, did_imputation(pretrends = -5:-1); measured against event year -1 they are .018 to .029
     away."""
-    pytest.importorskip("pyfixest")
     from importlib.resources import files
 
     frame = pd.read_csv(str(files("pyfixest") / "did/data/df_het.csv"))

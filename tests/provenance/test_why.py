@@ -28,7 +28,7 @@ def open_db(warehouse: Path) -> duckdb.DuckDBPyConnection:
 
 
 def test_five_hundred_numbers_end_at_a_source(open_db: duckdb.DuckDBPyConnection) -> None:
-    """Every numeric column that has a value takes part before any takes part twice."""
+    """Every table takes part before any takes part twice, and so does every numeric column."""
     columns = open_db.execute(
         "select table_schema || '.' || table_name, column_name from information_schema.columns"
         " where table_schema in ('marts', 'estimates') and regexp_matches(data_type, 'INT|DOUBLE|DECIMAL|FLOAT')"
@@ -37,6 +37,10 @@ def test_five_hundred_numbers_end_at_a_source(open_db: duckdb.DuckDBPyConnection
     assert len(columns) > 200
     rng = random.Random(SEED)
     rng.shuffle(columns)
+    # The first column of each table, then the second, and so on: there are more columns than walks.
+    so_far: Counter[str] = Counter()
+    places = [so_far.update([table]) or so_far[table] for table, _ in columns]
+    columns = [pair for _, pair in sorted(zip(places, columns, strict=True), key=lambda item: item[0])]
     known: dict[tuple[object, ...], Ends] = {}
     ends_by_kind: Counter[str] = Counter()
     tables = set()

@@ -79,7 +79,7 @@ def test_readers_see_one_consistent_version_through_all_refreshes(small: Small, 
     assert len(seen) > REFRESHES // 2, "the readers met most of the versions"
 
 
-# Kills itself somewhere in a phase of a run: at its start (0), its end (1), or between.
+# Kills itself in a phase of a run: some seconds after its start, or just before its end.
 KILLED = """
 import contextlib, os, signal, sys, threading
 from cbec.pipeline import build, dbt, runlog
@@ -118,9 +118,11 @@ def test_kill_in_every_phase(small: Small, verb: str) -> None:
     seconds = phases(small, *VERBS[verb])
     assert {"check seeds", "load dbt", "seeds, models and tests", "publish", "report"} <= seconds.keys()
     before, outcomes = small.version(), {"before": 0, "after": 0, "ended": 0}
-    for number, name in enumerate(name for name in seconds for _ in range(KILLS)):
+    kills = [(name, place + k) for place, name in enumerate(seconds) for k in range(KILLS)]
+    for number, (name, turn) in enumerate(kills):
         small.stamp(2000 + number)
-        how = "end" if number % KILLS == KILLS - 1 else "inside"
+        # In turn, and another way for the next verb, so that one kill of a phase does not always hit its end.
+        how = ("inside", "end")[(turn + list(VERBS).index(verb)) % 2]
         killed = small.run("-c", KILLED, name, str(clock.uniform(0, 1) * seconds[name]), how, *VERBS[verb])
         now = small.version()
         outcome = "before" if now == before else "after"
