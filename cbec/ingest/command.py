@@ -191,7 +191,7 @@ class _Importing:
         self.at = "the report of the run"
         docs = self._validator.write_docs(self._folder / "data_docs") if self._validator else None
         mapping = self._write_mapping()
-        _forget_runs(self._folder.parent)
+        _forget_runs(self._folder)
         return Run(self._folder, tuple(self.outcomes), docs, mapping, self._efforts)
 
     def _take(self, reading: Reading | Problem) -> None:
@@ -253,11 +253,14 @@ class _Importing:
         return mapping
 
 
-def _forget_runs(folder: Path) -> None:
+def _forget_runs(present: Path) -> None:
     """Delete the data docs and traces of all but the last runs. Mapping files are small and stay: a person
     may have edited them."""
+    folder = present.parent
     runs = sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
-    for run in runs[:-KEEP_RUNS]:
+    # Should the clock have been set back, the present one is not the last by its name.
+    others = [run for run in runs if run != present]
+    for run in others[: max(len(others) - KEEP_RUNS + 1, 0)]:
         shutil.rmtree(run / "data_docs", ignore_errors=True)
         with contextlib.suppress(OSError):
             (run / TRACES).unlink(missing_ok=True)

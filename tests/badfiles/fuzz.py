@@ -22,9 +22,11 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from cbec.ingest.files import File
 from tests.badfiles.generate import base, csv, truth
-from tests.badfiles.hostile import KINDS, Hostile, hostile, is_shown, real, shown
+from tests.badfiles.hostile import KINDS, Hostile, headed, hostile, is_shown, real, shown
 from tests.conftest import ROOT, SHARED
+from tests.ingest import RECOGNISER
 
 MAX_SECONDS, MAX_MB = 10.0, 1024.0
 # Files of one import, beside a good one.
@@ -115,11 +117,37 @@ def _judge(file: Hostile, found: dict[str, Any], tally: Tally) -> None:
         ]
         tally.wrong += [f"{file.name}: {key} = {found['cells'][key]} was never printed" for key in bad[:2]]
         return
+    _judge_meaning(file, found, tally)
     readings = shown(file.data, Path(file.name).suffix) if found["places"] else []
     for cell in found["places"]:
-        if not any(is_shown(cell, sheets, is_real=file.kind == "real") for sheets in readings):
+        if not any(is_shown(cell[:5], sheets, is_real=file.kind == "real") for sheets in readings):
             tally.wrong.append(f"{file.name}: {cell} is not what another reader sees there")
             return
+
+
+def _judge_meaning(file: Hostile, found: dict[str, Any], tally: Tally) -> None:
+    """Under texts that stand above a column of the whole file too, the changed file means what that one does."""
+    if not file.whole or not found["places"]:
+        return
+    try:
+        before, now = headed(file.whole), headed(file.data)
+    except Exception:
+        # What flipped bytes make, the other reader may refuse.
+        return
+    read = RECOGNISER.read(File(file.name, file.whole, Path(file.name)))
+    meant: dict[tuple[str, ...], set[tuple[str, str]]] = {}
+    for cell in read.cells:
+        text = before.get(_column(cell.source_locator), ())
+        meant.setdefault(text, set()).add((cell.indicator_id, cell.scope))
+    for _, _, indicator, _, place, scope in found["places"]:
+        text = now.get(_column(place), ())
+        if text in meant and (indicator, scope) not in meant[text]:
+            tally.wrong.append(f"{file.name}: {place} is {indicator} ({scope}), under {'/'.join(text)}")
+            return
+
+
+def _column(place: str) -> int:
+    return int(place.rpartition("C")[2])
 
 
 def add(to: Tally, more: Tally) -> None:

@@ -17,13 +17,16 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import openpyxl
 import pandas as pd
 from python_calamine import CalamineWorkbook
 
 from tests.badfiles.generate import CITIES, Table, base, csv, edited, xls, xlsx, zipped
+from tests.conftest import ROOT
 
 MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 LINKS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
@@ -43,12 +46,13 @@ ENGLISH = ("Shijiazhuang", "Tangshan", "Qinhuangdao", "Handan")
 @dataclass(frozen=True)
 class Hostile:
     """One file. is_base: it may load the small table and nothing else; without it, what another reader sees at
-    the place of each cell (`shown`) decides."""
+    the place of each cell (`shown`) decides. whole: the real file that it was changed from."""
 
     kind: str
     name: str
     data: bytes
     is_base: bool = True
+    whole: bytes = b""
 
 
 Maker = Callable[[random.Random, int], tuple[str, bytes]]
@@ -660,26 +664,100 @@ def overlapping(count: int) -> bytes:
 
 
 def real(seed: int, folder: Path, n_files: int) -> Iterator[Hostile]:
-    """Printed tables of a folder with digits turned and rows exchanged; nothing where there is no folder."""
+    """Printed tables of a folder, changed: digits turned, rows, headers or neighbouring figures exchanged, bytes
+    flipped; nothing where there is no folder."""
     rng = random.Random(seed)
     paths = sorted(folder.rglob("*.xlsx"))
+    changes = (_turned, _rows_exchanged, _headers_exchanged, _figures_exchanged, _part_flipped)
     for number, path in enumerate(rng.sample(paths, min(n_files, len(paths)))):
-        with zipfile.ZipFile(path) as archive:
-            parts = {name: archive.read(name) for name in archive.namelist()}
-        name = next(n for n in parts if n.startswith("xl/worksheets/sheet"))
-        text = parts[name].decode()
-        values = [found.start() for found in re.finditer("<v>[0-9]", text)]
-        # The number of a text leads to another text, or to none: in every third file only.
-        figures = [k for k in values if 't="s"' not in text[text.rindex("<c ", 0, k) : k]]
-        values = figures if figures and number % 3 else values
-        for place in rng.sample(values, min(8, len(values))):
-            text = text[: place + 3] + rng.choice("123456789") + text[place + 4 :]
+        change = changes[number % len(changes)]
         yield Hostile(
             "real",
-            f"{path.parent.relative_to(folder)}/real_{number:03}_{path.name}",
-            zipped(parts | {name: text.encode()}),
+            f"{path.parent.relative_to(folder)}/{change.__name__.strip('_')}_{number:03}_{path.name}",
+            change(rng, path.read_bytes()),
             is_base=False,
+            whole=path.read_bytes(),
         )
+
+
+def _sheet_of(data: bytes) -> tuple[dict[str, bytes], str]:
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    return parts, next(n for n in parts if n.startswith("xl/worksheets/sheet"))
+
+
+def _turned(rng: random.Random, data: bytes) -> bytes:
+    """Digits of figures, and in a third of the files of the numbers that lead to texts."""
+    parts, name = _sheet_of(data)
+    text = parts[name].decode()
+    values = [found.start() for found in re.finditer("<v>[0-9]", text)]
+    figures = [k for k in values if 't="s"' not in text[text.rindex("<c ", 0, k) : k]]
+    values = figures if figures and rng.random() < 2 / 3 else values
+    for place in rng.sample(values, min(8, len(values))):
+        text = text[: place + 3] + rng.choice("123456789") + text[place + 4 :]
+    return zipped(parts | {name: text.encode()})
+
+
+def _part_flipped(rng: random.Random, data: bytes) -> bytes:
+    parts, name = _sheet_of(data)
+    name = rng.choice([name, STRINGS]) if STRINGS in parts else name
+    return zipped(parts | {name: flipped(rng, parts[name])})
+
+
+def _exchanged(data: bytes, choose: Callable[[Any], list[tuple[Any, Any]]]) -> bytes:
+    """What stands in pairs of cells of the first sheet, exchanged."""
+    book = openpyxl.load_workbook(io.BytesIO(data))
+    for one, other in choose(book.worksheets[0]):
+        one.value, other.value = other.value, one.value
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()
+
+
+def _is_figure(cell: Any) -> bool:
+    return re.fullmatch(r"-?[0-9][0-9,]*\.?[0-9]*", str(cell.value or "").strip()) is not None
+
+
+def _body(sheet: Any) -> list[list[Any]]:
+    """Rows that begin with a name and hold figures: nothing of the import tells them."""
+    rows = [
+        [c for c in row if type(c).__name__ == "Cell"] for row in sheet.iter_rows(max_row=600, max_col=60)
+    ]
+    return [
+        row
+        for row in rows
+        if sum(map(_is_figure, row)) > 1 and re.search("[\u4e00-\u9fff]", str(row[0].value))
+    ]
+
+
+def _rows_exchanged(rng: random.Random, data: bytes) -> bytes:
+    def choose(sheet: Any) -> list[tuple[Any, Any]]:
+        rows = _body(sheet)
+        pairs = [rng.sample(rows, 2) for _ in range(3)] if len(rows) > 1 else []
+        return [cells for one, other in pairs for cells in zip(one, other, strict=False)]
+
+    return _exchanged(data, choose)
+
+
+def _figures_exchanged(rng: random.Random, data: bytes) -> bytes:
+    def choose(sheet: Any) -> list[tuple[Any, Any]]:
+        rows = [[cell for cell in row if _is_figure(cell)] for row in _body(sheet)]
+        return [tuple(rng.sample(row, 2)) for row in rng.sample(rows, min(4, len(rows)))]  # type: ignore[misc]
+
+    return _exchanged(data, choose)
+
+
+def _headers_exchanged(rng: random.Random, data: bytes) -> bytes:
+    """Two texts of one row above the figures."""
+
+    def choose(sheet: Any) -> list[tuple[Any, Any]]:
+        body = _body(sheet)
+        above = sheet.iter_rows(max_row=body[0][0].row - 1, max_col=60) if body and body[0][0].row > 1 else []
+        rows = [[c for c in row if c.value and c.column > 1] for row in above]
+        rows = [row for row in rows if len({str(c.value) for c in row}) > 1]
+        return [tuple(rng.sample(rng.choice(rows), 2))] if rows else []  # type: ignore[list-item]
+
+    return _exchanged(data, choose)
 
 
 # --- what another reader sees ------------------------------------------------------------------------------
@@ -765,12 +843,50 @@ def is_shown(cell: list[str], sheets: dict[str, list[list[str]]], *, is_real: bo
     if abs(seen - float(value)) > 1e-6 * abs(seen):
         return False
     if is_real:
-        return True
+        # One of the city's names as it begins, with or without blanks between its characters.
+        spoken = re.sub(r"\s", "", "".join(texts))
+        return any(name[:2] in spoken for name in _names()[code])
     names = {code: (name[:2], english) for (name, code, _), english in zip(CITIES, ENGLISH, strict=True)}
     spoken = " ".join(texts)
     above = (row[int(column) - 1].lower() for row in rows if len(row) >= int(column))
     means = next((MEANS[word] for text in above for word in MEANS if word in text), "")
     return any(name in spoken for name in names.get(code, ())) and year in spoken and means == indicator
+
+
+@cache
+def _names() -> dict[str, set[str]]:
+    """Chinese names of regions, former ones among them, by code."""
+    found: dict[str, set[str]] = {}
+    for file, column in (("region", "name_zh"), ("region_alias", "alias")):
+        frame = pd.read_csv(ROOT / f"seeds/registry/{file}.csv", dtype=str)
+        for code, name in zip(frame["region_code"], frame[column], strict=True):
+            found.setdefault(code, set()).add(re.sub(r"\s", "", name))
+    return found
+
+
+def headed(data: bytes) -> dict[int, tuple[str, ...]]:
+    """The texts above the first body of the first sheet, by column (1-based), merged ones over all of theirs;
+    as openpyxl sees them."""
+    sheet = openpyxl.load_workbook(io.BytesIO(data)).worksheets[0]
+    body = _body(sheet)
+    if not body:
+        return {}
+    top = body[0][0].row
+    above = {
+        (c.row, c.column): str(c.value)
+        for row in sheet.iter_rows(max_row=top - 1, max_col=60)
+        for c in row
+        if c.value
+    }
+    for merged in sheet.merged_cells.ranges:
+        text = above.get((merged.min_row, merged.min_col))
+        for row in range(merged.min_row, min(merged.max_row, top - 1) + 1) if text else ():
+            above |= {(row, column): text for column in range(merged.min_col, merged.max_col + 1)}  # type: ignore[dict-item]
+    columns = {column for _, column in above}
+    return {
+        column: tuple(dict.fromkeys(above[row, column] for row in range(1, top) if (row, column) in above))
+        for column in columns
+    }
 
 
 # --- what only a disk can hold -----------------------------------------------------------------------------

@@ -40,7 +40,7 @@ def main(root: Path, folder: Path, answer: Path) -> None:
             "action": outcome.action,
             "cells": values,
             "places": [
-                [c.region_code, str(c.year), c.indicator_id, str(c.value), c.source_locator]
+                [c.region_code, str(c.year), c.indicator_id, str(c.value), c.source_locator, c.scope]
                 for c in cells
                 if c.value is not None
             ],
