@@ -843,9 +843,10 @@ def is_shown(cell: list[str], sheets: dict[str, list[list[str]]], *, is_real: bo
     if abs(seen - float(value)) > 1e-6 * abs(seen):
         return False
     if is_real:
-        # One of the city's names as it begins, with or without blanks between its characters.
+        # One of the city's names as it begins, with or without blanks between its characters; the code of a city
+        # at county level is that of its province and its name.
         spoken = re.sub(r"\s", "", "".join(texts))
-        return any(name[:2] in spoken for name in _names()[code])
+        return any(name[:2] in spoken for name in _names().get(code, {code.rpartition("_")[2]}))
     names = {code: (name[:2], english) for (name, code, _), english in zip(CITIES, ENGLISH, strict=True)}
     spoken = " ".join(texts)
     above = (row[int(column) - 1].lower() for row in rows if len(row) >= int(column))
