@@ -372,11 +372,28 @@ def serve(
     host: Annotated[
         str, typer.Option(help="Address to listen on; 0.0.0.0 lets everybody on the network read.")
     ] = "127.0.0.1",
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--allow-host",
+            help="Another name or address, with or without :PORT, under which browsers know this server;"
+            " can be repeated. Requests for any other are refused.",
+            show_default=False,
+        ),
+    ] = None,
+    token: Annotated[
+        str | None,
+        typer.Option(
+            help="What a browser must bring once, as ?token=...; better in CBEC_TOKEN, where no list of"
+            " processes shows it.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Open the dashboard on the published file, read-only; it follows what is published later."""
     from cbec.dashboard.serve import serve as run_server
 
-    run_server(Project.here(), _target(demo), host=host, port=port)
+    run_server(Project.here(), _target(demo), host=host, port=port, allow=allow_host or (), token=token)
 
 
 @app.command()
