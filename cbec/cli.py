@@ -403,11 +403,18 @@ def publish(
         str, typer.Option("--reader", help="Role that may read what is published and nothing else.")
     ] = "cbec_reader",
     demo: Demo = False,
+    misplaced: Annotated[list[str] | None, typer.Argument(hidden=True)] = None,
 ) -> None:
     """Copy marts, quality, estimates and what explains them to PostgreSQL, in one transaction.
 
     A password comes from the URL, PGPASSWORD or ~/.pgpass, and is never printed.
     """
+    if misplaced:
+        # Named by the parser it could be a URL with its password.
+        raise CbecError("publish takes options only; the server is named by --to", exit_code=2)
+    from cbec.publish.address import hide_password
+
+    hide_password(to)
     from cbec.publish.postgres import publish_postgres
 
     with _progress() as progress:
