@@ -10,7 +10,9 @@ the server must hold them for an instant.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
@@ -100,7 +102,7 @@ def publish_postgres(
     path = published(project, target)
     report = progress or (lambda phase, done, total: None)
     report("connect", 0, 1)
-    with _password(server), contextlib.closing(duckdb.connect(config=_settings())) as connection:
+    with _password(server), _duckdb_connection() as connection:
         _attach(connection, server, path)
         publication = _Publication(connection, server, reader, report)
         # DuckDB ends the server's transaction together with its own.
@@ -430,17 +432,21 @@ class _Publication:
         """
         if self.result.is_rebuilt:
             return
-        left = []
+        renewed, failures = 0, 0
         for name in self.result.rows:
             schema, _, table = name.partition(".")
             try:
                 self._run("set lock_timeout = '1s'", f"analyze {_dotted((schema, table))}")
+                renewed += 1
             except duckdb.Error:
-                left.append(name)
-        if left:
+                failures += 1
+            if failures == 3:
+                # A reader who holds three may hold all.
+                break
+        if failures:
             self.result.notices.append(
-                f"published, but the statistics of {len(left)} tables could not be renewed ({left[0]} ...);"
-                " analyze does it"
+                f"published, but the statistics of {len(self.result.rows) - renewed} tables are old, because"
+                " somebody holds the tables; autovacuum renews them, or: analyze"
             )
 
     def in_the_way(self, error: duckdb.Error) -> str:
@@ -449,18 +455,20 @@ class _Publication:
             return ""
         try:
             found = self._rows(
-                "select coalesce(pid, 0), coalesce(usename, owner)::text, coalesce(gid, '') from pg_locks"
-                " left join pg_stat_activity using (pid) left join pg_prepared_xacts"
-                " on pid is null and split_part(virtualtransaction, '/', 2) = transaction::text"
+                "select coalesce(pid, 0) as pid, coalesce(usename, owner)::text as role,"
+                " coalesce(gid, '') as gid from pg_locks left join pg_stat_activity using (pid)"
+                # A prepared transaction has no process; its own lock tells which it is.
+                " left join (select own.virtualtransaction, gid, owner from pg_locks as own"
+                " join pg_prepared_xacts on own.transactionid = transaction) as prepared"
+                " on pid is null and prepared.virtualtransaction = pg_locks.virtualtransaction"
                 " where granted and pid is distinct from pg_backend_pid()"
                 " and coalesce(backend_type, 'client backend') = 'client backend'"
                 " and coalesce(xact_start < clock_timestamp() - interval '1 second', true)"
-                " and (locktype = 'advisory' or locktype = 'relation' and (mode = 'RowExclusiveLock'"
-                # Of the server's own catalogue.
-                " and relation < 16384 and pg_locks.database in"
-                " (0, (select oid from pg_database where datname = current_database()))"
-                " or relation in (select oid from pg_class where relnamespace in"
-                f" (select oid from pg_namespace where nspname in ({_SCHEMA_LIST})))))"
+                # Who has written anything here, such as a right, or holds one of these tables.
+                " and (locktype = 'transactionid' and mode = 'ExclusiveLock'"
+                " and coalesce(datname, current_database()) = current_database()"
+                " or locktype = 'relation' and relation in (select oid from pg_class where relnamespace in"
+                f" (select oid from pg_namespace where nspname in ({_SCHEMA_LIST}))))"
                 " group by 1, 2, 3 order by count(*) desc limit 5"
             )
         except duckdb.Error:
@@ -480,6 +488,20 @@ class _Publication:
 def _settings() -> dict[str, str | bool | int | float | list[str]]:
     # Nothing is installed or loaded but the packaged extension.
     return {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
+
+
+@contextlib.contextmanager
+def _duckdb_connection() -> Iterator[duckdb.DuckDBPyConnection]:
+    connection = duckdb.connect(config=_settings())
+    try:
+        yield connection
+    finally:
+        try:
+            connection.execute("select 1")
+            connection.close()
+        except duckdb.Error:
+            # After an error of its own DuckDB refuses everything, and taken apart it would abort the process.
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(connection))
 
 
 @contextlib.contextmanager
@@ -639,7 +661,9 @@ def _wait_for(tables: str) -> str:
 
 
 def _failure(server: Server, error: duckdb.Error, in_the_way: str) -> CbecError:
-    reason = _masked(server, str(error))
+    reason = _masked(server, str(error)).removeprefix("INTERNAL Error:")
+    # Neither a trace nor the statement with the names of all tables.
+    reason = re.split("Stack Trace:|CONTEXT:", reason)[0]
     # The server's own words, without the statement that led to them.
     reason = reason[reason.index("ERROR:") + 6 :].strip() if "ERROR:" in reason else reason.strip()
     if "permission denied" in reason or "must be owner" in reason or "must have" in reason:
