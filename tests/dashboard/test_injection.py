@@ -22,6 +22,9 @@ CHOICES = {
 }  # fmt: skip
 
 
+ONE_CITY = {"indicator": "gdp_100m_yuan", "regions": "330100"}
+
+
 @pytest.fixture(scope="module")
 def site(warehouse: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("marked")
@@ -61,7 +64,7 @@ def test_no_page_runs_or_fetches_a_text(page: Any, site: str, page_id: str, lang
 
 def test_the_source_of_a_figure_shows_texts_as_they_are(page: Any, site: str) -> None:
     """The one place that shows them outside a table that is drawn."""
-    page.goto(f"{site}/panel?{urlencode({'lang': 'en', 'level': 'prefecture'} | CHOICES['panel'])}")
+    page.goto(f"{site}/panel?{urlencode({'lang': 'en', 'level': 'prefecture'} | ONE_CITY)}")
     dots = page.locator(f"{DRAWN} g.mark-symbol.layer_1_marks path")
     dots.first.wait_for()
     page.wait_for_timeout(1000)
