@@ -19,11 +19,10 @@ def clean(text: str) -> str:
 
 
 def begins_formula(text: str) -> bool:
-    """Whether a spreadsheet would run the text; a plain number it would not."""
-    begins = text.startswith(FORMULA) or text.lstrip(_BLANK).startswith(FORMULA)
-    return begins and not _NUMBER.fullmatch(text)
+    """Whether a spreadsheet may take the text for more than a text, a number with a sign among them."""
+    return text.startswith(FORMULA) or text.lstrip(_BLANK).startswith(FORMULA)
 
 
 def inert(text: str) -> str:
     """The text with an apostrophe before it when a spreadsheet would run it; a plain number stays."""
-    return f"'{text}" if begins_formula(text) else text
+    return f"'{text}" if begins_formula(text) and not _NUMBER.fullmatch(text) else text
