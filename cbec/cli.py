@@ -372,11 +372,28 @@ def serve(
     host: Annotated[
         str, typer.Option(help="Address to listen on; 0.0.0.0 lets everybody on the network read.")
     ] = "127.0.0.1",
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--allow-host",
+            help="Another name or address, with or without :PORT, under which browsers know this server;"
+            " can be repeated. Requests for any other are refused.",
+            show_default=False,
+        ),
+    ] = None,
+    token: Annotated[
+        str | None,
+        typer.Option(
+            help="What a browser must bring once, as ?token=...; better in CBEC_TOKEN, where no list of"
+            " processes shows it.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Open the dashboard on the published file, read-only; it follows what is published later."""
     from cbec.dashboard.serve import serve as run_server
 
-    run_server(Project.here(), _target(demo), host=host, port=port)
+    run_server(Project.here(), _target(demo), host=host, port=port, allow=allow_host or (), token=token)
 
 
 @app.command()
@@ -386,11 +403,18 @@ def publish(
         str, typer.Option("--reader", help="Role that may read what is published and nothing else.")
     ] = "cbec_reader",
     demo: Demo = False,
+    misplaced: Annotated[list[str] | None, typer.Argument(hidden=True)] = None,
 ) -> None:
     """Copy marts, quality, estimates and what explains them to PostgreSQL, in one transaction.
 
     A password comes from the URL, PGPASSWORD or ~/.pgpass, and is never printed.
     """
+    if misplaced:
+        # Named by the parser it could be a URL with its password.
+        raise CbecError("publish takes options only; the server is named by --to", exit_code=2)
+    from cbec.publish.address import hide_password
+
+    hide_password(to)
     from cbec.publish.postgres import publish_postgres
 
     with _progress() as progress:
