@@ -228,7 +228,7 @@ class _Publication:
             " exists (select from pg_namespace where nspowner = pg_roles.oid) or"
             " exists (select from pg_class where relowner = pg_roles.oid and relpersistence <> 't') or"
             " exists (select from pg_proc where proowner = pg_roles.oid and pronamespace not in"
-            " (select oid from pg_namespace where nspname like 'pg\_temp%')) as is_owner"
+            " (select oid from pg_namespace where nspname like 'pg\\_temp%')) as is_owner"
             f" from pg_roles where rolname = {name}"
         )
         self._has_reader = bool(found)
