@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 
-.PHONY: build test demo bench lint shell serve refresh superset metricflow dagster clean help
+.PHONY: build test fuzz demo bench lint shell serve refresh superset metricflow dagster clean help
 
 help: ## what each verb does
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -24,6 +24,9 @@ build: $(READY) ## build, test and publish warehouse/cbec.duckdb from the real f
 # A file of tests stays in one process, and each process builds with two threads: more than four fill 16 GB.
 test: $(READY) ## run every test
 	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+
+fuzz: $(READY) ## import hundreds of files made to harm, some twenty minutes long, and count what they did (FUZZ="--seed 1")
+	@$(BIN)/python -m tests.badfiles.fuzz $(FUZZ)
 
 demo: $(READY) ## build warehouse/demo.duckdb from simulated yearbooks with a known effect
 	@$(BIN)/cbec demo

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from cbec.common.console import InertConsole
 from cbec.demo.size import DEFAULT_SIZE, SEED, Size
 from cbec.project import KEEP, CbecError, Project
 
@@ -29,8 +31,8 @@ app = typer.Typer(
     "Exit codes: 0 done, 2 bad input, 3 nothing new (refresh), 4 failed and nothing published, "
     "5 another build is running.",
 )
-err = Console(stderr=True)
-out = Console()
+err = InertConsole(stderr=True)
+out = InertConsole()
 if not out.is_terminal and "COLUMNS" not in os.environ:
     # A file or a pipe has no width; at rich's 80 columns tables would lose their texts.
     out.width = 200
@@ -180,14 +182,19 @@ def import_files(
 ) -> None:
     """Load yearbook files cell by cell, each cell with its place, unit and status; then `cbec build`.
 
-    A file with an error is kept out, the others come in, and the exit code is 2.
+    A file with an error is kept out, the others come in, and the exit code is 2; it is 2 too when a file that
+    may hold figures was left out.
     """
     if listing or remove:
+        from cbec.common.files import landing_writer
         from cbec.ingest import landing
 
         folder = Project.here().landing
-        for entry in landing.remove(folder, remove) if remove else ():
-            out.print(f"removed {entry.source_file} ({entry.sha256[:12]})", markup=False, highlight=False)
+        if remove:
+            with landing_writer(folder):
+                removed = landing.remove(folder, remove)
+            for entry in removed:
+                out.print(f"removed {entry.source_file} ({entry.sha256[:12]})", markup=False, highlight=False)
         if listing:
             table = Table("file", "edition", "sha256", "source", "vintage", "cells", box=None)
             for entry in landing.listed(folder):
@@ -250,7 +257,7 @@ def _import(
     options = Options(publication, edition, map_file, encoding, lands)
     with _progress() as progress:
         run = import_paths(Project.here(), paths, options, progress)
-    if not run.outcomes:
+    if not run.has_files:
         raise CbecError(f"{', '.join(map(str, paths))}: holds no file that can be read", exit_code=2)
     print_run(run, out, err, shows_columns=not lands or explain, explains=explain)
     if run.has_errors:
@@ -365,11 +372,28 @@ def serve(
     host: Annotated[
         str, typer.Option(help="Address to listen on; 0.0.0.0 lets everybody on the network read.")
     ] = "127.0.0.1",
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--allow-host",
+            help="Another name or address, with or without :PORT, under which browsers know this server;"
+            " can be repeated. Requests for any other are refused.",
+            show_default=False,
+        ),
+    ] = None,
+    token: Annotated[
+        str | None,
+        typer.Option(
+            help="What a browser must bring once, as ?token=...; better in CBEC_TOKEN, where no list of"
+            " processes shows it.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Open the dashboard on the published file, read-only; it follows what is published later."""
     from cbec.dashboard.serve import serve as run_server
 
-    run_server(Project.here(), _target(demo), host=host, port=port)
+    run_server(Project.here(), _target(demo), host=host, port=port, allow=allow_host or (), token=token)
 
 
 @app.command()
@@ -379,11 +403,18 @@ def publish(
         str, typer.Option("--reader", help="Role that may read what is published and nothing else.")
     ] = "cbec_reader",
     demo: Demo = False,
+    misplaced: Annotated[list[str] | None, typer.Argument(hidden=True)] = None,
 ) -> None:
     """Copy marts, quality, estimates and what explains them to PostgreSQL, in one transaction.
 
     A password comes from the URL, PGPASSWORD or ~/.pgpass, and is never printed.
     """
+    if misplaced:
+        # Named by the parser it could be a URL with its password.
+        raise CbecError("publish takes options only; the server is named by --to", exit_code=2)
+    from cbec.publish.address import hide_password
+
+    hide_password(to)
     from cbec.publish.postgres import publish_postgres
 
     with _progress() as progress:
@@ -567,6 +598,10 @@ def shell(demo: Demo = False) -> None:
 
 
 def main() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal or a pipe that has not all characters shows their codes.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         app()
     except CbecError as error:

@@ -5,18 +5,22 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from cbec.project import CbecError
 
+# How the name begins of what is not finished.
+BESIDE = ".cbec-new."
+
 
 @contextlib.contextmanager
-def single_writer(folder: Path) -> Iterator[None]:
-    """Hold the lock of a build folder. The kernel drops it when the process dies, however it dies.
+def single_writer(folder: Path, what: str = "build") -> Iterator[None]:
+    """Hold the lock of a folder; what: for whom. The kernel drops it when the process dies, however it dies.
 
-    Raises CbecError (exit code 5) naming the holder when another build has it.
+    Raises CbecError (exit code 5) naming the holder when another process has it.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / "lock", "a+", encoding="utf-8") as lock:
@@ -26,11 +30,27 @@ def single_writer(folder: Path) -> Iterator[None]:
             lock.seek(0)
             holder = lock.read().strip() or "unknown"
             raise CbecError(
-                f"another build is running (process {holder}); nothing was changed", exit_code=5
+                f"another {what} is running (process {holder}); nothing was changed", exit_code=5
             ) from None
         lock.truncate(0)
         lock.write(f"{os.getpid()}\n")
         lock.flush()
+        yield
+
+
+@contextlib.contextmanager
+def landing_writer(folder: Path) -> Iterator[None]:
+    """Hold the lock of a landing folder, and delete what killed imports left there half written.
+
+    Raises CbecError: 5 while another import, or a refresh, has it; 4 when the disk refuses.
+    """
+    with contextlib.ExitStack() as held:
+        try:
+            held.enter_context(single_writer(folder, "import"))
+            for left in folder.glob(".*.new"):
+                left.unlink(missing_ok=True)
+        except OSError as error:
+            raise CbecError(f"{folder}: nothing was landed: {error}", exit_code=4) from error
         yield
 
 
@@ -79,11 +99,34 @@ def publish_folder(new: Path, link: Path) -> None:
     remove_leftovers(versions, keep=frozenset({home.name}))
 
 
+def name_beside(path: Path) -> Path:
+    """A hidden name of this process for what is made beside its place. What processes that are gone left
+    under such names in the folder is deleted."""
+    for left in path.parent.glob(f"{BESIDE}*"):
+        found = re.match(r"[0-9]+", left.name.removeprefix(BESIDE))
+        if found and not _is_running(int(found[0])):
+            if left.is_dir() and not left.is_symlink():
+                shutil.rmtree(left, ignore_errors=True)
+            else:
+                left.unlink(missing_ok=True)
+    return path.with_name(f"{BESIDE}{os.getpid()}.{path.name}")
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
 def replace_with(path: Path, make: Callable[[Path], None]) -> None:
     """Make a file beside its place and rename it, so that a reader never sees half of one."""
-    beside = path.with_name(f".{os.getpid()}.{path.name}")
+    new = name_beside(path)
     try:
-        make(beside)
-        beside.replace(path)
+        make(new)
+        new.replace(path)
     finally:
-        beside.unlink(missing_ok=True)
+        new.unlink(missing_ok=True)

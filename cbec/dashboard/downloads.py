@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from cbec.common.cells import FORMULA, clean, inert
+from cbec.common.cells import begins_formula, clean, inert
 
 
 def csv(table: pd.DataFrame) -> bytes:
@@ -59,6 +59,6 @@ def _write(cell: Any, value: Any) -> None:
     if isinstance(value, str):
         cell.value = clean(value)
         cell.data_type = "s"
-        cell.quotePrefix = value.startswith(FORMULA)
+        cell.quotePrefix = begins_formula(value)
     elif not pd.isna(value):
         cell.value = value.item() if hasattr(value, "item") else value

@@ -187,7 +187,12 @@ def _head(data: Dataset, equations: list[Equation], lang: Lang) -> list[str]:
         else f"Table {first.table_no} of study {first.study_id}, estimated again from the exported panel:"
         " `here` is what this program finds, `ours` what the warehouse holds."
     )
-    return [data.title, what, *(data.notes[:1] if data.is_simulated else ()), data.run]
+    lines = [data.title, what, *(data.notes[:1] if data.is_simulated else ()), data.run]
+    # One line each, which neither opens nor ends a comment of more: these stand behind a comment's sign.
+    return [
+        " ".join(line.split()).replace("*/", "* /").replace("/*", "/ *").replace("///", "/ / /")
+        for line in lines
+    ]
 
 
 def _write(path: Path, lines: list[str]) -> Path:

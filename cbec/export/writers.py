@@ -20,7 +20,7 @@ from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
 from openpyxl.styles import Alignment, Font, PatternFill
 
-from cbec.common.cells import FORMULA, clean, inert
+from cbec.common.cells import begins_formula, clean, inert
 from cbec.common.files import replace_with
 from cbec.export.dataset import Dataset, say
 from cbec.project import CbecError
@@ -63,7 +63,7 @@ def _text(value: Any) -> str:
 def write_csv(table: pa.Table, file: TextIO) -> None:
     """A table as RFC 4180 text with a head line; blanks for NULL."""
     writer = csv.writer(file, lineterminator="\r\n")
-    writer.writerow(table.column_names)
+    writer.writerow([inert(name) for name in table.column_names])
     # A decimal is a number, never a text that could begin with a sign.
     writer.writerows([_text(value) for value in row] for row in _rows(table))
 
@@ -190,7 +190,7 @@ def export_xlsx(data: Dataset, folder: Path) -> list[Path]:
             # Set after the value: setting one looks for formulas and error codes.
             made.value = value
             made.data_type = "s"
-            if value.startswith(FORMULA):
+            if begins_formula(value):
                 # Excel's own mark of a text, which keeps it one when somebody edits the cell.
                 made.quotePrefix = True
         elif isinstance(value, float):
@@ -273,7 +273,7 @@ def export_xlsx(data: Dataset, folder: Path) -> list[Path]:
     for text in notes_text(data, say("xlsx_note", data.lang)).splitlines():
         made.append([cell(made, text)])
     book.properties.creator = "cbec-warehouse"
-    book.properties.title = data.title
+    book.properties.title = clean(data.title)
     path = folder / f"{data.stem}.xlsx"
     replace_with(path, book.save)
     return [path]

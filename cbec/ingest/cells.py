@@ -13,7 +13,7 @@ from cbec.ingest.problems import Problem
 from cbec.ingest.regions import TOTAL_OF_A_PROVINCE, Match
 from cbec.ingest.registry import Publication, Registry
 from cbec.ingest.remarks import Claim, claims_in, no_years_figures
-from cbec.ingest.tables import NOTE_START, Column, Table, locator
+from cbec.ingest.tables import MAX_UNKNOWN, NOTE_START, Column, Table, locator
 from cbec.ingest.text import compact, decimals_of, is_past, number_of, plain, year_of
 from cbec.ingest.vocabulary import Meaning, Vocabulary
 
@@ -66,6 +66,8 @@ class Reader:
         # Cells of a share without a unit, by what shares one unit: sheet, table, column and indicator.
         self._unstated: dict[tuple[str, int, int, str], list[tuple[Cell, bool]]] = {}
         self._claimed: set[str] = set()
+        # Names like those that nobody knows, by these.
+        self._alike: dict[str, tuple[str, ...]] = {}
         self._numbers: dict[str, tuple[Decimal | None, str, str, str]] = {}
         self._note_units = tuple(
             dict.fromkeys(
@@ -300,7 +302,7 @@ class Reader:
                                 "region",
                                 region_text.strip(),
                                 match.reason,
-                                match.nearest,
+                                self._nearest(match),
                             )
                         break
                     if not match.region_code:
@@ -390,6 +392,17 @@ class Reader:
                             held.add(year_of(row[other.place - 1]) or table.year or 0)
         return {name: held or {table.year} for name, held in found.items()}
 
+    def _nearest(self, unknown: Match | Meaning) -> tuple[str, ...]:
+        """Names like one that nobody knows, for the first such names of a file: to look for them is slow."""
+        if isinstance(unknown, Match) and not unknown.unknown:
+            return unknown.near
+        text = unknown.unknown if isinstance(unknown, Match) else unknown.problem + unknown.matched
+        if text not in self._alike and len(self._alike) < MAX_UNKNOWN:
+            self._alike[text] = (
+                unknown.nearest if isinstance(unknown, Match) else self.vocabulary.suggest(unknown)
+            )
+        return self._alike.get(text, ())
+
     def _province(self, table: Table, number: int, columns: tuple[Column, ...], text: str) -> str | None:
         """Code of the province printed beside a region, '' when none is, None after a problem."""
         if not text.strip():
@@ -397,7 +410,9 @@ class Reader:
         code = self.vocabulary.regions.province_code(text)
         if not code:
             match = self.vocabulary.regions.match(text, "province", 0)
-            self._row_problem(table, number, columns[0], "region", text.strip(), match.reason, match.nearest)
+            self._row_problem(
+                table, number, columns[0], "region", text.strip(), match.reason, self._nearest(match)
+            )
             return None
         return code
 
@@ -606,7 +621,7 @@ class Reader:
                 "header",
                 text,
                 problem.problem or "names no indicator",
-                self.vocabulary.suggest(problem) if problem.problem else (),
+                self._nearest(problem) if problem.problem else (),
             )
             return None
         units = self.vocabulary.units_of(unit_text) if unit_text.strip() else ()
@@ -652,7 +667,7 @@ class Reader:
                     "region",
                     slot.region,
                     match.reason,
-                    match.nearest,
+                    self._nearest(match),
                 )
                 return
             if not match.region_code:

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
+import errno
 import secrets
+import shutil
+import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cbec.common.files import landing_writer
 from cbec.common.garbage import uncollected
 from cbec.ingest import landing
 from cbec.ingest.files import File, Refused, find_files
 from cbec.ingest.mapping import load_mappings, template
 from cbec.ingest.problems import Problem
-from cbec.ingest.run import Imported, Recogniser
+from cbec.ingest.reading import How, Readers, Reading
+from cbec.ingest.registry import Registry, load_registry
+from cbec.ingest.run import Imported
 from cbec.ingest.shipped import Shipped
 from cbec.project import CbecError, Project
 
@@ -24,13 +31,17 @@ if TYPE_CHECKING:
     from cbec.ingest.expectations import Validator
 
 MAX_BATCH = 100
+# Runs whose data docs are kept, and the traces of errors beside them.
+KEEP_RUNS = 10
+TRACES = "traces.txt"
 HELD_SEEDS = (("province", "province_yearbook"), ("prefecture", "city_yearbook"))
 
 
 @dataclass(frozen=True)
 class Outcome:
     """One file after the run. action: landed, unchanged (the same file), nothing new (the same figures from
-    another file, or as they ship), would land, refused, left out, no figures. n_shipped: cells that only
+    another file, or as they ship), would land, refused, left out, passed over (files of a folder that hold no
+    tables), no figures. n_shipped: cells that only
     repeat printed figures that ship; n_conflicts: cells that ship with another figure."""
 
     imported: Imported
@@ -44,18 +55,24 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Run:
-    """A whole run. mapping: the file to edit when something was not recognised."""
+    """A whole run. mapping: the file to edit when something was not recognised. efforts: seconds of computing
+    and MB of memory that reading took, by name of the file."""
 
     folder: Path
     outcomes: tuple[Outcome, ...]
     docs: Path | None
     mapping: Path | None
+    efforts: dict[str, tuple[float, float]] = field(default_factory=dict)
+
+    @property
+    def has_files(self) -> bool:
+        """Any file was found that is read or may hold figures."""
+        return any(outcome.action != "passed over" for outcome in self.outcomes)
 
     @property
     def has_errors(self) -> bool:
-        """A file was refused, or all that was found is of kinds that are not read."""
-        actions = {outcome.action for outcome in self.outcomes}
-        return "refused" in actions or actions == {"left out"}
+        """A file was refused, or left out though it may hold figures."""
+        return bool({"refused", "left out"} & {outcome.action for outcome in self.outcomes})
 
 
 @dataclass(frozen=True)
@@ -83,88 +100,171 @@ def import_paths(
 ) -> Run:
     """Import files, folders and zips. A file with an error is kept out; the others land.
 
-    Raises CbecError (2) for a path, publication or mapping file that is not there.
+    Raises CbecError: 2 for a path, publication or mapping file that is not there, 4 when the disk fails or
+    something happens that nobody expected (the trace is in the run's folder), 5 while another import runs.
     """
-    recogniser = Recogniser.of(project.root)
-    registry = recogniser.registry
-    if options.publication and options.publication not in registry.publications:
-        valid = ", ".join(registry.publications)
-        raise CbecError(f"unknown publication {options.publication!r}; valid: {valid}", exit_code=2)
-    mappings = load_mappings(options.map_file, registry)
-    try:
-        files = list(find_files(paths))
-    except Refused as refused:
-        raise CbecError(str(refused), exit_code=2) from None
     now = datetime.datetime.now(datetime.UTC)
     folder = project.warehouse / "imports" / f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
-    validator: Validator | None = None
-    outcomes: list[Outcome] = []
-    # Simulated figures are compared with simulated ones only.
-    print_there = None if options.is_demo else Shipped(project.root, registry)
-    shipped = None if options.ignores_print else print_there
-    held = landing.Held(project.landing, shipped, print_there)
-    known = Known(project, recogniser, shipped)
-    batch: list[Imported] = []
+    run = _Importing(project, folder, options, progress)
+    try:
+        # Two imports at once would take one vintage for two files.
+        with landing_writer(project.landing) if options.lands else contextlib.nullcontext():
+            return run.all(paths)
+    except CbecError:
+        raise
+    except Exception as error:
+        # The one place where what nobody expected is caught: a person is told the file and no trace.
+        n = sum(outcome.action == "landed" for outcome in run.outcomes)
+        said = f"{run.at or 'the import'}: {_in_words(error)}; {n} files have landed"
+        where = _keep_trace(folder, run.at, traceback.format_exc())
+        raise CbecError(f"{said}{where}", exit_code=4) from None
 
-    def settle() -> None:
+
+def _in_words(error: Exception) -> str:
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return f"the disk is full ({error.strerror})"
+    if isinstance(error, MemoryError):
+        return "there is not enough memory"
+    return f"the import failed ({type(error).__name__}: {error})"
+
+
+def _keep_trace(folder: Path, name: str, trace: str) -> str:
+    """Add where an error was raised to the traces of a run; gives words that say where they are."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with open(folder / TRACES, "a", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(f"{name}\n{trace}\n")
+    except OSError:
+        return ""
+    return f"; where it happened stands in {folder / TRACES}"
+
+
+class _Importing:
+    """One run. at: what it is doing now; outcomes: of the files that it is done with."""
+
+    def __init__(
+        self, project: Project, folder: Path, options: Options, progress: Callable[[str, int, int], None]
+    ) -> None:
+        self.at = ""
+        self.outcomes: list[Outcome] = []
+        self._project, self._folder, self._options, self._progress = project, folder, options, progress
+        self._registry = load_registry(project.root)
+        # Simulated figures are compared with simulated ones only.
+        print_there = None if options.is_demo else Shipped(project.root, self._registry)
+        shipped = None if options.ignores_print else print_there
+        self._held = landing.Held(project.landing, shipped, print_there)
+        self._known = Known(project, self._registry, shipped)
+        self._validator: Validator | None = None
+        self._batch: list[Imported] = []
+        self._efforts: dict[str, tuple[float, float]] = {}
+
+    def all(self, paths: list[Path]) -> Run:
+        """Read, judge and land every file of the paths."""
+        options, registry = self._options, self._registry
+        if options.publication and options.publication not in registry.publications:
+            valid = ", ".join(registry.publications)
+            raise CbecError(f"unknown publication {options.publication!r}; valid: {valid}", exit_code=2)
+        self.at = str(options.map_file or "")
+        mappings = load_mappings(options.map_file, registry)
+        how = How(
+            self._project.root,
+            options.publication,
+            options.edition,
+            options.encoding,
+            mappings,
+            options.known,
+        )
+        with Readers(how) as readers:
+            try:
+                found = list(find_files(paths, readers.members))
+            except Refused as refused:
+                raise CbecError(str(refused), exit_code=2) from None
+            readings = readers.read(found)
+            for done, entry in enumerate(found):
+                self.at = entry.name if not isinstance(entry, Problem) else entry.file
+                self._progress(self.at, done, len(found))
+                with uncollected():
+                    self._take(next(readings))
+        with uncollected():
+            self._settle()
+        self._progress("", len(found), len(found))
+        self.at = "the report of the run"
+        docs = self._validator.write_docs(self._folder / "data_docs") if self._validator else None
+        mapping = self._write_mapping()
+        _forget_runs(self._folder)
+        return Run(self._folder, tuple(self.outcomes), docs, mapping, self._efforts)
+
+    def _take(self, reading: Reading | Problem) -> None:
+        """Settle what came of one file, or put it to those that are judged together."""
+        if isinstance(reading, Problem):
+            status = "refused" if not reading.is_warning else "left out"
+            status = "passed over" if reading.is_warning and reading.kind == "folder" else status
+            broken = Imported(File(reading.file, b"", Path(reading.file)), status, problems=(reading,))
+            self._settle()
+            self.outcomes.append(Outcome(broken, status))
+            return
+        imported = reading.imported
+        self._efforts[imported.file.name] = (reading.seconds, reading.peak_mb)
+        if reading.trace:
+            (problem,) = imported.problems
+            where = _keep_trace(self._folder, imported.file.name, reading.trace)
+            imported = replace(imported, problems=(replace(problem, message=problem.message + where),))
+        if imported.status == "unread":
+            self._settle()
+            self.outcomes.append(Outcome(imported, "unchanged"))
+            return
+        imported = _apart(imported, is_demo=self._options.is_demo)
+        # The tables of one edition are validated together: one page of data docs for all of them.
+        is_alone = not imported.printed
+        batch = self._batch
+        if is_alone or len(batch) >= MAX_BATCH or any(i.edition != imported.edition for i in batch):
+            self._settle()
+        batch.append(imported)
+        if is_alone:
+            self._settle()
+
+    def _settle(self) -> None:
         """Judge what is waiting, and land it."""
-        nonlocal validator
-        judged = [i for i in batch if i.cells and i.publication and not i.errors]
+        judged = [i for i in self._batch if i.cells and i.publication and not i.errors]
         found: dict[int, Imported] = {}
         if judged:
-            if validator is None:
+            if self._validator is None:
                 # Great Expectations imports slowly: once, and only when there is a file to validate.
                 from cbec.ingest.expectations import Validator
 
-                validator = Validator(registry)
-            found = {
-                id(i): j for i, j in zip(judged, _judged(recogniser, validator, known, judged), strict=True)
-            }
-        for imported in batch:
-            outcomes.append(_landed(project, found.get(id(imported), imported), options, held, known))
-        batch.clear()
-
-    for done, entry in enumerate(files):
-        name = entry.name if isinstance(entry, File) else entry.file
-        progress(name, done, len(files))
-        if isinstance(entry, Problem):
-            status = "left out" if entry.is_warning else "refused"
-            broken = Imported(File(entry.file, b"", Path(entry.file)), status, problems=(entry,))
-            settle()
-            outcomes.append(Outcome(broken, status))
-            continue
-        if entry.sha256 in options.known:
-            settle()
-            outcomes.append(Outcome(Imported(entry, "unread"), "unchanged"))
-            continue
-        with uncollected():
-            imported = recogniser.read(
-                entry,
-                publication=options.publication,
-                edition=options.edition,
-                mappings=mappings,
-                encoding=options.encoding,
+                self._validator = Validator(self._registry)
+            after = _judged(self._registry, self._validator, self._known, judged)
+            found = {id(i): j for i, j in zip(judged, after, strict=True)}
+        for imported in self._batch:
+            self.at = imported.file.name
+            outcome = _landed(
+                self._project, found.get(id(imported), imported), self._options, self._held, self._known
             )
-            imported = _apart(imported, is_demo=options.is_demo)
-            # The tables of one edition are validated together: one page of data docs for all of them.
-            is_alone = not imported.printed
-            if is_alone or len(batch) >= MAX_BATCH or any(i.edition != imported.edition for i in batch):
-                settle()
-            batch.append(imported)
-            if is_alone:
-                settle()
-    with uncollected():
-        settle()
-    progress("", len(files), len(files))
-    docs = validator.write_docs(folder / "data_docs") if validator else None
-    problems = [p for outcome in outcomes for p in outcome.imported.problems]
-    text = template(problems)
-    mapping = None
-    if text:
-        folder.mkdir(parents=True, exist_ok=True)
-        mapping = folder / "import.map.yml"
-        mapping.write_text(text, encoding="utf-8")
-    return Run(folder, tuple(outcomes), docs, mapping)
+            self.outcomes.append(outcome)
+        self._batch.clear()
+
+    def _write_mapping(self) -> Path | None:
+        text = template([p for outcome in self.outcomes for p in outcome.imported.problems])
+        if not text:
+            return None
+        self._folder.mkdir(parents=True, exist_ok=True)
+        mapping = self._folder / "import.map.yml"
+        mapping.write_text(text, encoding="utf-8", errors="backslashreplace")
+        return mapping
+
+
+def _forget_runs(present: Path) -> None:
+    """Delete the data docs and traces of all but the last runs. Mapping files are small and stay: a person
+    may have edited them."""
+    folder = present.parent
+    runs = sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+    # Should the clock have been set back, the present one is not the last by its name.
+    others = [run for run in runs if run != present]
+    for run in others[: max(len(others) - KEEP_RUNS + 1, 0)]:
+        shutil.rmtree(run / "data_docs", ignore_errors=True)
+        with contextlib.suppress(OSError):
+            (run / TRACES).unlink(missing_ok=True)
+            run.rmdir()
 
 
 def _apart(imported: Imported, *, is_demo: bool) -> Imported:
@@ -176,15 +276,12 @@ def _apart(imported: Imported, *, is_demo: bool) -> Imported:
     return replace(imported, problems=(*imported.problems, problem), status="refused")
 
 
-def _judged(
-    recogniser: Recogniser, validator: Validator, known: Known, batch: list[Imported]
-) -> list[Imported]:
+def _judged(registry: Registry, validator: Validator, known: Known, batch: list[Imported]) -> list[Imported]:
     """Files of one batch after the expectations: with problems and suspicions."""
     import pandas as pd
 
     from cbec.ingest.expectations import flags, suspects, to_frame
 
-    registry = recogniser.registry
     first = batch[0]
     assert first.publication is not None
     frame = pd.concat([to_frame(i.cells, registry, i.file.name) for i in batch], ignore_index=True)
@@ -216,10 +313,10 @@ class Known:
 
     COLUMNS = ("region_level", "region_code", "year", "indicator_id", "value")
 
-    def __init__(self, project: Project, recogniser: Recogniser, shipped: Shipped | None = None) -> None:
+    def __init__(self, project: Project, registry: Registry, shipped: Shipped | None = None) -> None:
         self._project = project
         self._shipped = shipped
-        self._registry = recogniser.registry
+        self._registry = registry
         self._parts: dict[str, list[tuple[str, str, pd.DataFrame]]] | None = None
         self._requested: set[str] = set()
 
@@ -282,7 +379,8 @@ class Known:
             self._split("", self._shipped.series, self._shipped.frame(wanted))
 
     def figures(self, batch: list[Imported]) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """All known figures of a batch's indicators, and those of the version that it follows."""
+        """All known figures of a batch's indicators with `is_imported`, and those of the version that it
+        follows."""
         import pandas as pd
 
         base, own = batch[0].vintage_base, {i.file.sha256 for i in batch}
@@ -293,10 +391,10 @@ class Known:
         for indicator in indicators:
             for sha256, vintage, part in self._load().get(indicator, ()):
                 if sha256 not in own:
-                    every.append(part)
+                    every.append(part.assign(is_imported=bool(sha256)))
                     if vintage and (vintage == base or vintage.startswith(f"{base}_r")):
                         previous.append(part[part["year"].isin(years)])
-        empty = pd.DataFrame(columns=list(self.COLUMNS))
+        empty = pd.DataFrame(columns=[*self.COLUMNS, "is_imported"])
         return (pd.concat(every) if every else empty), (pd.concat(previous) if previous else empty)
 
 

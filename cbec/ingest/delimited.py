@@ -6,7 +6,7 @@ import csv
 import io
 from pathlib import PurePosixPath
 
-from cbec.ingest.book import MAX_CELLS, Book, File, Refused, Sheet, unescaped
+from cbec.ingest.book import MAX_CELLS, MAX_COLUMNS, Book, File, Refused, Sheet, unescaped
 
 MAX_LINES_IN_A_CELL = 20
 
@@ -31,6 +31,9 @@ def read_delimited(file: File, familiar: frozenset[str], encoding: str | None) -
             n_cells += len(fields)
             if n_cells > MAX_CELLS:
                 raise Refused(file.name, f"line {reader.line_num}", f"holds more than {MAX_CELLS} cells")
+            if len(fields) > MAX_COLUMNS:
+                message = f"has {len(fields)} columns; at most {MAX_COLUMNS} are read"
+                raise Refused(file.name, f"line {reader.line_num}", message)
             if reader.line_num - line_before > MAX_LINES_IN_A_CELL:
                 raise Refused(
                     file.name, f"line {line_before + 1}", "opens a quote that is closed many lines below"

@@ -7,6 +7,7 @@ import, so this module is imported only when a file is judged.
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from dataclasses import dataclass
@@ -35,6 +36,7 @@ PARTS_SHARE = 0.01
 # More than this share of exactly straight triples in one year of a column is not chance.
 STRAIGHT_SHARE = 0.3
 N_SHOWN = 5
+MAX_LABEL = 60
 SERIES = ["region_level", "scope", "indicator_id", "region_code"]
 
 
@@ -79,7 +81,14 @@ class ExpectNamesToBeKnownInTheYear(gxe.ExpectColumnValuesToBeInSet):
 class ExpectMagnitudeOfTheEditionBefore(gxe.ExpectColumnValuesToBeInSet):
     """The indicator has the magnitude of the figures already known."""
 
-    description: str = f"The median ratio to figures already known is within {EDITION_FACTOR:.0f}."
+    description: str = f"The median ratio to figures that ship is within {EDITION_FACTOR:.0f}."
+
+
+class ExpectMagnitudeOfOtherImports(gxe.ExpectColumnValuesToBeInSet):
+    """The indicator has the magnitude of what other imports hold; nobody knows which of two is in the unit
+    that it says, so that one import keeps no other out."""
+
+    description: str = f"The median ratio to figures of other imports is within {EDITION_FACTOR:.0f}."
 
 
 class ExpectCoverageNotToShrink(gxe.ExpectColumnValuesToBeInSet):
@@ -126,7 +135,10 @@ RULES = (
     Rule("known_in_year", ExpectNamesToBeKnownInTheYear, "region",
          "names a region that does not exist in that year"),
     Rule("magnitude", ExpectMagnitudeOfTheEditionBefore, "unit",
-         "has another magnitude than the figures held so far", shares=(("", 1.0), ("print", 0.0))),
+         "has another magnitude than the figures that ship", shares=(("", 1.0), ("print", 0.0))),
+    Rule("magnitude_imported", ExpectMagnitudeOfOtherImports, "unit",
+         "has another magnitude than a file imported before; one of the two is not in the unit that it says,"
+         " and `cbec import --remove` takes it out", "warning"),
     Rule("coverage", ExpectCoverageNotToShrink, "key",
          "lacks figures that the version before had", "warning"),
     Rule("not_straight", ExpectSeriesNotToBeInterpolated, "value",
@@ -170,8 +182,8 @@ def flags(
 ) -> pd.DataFrame:
     """The frame with one boolean column a rule; True where the rule holds or does not apply.
 
-    existing: figures already known (region_level, region_code, year, indicator_id, value), of any vintage.
-    previous: those of the version that this file follows, empty when there is none.
+    existing: figures already known (region_level, region_code, year, indicator_id, value, is_imported), of
+    any vintage. previous: those of the version that this file follows, empty when there is none.
     """
     out = frame.copy()
     keys = ["region_level", "region_code", "year", "indicator_id"]
@@ -200,7 +212,9 @@ def flags(
     out["no_slip"] = _no_slip(out)
     out["parts_sum"] = _parts_sum(out, registry)
     out["known_in_year"] = _known_in_year(out, registry)
-    out["magnitude"] = _magnitude(out, existing, keys)
+    is_imported = existing["is_imported"].astype(bool)
+    out["magnitude"] = _magnitude(out, existing[~is_imported], keys)
+    out["magnitude_imported"] = _magnitude(out, existing[is_imported], keys)
     out["absent"] = _absent(out, previous, keys)
     out["coverage"] = out["absent"] == ""
     out["not_straight"] = _not_straight(out)
@@ -383,8 +397,8 @@ class Validator:
         fails a rule in more of its own cells than it may; fewer are a warning.
         """
         self._n += 1
-        # The name becomes a path of the data docs.
-        name = f"{self._n} {label}".replace("/", " : ").replace("\\", " ")
+        # The name becomes a path of the data docs, which may have 255 bytes.
+        name = f"{self._n} {label}".replace("/", " : ").replace("\\", " ")[:MAX_LABEL]
         asset = self._source.add_dataframe_asset(name)
         batch = asset.add_batch_definition_whole_dataframe("whole file")
         definition = self._context.validation_definitions.add(
@@ -433,15 +447,37 @@ class Validator:
         return problems
 
     def write_docs(self, folder: Path) -> Path:
-        """Write the data docs of every file judged; the page a person opens."""
+        """Write the data docs of every file judged; the page a person opens. Raises OSError when not all of
+        them were written, which Great Expectations only logs, with a trace, to the terminal."""
         site = {
             "class_name": "SiteBuilder",
             "store_backend": {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(folder)},
             "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
         }
         self._context.add_data_docs_site(site_name="import", site_config=site)
-        self._context.build_data_docs(site_names=["import"])
+        faults = _Faults()
+        logger = logging.getLogger("great_expectations")
+        logger.addHandler(faults)
+        was, logger.propagate = logger.propagate, False
+        try:
+            self._context.build_data_docs(site_names=["import"])
+        finally:
+            logger.propagate = was
+            logger.removeHandler(faults)
+        if faults.reported:
+            raise OSError(f"the data docs are not whole: {faults.reported[0]}")
         return folder / "index.html"
+
+
+class _Faults(logging.Handler):
+    """Keeps what is logged as an error."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.reported: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.reported.append(record.getMessage().split("Traceback")[0][:300])
 
 
 def suspects(frame: pd.DataFrame) -> dict[tuple[str, str], str]:

@@ -6,19 +6,25 @@ is known, so that a small file cannot take the machine.
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 import zipfile
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from cbec.ingest.book import MAX_BYTES, Book, File, Refused, Sheet, open_zip
+from cbec.ingest.book import MAX_BYTES, Book, File, Refused, Sheet, open_zip, readable
 from cbec.ingest.delimited import decode, read_delimited
 from cbec.ingest.problems import Problem
 from cbec.ingest.stata import read_stata
 from cbec.ingest.workbook import read_xlsx
 from cbec.ingest.xls import read_xls
 
-__all__ = ["Book", "File", "Refused", "Sheet", "decode", "find_files", "read_book"]
+__all__ = [
+    "Book", "File", "Found", "Refused", "Sheet", "decode", "find_files", "list_members", "read_book",
+]  # fmt: skip
 
 SUFFIXES = {".xlsx", ".xlsm", ".xls", ".csv", ".tsv", ".txt", ".dta", ".zip"}
 # Files that may hold figures and are not read, with what to do: a person must not think that they were.
@@ -36,104 +42,205 @@ UNREAD = {
 }
 ZIP, OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
+# Of one import; the yearbook of cities has 837 workbooks and 30 MB. Entries of a folder also count what is
+# not read.
+MAX_FILES, MAX_ALL_BYTES, MAX_ENTRIES = 20_000, 2 * 2**30, 200_000
+MAX_NAME, N_KINDS = 1_000, 5
+SPECIAL = {
+    stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device",
+}  # fmt: skip
 
-def find_files(paths: list[Path]) -> Iterator[File | Problem]:
-    """Every importable file of the paths, in name order; zips are opened, hidden files left out.
 
-    What cannot be opened is a Problem beside the others; what is of a kind that is not read is a warning in
-    a folder or a zip, and an error when it was named itself. Raises Refused for a path that is not there.
+@dataclass(frozen=True)
+class Found:
+    """A file that is to be read. name: as people know it; path: where it lies; member: its place in that zip,
+    None for a file of its own; size: of its bytes."""
+
+    name: str
+    path: Path
+    member: int | None
+    size: int
+
+    def read(self) -> File:
+        """Its bytes. Raises Refused with place and reason."""
+        if self.size > MAX_BYTES:
+            raise Refused(
+                self.name, "", f"has {self.size / 2**20:.0f} MB; at most {MAX_BYTES // 2**20} MB are read"
+            )
+        place = Path(readable(str(self.path)))
+        try:
+            if self.member is None:
+                with open(self.path, "rb") as file:
+                    # Not more than there was when it was found, should it still be growing.
+                    data = file.read(self.size + 1)
+                if len(data) != self.size:
+                    raise Refused(self.name, "", "is being written; import it when it is whole")
+                return File(self.name, data, place)
+            with open_zip(self.name, self.path) as archive:
+                return _member(archive, archive.infolist()[self.member], self.name, place)
+        except OSError as error:
+            raise Refused(self.name, "", f"cannot be read: {error.strerror}") from None
+        except IndexError:
+            raise Refused(self.name, "", "is no longer in the zip") from None
+
+
+def find_files(
+    paths: list[Path], members: Callable[[Path, str], list[Found | Problem]] | None = None
+) -> Iterator[Found | Problem]:
+    """Every file of the paths, in name order, without its bytes; zips are opened, hidden files passed over.
+
+    members: what lists a zip, `list_members` if nothing else. What cannot be opened is a Problem beside the
+    others; what is of a kind that is not read is a warning in a folder or a zip, and an error when it was
+    named itself. Raises Refused for a path that is not there.
     """
+    n_files = n_bytes = 0
+    for entry in _entries(paths, members or list_members):
+        if isinstance(entry, Found):
+            # One that is too large is refused by itself.
+            n_files, n_bytes = n_files + 1, n_bytes + (entry.size if entry.size <= MAX_BYTES else 0)
+            if n_files > MAX_FILES or n_bytes > MAX_ALL_BYTES:
+                limit = f"{MAX_FILES} files and {MAX_ALL_BYTES // 2**20} MB are read at once"
+                message = f"was not read, and nothing behind it: at most {limit}; import the rest by itself"
+                yield Problem(entry.name, "", "file", "", message)
+                return
+        yield entry
+
+
+def _entries(
+    paths: list[Path], members: Callable[[Path, str], list[Found | Problem]]
+) -> Iterator[Found | Problem]:
     for path in paths:
-        if path.is_dir():
-            yield from _walked(path)
-        elif path.is_file():
-            unread = UNREAD.get(path.suffix.lower())
-            if unread:
-                yield Problem(path.name, "", "file", "", unread)
-            else:
-                yield from _opened(path, path.name)
+        name = readable(path.name)
+        kind = _kind(path)
+        if kind == "folder":
+            yield from _walked(path, members)
+        elif kind == "nothing":
+            raise Refused(readable(str(path)), "", "no such file or folder")
+        elif kind != "file":
+            yield Problem(name, "", "file", "", f"is {kind}; only files are read")
+        elif path.suffix.lower() in UNREAD:
+            yield Problem(name, "", "file", "", UNREAD[path.suffix.lower()])
         else:
-            raise Refused(str(path), "", "no such file or folder")
+            yield from _opened(path, name, members)
 
 
-def _walked(top: Path) -> Iterator[File | Problem]:
-    """What a folder holds; a folder in it that cannot be read is told, like a file that cannot."""
-    closed: list[OSError] = []
-    entries = [
-        Path(folder, name) for folder, _, names in os.walk(top, onerror=closed.append) for name in names
-    ]
-    for error in sorted(closed, key=lambda e: str(e.filename)):
-        name = os.path.relpath(str(error.filename), top)
-        yield Problem(
-            top.name if name == "." else name, "", "folder", "", f"cannot be read: {error.strerror}"
-        )
-    for entry in sorted(e for e in entries if e.is_file()):
-        inner = entry.relative_to(top)
-        if not _is_hidden(inner.parts):
-            yield from _found(entry, str(inner))
+def _kind(path: Path) -> str:
+    """What lies at a path, behind a link if it is one: file, folder, nothing, or another thing in words."""
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        return "a link to nothing" if path.is_symlink() else "nothing"
+    except OSError as error:
+        return "a link that leads back to itself" if error.errno == errno.ELOOP else "file"
+    if stat.S_ISDIR(mode):
+        return "folder"
+    if stat.S_ISREG(mode):
+        return "file"
+    return SPECIAL.get(stat.S_IFMT(mode), "no file")
+
+
+def _walked(top: Path, members: Callable[[Path, str], list[Found | Problem]]) -> Iterator[Found | Problem]:
+    """What a folder holds, with what was left out: folders in it that cannot be read or are links, what is no
+    file, files of kinds that are not read, and of other kinds how many there are."""
+    problems: list[Problem] = []
+    entries: list[Path] = []
+
+    def closed(error: OSError) -> None:
+        name = readable(os.path.relpath(str(error.filename), top))
+        name = readable(top.name) if name == "." else name
+        problems.append(Problem(name, "", "folder", "", f"cannot be read: {error.strerror}"))
+
+    for folder, inside, names in os.walk(top, onerror=closed):
+        inside[:] = [name for name in inside if not _is_hidden((name,))]
+        links = [name for name in inside if Path(folder, name).is_symlink()]
+        entries += (Path(folder, name) for name in (*names, *links) if not _is_hidden((name,)))
+        if len(entries) > MAX_ENTRIES:
+            problems.append(
+                Problem(
+                    readable(top.name), "", "folder", "", f"has more than {MAX_ENTRIES} files; the rest was"
+                    " not looked at",
+                )
+            )  # fmt: skip
+            break
+    yield from sorted(problems, key=lambda problem: problem.file)
+    other: Counter[str] = Counter()
+    for entry in sorted(entries):
+        name, suffix = readable(str(entry.relative_to(top))), entry.suffix.lower()
+        kind = _kind(entry)
+        if kind == "folder":
+            yield _left_out(name, "is a link to a folder; name that folder itself")
+        elif kind not in ("file", "nothing"):
+            yield _left_out(name, f"is {kind}")
+        elif suffix in UNREAD:
+            yield _left_out(name, UNREAD[suffix])
+        elif suffix in SUFFIXES:
+            yield from _opened(entry, name, members)
+        else:
+            other[readable(suffix) or "no suffix"] += 1
+    if other:
+        listed = ", ".join(f"{n} of {suffix}" for suffix, n in other.most_common(N_KINDS))
+        message = f"holds {sum(other.values())} files of kinds that hold no tables: {listed}"
+        yield Problem(readable(top.name or str(top)), "", "folder", "", message, is_warning=True)
 
 
 def _is_hidden(parts: tuple[str, ...]) -> bool:
     return any(part.startswith((".", "~$")) for part in parts)
 
 
-def _found(path: Path, name: str) -> Iterator[File | Problem]:
-    """A file of a folder."""
-    suffix = path.suffix.lower()
-    if suffix in SUFFIXES:
-        yield from _opened(path, name)
-    elif suffix in UNREAD:
-        yield _left_out(name, suffix)
+def _left_out(name: str, what: str) -> Problem:
+    return Problem(name, "", "file", "", f"was left out: it {what}", is_warning=True)
 
 
-def _left_out(name: str, suffix: str) -> Problem:
-    return Problem(name, "", "file", "", f"was left out: it {UNREAD[suffix]}", is_warning=True)
-
-
-def _opened(path: Path, name: str) -> Iterator[File | Problem]:
-    try:
-        yield from _open(path, name)
-    except Refused as refused:
-        yield refused.problem
-    except OSError as error:
-        yield Problem(name, "", "file", "", f"cannot be read: {error}")
-
-
-def _open(path: Path, name: str) -> Iterator[File | Problem]:
-    size = path.stat().st_size
-    if size > MAX_BYTES:
-        raise Refused(name, "", f"has {size / 2**20:.0f} MB; at most {MAX_BYTES // 2**20} MB are read")
-    data = path.read_bytes()
+def _opened(
+    path: Path, name: str, members: Callable[[Path, str], list[Found | Problem]]
+) -> Iterator[Found | Problem]:
     if path.suffix.lower() == ".zip":
-        yield from _unzip(name, data, path)
-    else:
-        yield File(name, data, path)
-
-
-def _unzip(name: str, data: bytes, path: Path) -> Iterator[File | Problem]:
-    """Members of a zip; one that cannot be read does not keep the others out."""
-    with open_zip(name, data) as archive:
-        for member in archive.infolist():
-            inner = PurePosixPath(_member_name(member))
-            suffix = inner.suffix.lower()
-            if member.is_dir() or inner.parts[:1] == ("__MACOSX",) or _is_hidden(inner.parts):
-                continue
-            if suffix in UNREAD:
-                yield _left_out(f"{name}/{inner}", suffix)
-            elif suffix in SUFFIXES:
-                yield _member(archive, member, f"{name}/{inner}", path)
-
-
-def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str, path: Path) -> File | Problem:
-    if PurePosixPath(name).suffix.lower() == ".zip":
-        return Problem(name, "", "file", "", "is a zip inside a zip; unpack it first")
-    if member.flag_bits & 1:
-        return Problem(name, "", "file", "", "is protected by a password")
+        yield from members(path, name)
+        return
     try:
-        return File(name, archive.read(member), path)
+        yield Found(name, path, None, path.stat().st_size)
+    except OSError as error:
+        yield Problem(name, "", "file", "", f"cannot be read: {error.strerror}")
+
+
+def list_members(path: Path, name: str) -> list[Found | Problem]:
+    """Members of a zip; one that cannot be read does not keep the others out."""
+    found: list[Found | Problem] = []
+    try:
+        size = path.stat().st_size
+        if size > MAX_BYTES:
+            raise Refused(name, "", f"has {size / 2**20:.0f} MB; at most {MAX_BYTES // 2**20} MB are read")
+        with open_zip(name, path) as archive:
+            for number, member in enumerate(archive.infolist()):
+                inner = PurePosixPath(readable(_member_name(member)))
+                suffix, full = inner.suffix.lower(), f"{name}/{inner}"
+                if member.is_dir() or inner.parts[:1] == ("__MACOSX",) or _is_hidden(inner.parts):
+                    continue
+                if len(full) > MAX_NAME:
+                    found.append(Problem(f"{full[:60]}...", "", "file", "", "has too long a name"))
+                elif suffix in UNREAD:
+                    found.append(_left_out(full, UNREAD[suffix]))
+                elif suffix == ".zip":
+                    found.append(Problem(full, "", "file", "", "is a zip inside a zip; unpack it first"))
+                elif suffix in SUFFIXES:
+                    found.append(Found(full, path, number, member.file_size))
+    except Refused as refused:
+        return [refused.problem]
+    except OSError as error:
+        return [Problem(name, "", "file", "", f"cannot be read: {error.strerror}")]
+    return found or [Problem(name, "", "file", "", "holds no file that can be read")]
+
+
+def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str, place: Path) -> File:
+    if member.flag_bits & 1:
+        raise Refused(name, "", "is protected by a password")
+    try:
+        return File(name, archive.read(member), place)
+    except MemoryError:
+        raise
     except Exception as error:
         # zlib and lzma raise their own classes.
-        return Problem(name, "", "file", "", f"cannot be unpacked: {error}")
+        raise Refused(name, "", f"cannot be unpacked: {error}") from None
 
 
 def _member_name(member: zipfile.ZipInfo) -> str:

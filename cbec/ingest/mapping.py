@@ -37,13 +37,26 @@ class Mapping:
     defaults: dict[str, str] = field(default_factory=dict)
 
 
+class _Loader(yaml.SafeLoader):
+    """YAML without references: a few of them stand for more text than there is memory, or for themselves."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.composer.ComposerError(None, None, "holds a reference (*)", self.get_mark())
+        return super().compose_node(parent, index)
+
+
 def load_mappings(path: Path | None, registry: Registry) -> dict[str, Mapping]:
     """Mapping by file name, '' for all files. Raises CbecError (2) naming the bad key and the valid ones."""
     if path is None:
         return {}
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        content = yaml.load(path.read_text(encoding="utf-8"), _Loader) or {}
+    except RecursionError:
+        raise CbecError(
+            f"{path}: is no readable mapping file: it is nested too deeply", exit_code=2
+        ) from None
+    except (OSError, ValueError, yaml.YAMLError) as error:
         raise CbecError(f"{path}: is no readable mapping file: {error}", exit_code=2) from None
     if not isinstance(content, dict):
         raise CbecError(f"{path}: must hold the keys {', '.join((*KEYS, 'files'))}", exit_code=2)

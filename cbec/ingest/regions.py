@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from cbec.ingest.problems import nearest
@@ -38,14 +38,21 @@ class Match:
     """What a name stands for. region_code is '' when it is not loaded, and reason says why.
 
     is_error: nobody knows the name; nearest holds the three most similar ones. comment: what to say on
-    each cell of the region (a misprint, a former name).
+    each cell of the region (a misprint, a former name). unknown and pool: the name, and those among which the
+    nearest ones are looked for when somebody asks, because it is slow.
     """
 
     region_code: str
     reason: str = ""
     is_error: bool = False
-    nearest: tuple[str, ...] = ()
+    near: tuple[str, ...] = ()
     comment: str = ""
+    unknown: str = ""
+    pool: tuple[str, ...] = field(default=(), repr=False)
+
+    @property
+    def nearest(self) -> tuple[str, ...]:
+        return nearest(self.unknown, self.pool) if self.unknown else self.near
 
 
 def short_names(name: str) -> set[str]:
@@ -70,10 +77,18 @@ class Regions:
         self._by_code: dict[tuple[str, str], list[Row]] = {}
         self._province_names: dict[str, str] = {}
         self._aliases: dict[str, list[Row]] = {}
-        self._listed: dict[str, list[str]] = {"province": [], "prefecture": []}
+        # By level, and whether the names are English.
+        self._listed = {
+            (level, is_english): tuple(
+                row["name_en" if is_english else "name_zh"]
+                for row in registry.regions
+                if row["region_level"] == level
+            )
+            for level in ("province", "prefecture")
+            for is_english in (False, True)
+        }
         for row in registry.regions:
             level = row["region_level"]
-            self._listed[level].append(row["name_zh"])
             self._by_code.setdefault((level, row["region_code"]), []).append(row)
             if level == "province":
                 names = {row["name_zh"], PROVINCE_SUFFIX.sub("", row["name_zh"])}
@@ -362,10 +377,8 @@ class Regions:
 
     def _unknown(self, text: str, level: str) -> Match:
         name = self.clean(text)
-        pool: Iterable[str] = self._listed[level]
-        if name.isascii():
-            pool = [row["name_en"] for row in self._registry.regions if row["region_level"] == level]
-        return Match("", f"is no {level} of the registry", True, nearest(name, pool))
+        pool = self._listed[level, name.isascii()]
+        return Match("", f"is no {level} of the registry", True, unknown=name or " ", pool=pool)
 
     def prefectures(self, year: int) -> list[tuple[str, str, str, str]]:
         """(code, name, English name, province) of the prefecture-level units of a year, in order of code.

@@ -25,19 +25,21 @@ AXES = {
 def print_run(run: Run, out: Console, err: Console, *, shows_columns: bool, explains: bool) -> None:
     """Print every outcome, then problems to err, then where the data docs and the mapping file are."""
     shared = _shared_warnings(run)
+    files = [outcome for outcome in run.outcomes if outcome.action != "passed over"]
     for outcome in run.outcomes:
         if shows_columns:
             _print_file(outcome, out, explains)
-        _print_summary(outcome, out)
+        if outcome.action != "passed over":
+            _print_summary(outcome, out)
         _print_printed(outcome.imported, out, explains)
         _print_problems(outcome.imported, err, shared)
     _print_shared(shared, err)
-    totals = Counter(outcome.action for outcome in run.outcomes)
+    totals = Counter(outcome.action for outcome in files)
     n_cells = sum(
         len(o.imported.cells) for o in run.outcomes if o.action in ("landed", "unchanged", "would land")
     )
     counted = ", ".join(f"{n} {action}" for action, n in totals.items()) or "no file found"
-    out.print(f"{len(run.outcomes)} files: {counted}; {n_cells} cells", highlight=False)
+    out.print(f"{len(files)} files: {counted}; {n_cells} cells", highlight=False)
     tables = [o.imported.printed for o in run.outcomes if o.imported.printed and o.imported.cells]
     if tables:
         n_values = sum(

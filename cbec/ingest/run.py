@@ -81,15 +81,13 @@ class Recogniser:
         mappings: dict[str, Mapping] | None = None,
         encoding: str | None = None,
     ) -> Imported:
-        """Recognise a file. Never raises for what is in the file: problems carry the place."""
+        """Recognise a file. Problems carry the place; what is in a file raises nothing but MemoryError, and
+        RecursionError where it is nested too deeply."""
         mapping = _mapping_for(file, mappings or {})
         try:
             book = read_book(file, self.registry.familiar, encoding=encoding)
         except Refused as refused:
             return Imported(file, "refused", problems=(refused.problem,))
-        except (MemoryError, RecursionError) as error:
-            problem = Problem(file.name, "", "file", "", f"is too large to be read: {type(error).__name__}")
-            return Imported(file, "refused", problems=(problem,))
         wanted = publication or mapping.publication
         if wanted in ("", CITY_YEARBOOK):
             printed = self._printed(book, edition or mapping.defaults.get("edition", ""), mapping)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from cbec.ingest.book import MAX_CELLS, Book, File, Refused, Sheet
+from cbec.ingest.book import MAX_CELLS, MAX_COLUMNS, Book, File, Refused, Sheet
 from cbec.ingest.formats import printed
 from cbec.ingest.problems import Problem
 from cbec.ingest.text import number_of
@@ -24,6 +24,8 @@ def read_stata(file: File) -> Book:
     frame, meta = _read(file)
     if frame.shape[0] * frame.shape[1] > MAX_CELLS:
         raise Refused(file.name, "", f"holds {frame.shape[0]} x {frame.shape[1]} cells; at most {MAX_CELLS}")
+    if frame.shape[1] > MAX_COLUMNS:
+        raise Refused(file.name, "", f"has {frame.shape[1]} columns; at most {MAX_COLUMNS} are read")
     columns, header, warnings = [], [], []
     for place, name in enumerate(frame.columns):
         labels = {
@@ -64,6 +66,8 @@ def _read(file: File) -> tuple[Any, Any]:
             try:
                 frame, meta = pyreadstat.read_dta(copy.name, encoding=encoding, user_missing=True)
                 return frame, meta
+            except MemoryError:
+                raise
             except Exception as error:
                 # pyreadstat raises a bare Exception for some broken files.
                 reason = error

@@ -299,6 +299,13 @@ def _is_figure(text: str) -> bool:
         return True
 
 
+def _numbers_columns(texts: list[str]) -> bool:
+    try:
+        return all((n := number_of(text)) and n.value == k for k, text in enumerate(texts, 1))
+    except OverflowError:
+        return False
+
+
 def _known(vocabulary: Vocabulary, text: str) -> bool:
     meaning = vocabulary.meaning((text,))
     return bool(meaning.role) and not meaning.problem
@@ -351,8 +358,7 @@ def _header_stop(sheet: Sheet, vocabulary: Vocabulary, start: int) -> tuple[int,
         filled = [(place, c) for place, c in enumerate(row) if c.strip()]
         if any(_is_figure(c) for _, c in filled):
             # 1, 2, 3 ... under the header number the columns.
-            numbers = [number_of(c) for _, c in filled]
-            if len(filled) > 2 and all(n and n.value == k for k, n in enumerate(numbers, 1)):
+            if len(filled) > 2 and _numbers_columns([c for _, c in filled]):
                 return stop, stop + 1
             break
         in_keys = [c for place, c in filled if place in keys and place <= 3]

@@ -110,8 +110,8 @@ def _transcribed(
         own = replace(project, landing=Path(folder) / "landing", warehouse=Path(folder) / "warehouse")
         # The seeds that are to be written say nothing about what is read.
         run = import_paths(own, paths, Options(edition=edition, ignores_print=True), progress)
-        if run.has_errors:
-            refused = [p for o in run.outcomes if o.action == "refused" for p in o.imported.errors]
+        refused = [p for o in run.outcomes if o.action == "refused" for p in o.imported.errors]
+        if refused:
             raise CbecError("\n".join(map(str, refused)) + "\nnothing was written", exit_code=2)
         tables = [pq.read_table(path) for path in sorted(own.landing.glob("*.parquet"))]
     landed = [table for table in tables if table["publication_id"][0].as_py() == CITY_YEARBOOK]

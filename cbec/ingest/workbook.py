@@ -9,6 +9,7 @@ from __future__ import annotations
 import posixpath
 import re
 import zipfile
+from collections import Counter
 from collections.abc import Callable
 from xml.parsers import expat
 
@@ -24,6 +25,7 @@ from cbec.ingest.book import (
     hidden,
     open_zip,
     unescaped,
+    used_merges,
 )  # fmt: skip
 from cbec.ingest.formats import GENERAL, code_of, shown
 
@@ -114,6 +116,10 @@ class _Package:
         self._archive = archive
         # Some programs write other letters, or backslashes, than they name.
         self._members = {n.replace("\\", "/").lower(): n for n in archive.namelist()}
+        if len(self._members) < len(archive.namelist()):
+            counts = Counter(n.replace("\\", "/").lower() for n in archive.namelist())
+            twice = max(counts, key=lambda name: counts[name])
+            raise Refused(file, twice, "is in the workbook twice; which of the two is meant is not said")
 
     def office_document(self) -> str:
         if any(n in self._members for n in ("content.xml", "mimetype")):
@@ -167,7 +173,7 @@ class _Package:
                 while block := stream.read(1 << 18):
                     parser.Parse(block, False)
             parser.Parse(b"", True)
-        except Refused:
+        except (Refused, MemoryError):
             raise
         except Exception as error:
             # A broken member raises whatever its decompressor raises.
@@ -305,15 +311,19 @@ class _Reader:
         self.is_uncomputed = is_uncomputed
         self.strings: list[str] = []
         self.styles: list[tuple[str, bool, bool]] = []
+        # Of the sheets read so far.
+        self.n_cells = 0
         self._numbers: dict[tuple[str | None, str], str] = {}
 
     def sheet(self, title: str, part: str) -> Sheet:
         cells = _Cells(self, self._package.file, title)
         self._package.parse(part, cells.start, cells.end, cells.runs.chars.append)
         rows = cells.rows
+        self.n_cells += cells.n_cells
         width = max((len(row) for row in rows.values()), default=0)
         padded = tuple((n, (*rows[n], *[""] * (width - len(rows[n])))) for n in sorted(rows))
-        return Sheet(title, padded, tuple(cells.merges), comments=self._comments(part))
+        merges = used_merges(self._package.file, title, cells.merges, rows, width)
+        return Sheet(title, padded, merges, comments=self._comments(part))
 
     def _comments(self, part: str) -> dict[tuple[int, int], str]:
         """Notes and threads of comments, by the cell at which they stand."""
@@ -458,8 +468,15 @@ class _Cells:
         if found and found[3]:
             self.merges.append((int(found[2]), COLUMN[found[1]], int(found[4]), COLUMN[found[3]]))
 
+    @property
+    def n_cells(self) -> int:
+        """Cells from the first row that is used to the last one."""
+        return max(self._high_row - self._low_row + 1, 0) * self._high_column
+
     def _check_size(self) -> None:
-        height = self._high_row - self._low_row + 1
-        if height * self._high_column > MAX_CELLS:
+        if self.n_cells > MAX_CELLS - self._reader.n_cells:
+            height = self._high_row - self._low_row + 1
             message = f"spans {height} x {self._high_column} cells; at most {MAX_CELLS} cells are read"
+            if self._reader.n_cells:
+                message += f" of all sheets, and those before it have {self._reader.n_cells}"
             raise Refused(self._file, self._title, message)

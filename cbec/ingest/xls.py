@@ -11,7 +11,18 @@ import struct
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from cbec.ingest.book import MAX_CELLS, RAISED, STRUCK, UNCOMPUTED, Book, File, Refused, Sheet, hidden
+from cbec.ingest.book import (
+    MAX_CELLS,
+    RAISED,
+    STRUCK,
+    UNCOMPUTED,
+    Book,
+    File,
+    Refused,
+    Sheet,
+    hidden,
+    used_merges,
+)  # fmt: skip
 from cbec.ingest.formats import GENERAL, code_of, printed, shown
 
 ERRORS = {0: "#NULL!", 7: "#DIV/0!", 15: "#VALUE!", 23: "#REF!", 29: "#NAME?", 36: "#NUM!", 42: "#N/A"}
@@ -47,7 +58,7 @@ def read_xls(file: File) -> Book:
         metadata = workbook.sheets_metadata
     except BaseException as error:
         # A reader in Rust can panic on broken bytes; that arrives as a BaseException.
-        if isinstance(error, KeyboardInterrupt | SystemExit):
+        if isinstance(error, KeyboardInterrupt | SystemExit | MemoryError):
             raise
         raise Refused(file.name, "", f"cannot be read as a workbook: {error}") from None
     if len(texts) != len(metadata):
@@ -61,9 +72,9 @@ def read_xls(file: File) -> Book:
         if entry.visible != calamine.SheetVisibleEnum.Visible:
             warnings.append(hidden(file.name, entry.name))
         try:
-            sheets.append(_sheet(workbook.get_sheet_by_name(entry.name), unseen))
+            sheets.append(_sheet(file.name, workbook.get_sheet_by_name(entry.name), unseen))
         except BaseException as error:
-            if isinstance(error, KeyboardInterrupt | SystemExit):
+            if isinstance(error, KeyboardInterrupt | SystemExit | MemoryError | Refused):
                 raise
             raise Refused(file.name, entry.name, f"cannot be read: {error}") from None
     if not sheets:
@@ -71,7 +82,7 @@ def read_xls(file: File) -> Book:
     return Book(file, tuple(sheets), "workbook", tuple(warnings))
 
 
-def _sheet(sheet: Any, texts: Texts) -> Sheet:
+def _sheet(file: str, sheet: Any, texts: Texts) -> Sheet:
     """Cells as the library reads them, but for those whose records say more."""
     first_row, first_column = sheet.start or (0, 0)
     rows: dict[int, list[str]] = {}
@@ -85,10 +96,8 @@ def _sheet(sheet: Any, texts: Texts) -> Sheet:
         held[column - 1] = text
     width = max((len(row) for row in rows.values()), default=0)
     padded = tuple((n, (*rows[n], *[""] * (width - len(rows[n])))) for n in sorted(rows))
-    merges = tuple(
-        (r0 + 1, c0 + 1, r1 + 1, c1 + 1) for (r0, c0), (r1, c1) in (sheet.merged_cell_ranges or ())
-    )
-    return Sheet(sheet.name, padded, merges)
+    merges = [(r0 + 1, c0 + 1, r1 + 1, c1 + 1) for (r0, c0), (r1, c1) in (sheet.merged_cell_ranges or ())]
+    return Sheet(sheet.name, padded, used_merges(file, sheet.name, merges, rows, width))
 
 
 def _workbook_stream(data: bytes) -> bytes:
@@ -158,6 +167,8 @@ class _Records:
         self._styles: list[tuple[int, int]] = []
         self._marked: dict[int, str] = {}
         self._shown: dict[int, tuple[str, bool, bool]] = {}
+        # Of the sheets read so far.
+        self._n_cells = 0
 
     def texts(self) -> list[Texts]:
         """For each sheet: cells, by row and column from 1, that are not what the library says."""
@@ -249,8 +260,10 @@ class _Records:
                 if kind in (MUL_RK, MUL_BLANK):
                     column = max(column, struct.unpack_from("<H", body, len(body) - 2)[0])
                 low, high, width = min(low, row), max(high, row), max(width, column + 1)
-                if width > MAX_COLUMN or (high - low + 1) * width > MAX_CELLS:
-                    raise ValueError(f"a sheet spans {high - low + 1} x {width} cells; at most {MAX_CELLS}")
+                if width > MAX_COLUMN or (high - low + 1) * width > MAX_CELLS - self._n_cells:
+                    raise ValueError(
+                        f"a sheet spans {high - low + 1} x {width} cells; at most {MAX_CELLS} of all sheets"
+                    )
             if kind == NUMBER:
                 number(*struct.unpack_from("<HHHd", body))
             elif kind == RK:
@@ -283,6 +296,7 @@ class _Records:
                 row, column, style, place = struct.unpack_from("<HHHI", body)
                 if place in self._marked:
                     found[row + 1, column + 1] = self._marked[place]
+        self._n_cells += max(high - low + 1, 0) * width
         return found
 
 

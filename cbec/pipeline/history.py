@@ -23,6 +23,7 @@ from cbec.pipeline.runlog import (
     file_sha256,
     note,
     published_run_id,
+    read_runs,
     recorded_sha256,
     wal_of,
 )
@@ -77,10 +78,22 @@ def keep_published(project: Project, target: str) -> None:
     sync(home.parent)
 
 
+def _kept(project: Project, target: str) -> list[str]:
+    """Run ids of the kept versions, the one made last first.
+
+    In the order of the run log and not of their names, which hold the time: a clock may have been set back.
+    Of what the log no longer names (its beginning may have been cut) the names decide; it is older.
+    """
+    folder = history_folder(project, target)
+    places = {run.run_id: place for place, run in enumerate(read_runs(project))}
+    names = [path.name for path in folder.glob("[!.]*")] if folder.is_dir() else []
+    return sorted(names, key=lambda name: (places.get(name, -1), name), reverse=True)
+
+
 def _prune(project: Project, target: str, keep: int) -> None:
     """Delete what is older than the last versions; the published one stays however old it is."""
+    kept = _kept(project, target)[:keep]
     folder = history_folder(project, target)
-    kept = sorted((p.name for p in folder.iterdir() if not p.name.startswith(".")), reverse=True)[:keep]
     remove_leftovers(folder, keep=frozenset({*kept, published_run_id(project, target)}))
 
 
@@ -159,11 +172,11 @@ def tables(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:
 
 
 def versions(project: Project, target: str) -> list[Version]:
-    """Kept versions, the newest first."""
+    """Kept versions, the one made last first."""
     folder = history_folder(project, target)
     present = published_run_id(project, target)
     found = []
-    for home in sorted(folder.glob("[!.]*"), reverse=True) if folder.is_dir() else ():
+    for home in (folder / name for name in _kept(project, target)):
         with connect(home / project.database(target).name) as connection:
             row = connection.execute(
                 "select strftime(built_at at time zone 'UTC', '%Y-%m-%dT%H:%M:%SZ') from meta.publication"
@@ -174,7 +187,7 @@ def versions(project: Project, target: str) -> list[Version]:
 
 
 def roll_back(project: Project, run: Run, folder: Path, to: str) -> str:
-    """Publish a kept version again: `to`, or the newest one that is older than the present one.
+    """Publish a kept version again: `to`, or the one that was made last before the present one.
 
     folder: an empty build folder, renamed to the version's run id. Gives what publish_run gives. Raises
     CbecError (2) when there is no such version, naming those there are.
@@ -185,7 +198,7 @@ def roll_back(project: Project, run: Run, folder: Path, to: str) -> str:
     listed = ", ".join(kept) or "none"
     if to and to not in kept:
         raise CbecError(f"{to}: no such version is kept; kept: {listed}", exit_code=2)
-    older = [run_id for run_id in kept if run_id < present]
+    older = kept[kept.index(present) + 1 :] if present in kept else kept
     if not to and not older:
         raise CbecError(f"nothing older than {present or 'nothing'} is kept; kept: {listed}", exit_code=2)
     chosen = to or older[0]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cbec.common.files import landing_writer
 from cbec.pipeline.build import BuildResult, build_and_publish, one_run
 from cbec.pipeline.history import link_or_copy, roll_back
 from cbec.pipeline.inputs import Input, code_inputs, fingerprint, landed_inputs, published_inputs
@@ -47,7 +48,8 @@ def refresh(
     report = progress or (lambda name, done, total: None)
     if watch is not None and not watch.is_dir():
         raise CbecError(f"{watch}: no such folder to watch", exit_code=2)
-    with one_run(project, "refresh", "dev") as (run, folder):
+    # Another import would take the vintages that the files of this run are to have.
+    with one_run(project, "refresh", "dev") as (run, folder), landing_writer(project.landing):
         landing = folder / "landing"
         landing.mkdir()
         for path in sorted(project.landing.glob("*.parquet")):

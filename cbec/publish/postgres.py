@@ -10,18 +10,20 @@ the server must hold them for an instant.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
 
 import duckdb
 
 from cbec.common.warehouse import published
 from cbec.project import PUBLIC_SCHEMAS, CbecError, Project
+from cbec.publish.address import Server, read_url
 from cbec.publish.keys import Keys, declared_keys, find_keys, parents_first
 
 # The registry and the studies explain codes and printed results; meta says when and from what.
@@ -34,6 +36,7 @@ DESCRIPTIONS = {
     "studies": "Specifications, and results as printed.",
     "meta": "When it was published, and from what.",
 }
+_SCHEMA_LIST = ", ".join(f"'{schema}'" for schema in SCHEMAS)
 INCOMING = "cbec_incoming"
 # What DuckDB's types are called by PostgreSQL; an unsigned 64-bit number has no smaller home.
 TYPES = {
@@ -42,29 +45,16 @@ TYPES = {
     "UINTEGER": "bigint", "UBIGINT": "numeric(20, 0)", "FLOAT": "real", "DOUBLE": "double precision",
     "VARCHAR": "text", "DATE": "date", "TIMESTAMP": "timestamp", "TIMESTAMP WITH TIME ZONE": "timestamptz",
 }  # fmt: skip
-# The same for every publisher; "cbec" in hexadecimal.
-LOCK = 0x63626563
-# How long an exchange of tables waits for readers before it gives up.
+# How long anything waits for somebody else's lock before it gives up.
 PATIENCE_SECONDS = 60
+# A reader who forgot an open transaction holds up an exchange of tables.
+IDLE_READER = "10min"
+# What the server says when somebody else stands in the way.
+WAITED = ("lock timeout", "could not obtain lock", "out of shared memory", "tuple concurrently updated")
 # What any role may do on a fresh database although it writes there.
 LARGE_OBJECTS = ("lo_creat(integer)", "lo_create(oid)", "lo_from_bytea(oid, bytea)")
-URL_OPTIONS = (
-    "application_name", "channel_binding", "connect_timeout", "gssencmode", "host", "hostaddr", "keepalives",
-    "keepalives_idle", "options", "passfile", "password", "port", "require_auth", "service", "sslcert",
-    "sslcrl", "sslkey", "sslmode", "sslrootcert", "target_session_attrs", "tcp_user_timeout", "user",
-)  # fmt: skip
 Progress = Callable[[str, int, int], None]
 Place = tuple[str, str]
-
-
-@dataclass(frozen=True)
-class Server:
-    """Where to publish. dsn names no password; password is None when the URL has none, and then
-    libpq looks at PGPASSWORD and the password file."""
-
-    shown: str
-    dsn: str
-    password: str | None
 
 
 @dataclass(frozen=True)
@@ -93,44 +83,6 @@ class PostgresResult:
     notices: list[str] = field(default_factory=list)
 
 
-def read_url(url: str) -> Server:
-    """Take a postgresql:// URL apart. Raises CbecError (exit code 2), never showing a password."""
-
-    def refuse(reason: str) -> CbecError:
-        return CbecError(f"--to: {reason}; expected postgresql://user@host:port/database", exit_code=2)
-
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-        host = parts.hostname
-    except ValueError as error:
-        # The text of the error may hold the whole address.
-        raise refuse("host or port cannot be read") from error
-    if parts.scheme not in ("postgresql", "postgres"):
-        raise refuse(f"{parts.scheme or 'no scheme'!r} is not postgresql")
-    database = unquote(parts.path.removeprefix("/"))
-    if not database or "/" in database:
-        raise refuse("no database is named" if not database else "more than one database is named")
-    options: dict[str, str | None] = dict(parse_qsl(parts.query, keep_blank_values=True))
-    unknown = sorted(set(options) - set(URL_OPTIONS))
-    if unknown:
-        raise refuse(f"unknown option {unknown[0]!r}; known: {', '.join(URL_OPTIONS)}")
-    password = options.pop("password", None) if parts.password is None else unquote(parts.password)
-    given = {
-        "host": unquote(host) if host else options.pop("host", None),
-        "port": str(port) if port else options.pop("port", None),
-        "user": unquote(parts.username) if parts.username else options.pop("user", None),
-        "dbname": database,
-        "connect_timeout": "10",
-        "application_name": "cbec publish",
-        **options,
-    }
-    dsn = " ".join(f"{key}={_dsn_value(value)}" for key, value in given.items() if value is not None)
-    user = f"{given['user']}@" if given["user"] else ""
-    place = f"{given['host'] or ''}{':' + given['port'] if given['port'] else ''}"
-    return Server(f"postgresql://{user}{place}/{database}", dsn, password)
-
-
 def publish_postgres(
     project: Project,
     url: str,
@@ -150,7 +102,7 @@ def publish_postgres(
     path = published(project, target)
     report = progress or (lambda phase, done, total: None)
     report("connect", 0, 1)
-    with _password(server), contextlib.closing(duckdb.connect(config=_settings())) as connection:
+    with _password(server), _duckdb_connection() as connection:
         _attach(connection, server, path)
         publication = _Publication(connection, server, reader, report)
         # DuckDB ends the server's transaction together with its own.
@@ -162,7 +114,7 @@ def publish_postgres(
             with contextlib.suppress(duckdb.Error):
                 connection.execute("rollback")
             if isinstance(error, duckdb.Error):
-                raise _failure(server, error) from None
+                raise _failure(server, error, publication.in_the_way(error)) from None
             raise
         try:
             connection.execute("commit")
@@ -172,6 +124,7 @@ def publish_postgres(
                 f" stands, see meta.publication; publish again: {_masked(server, str(error)).strip()}",
                 exit_code=4,
             ) from None
+        publication.analyze()
     return publication.result
 
 
@@ -195,8 +148,6 @@ class _Publication:
 
     def refuse_what_must_not_be(self) -> None:
         """Raise CbecError, before anything is written, when this publication may not happen."""
-        if not self._rows(f"select 1 where pg_try_advisory_xact_lock({LOCK})"):
-            raise CbecError(f"{self._server.shown}: another publication is running", exit_code=5)
         (encoding, may_create, database) = self._rows(
             "select current_setting('server_encoding'), has_database_privilege(current_database(), 'CREATE'),"
             " current_database()::text"
@@ -217,7 +168,35 @@ class _Publication:
                 )
         else:
             self._refuse_other_owners(here, database)
+        self._refuse_second()
         self._refuse_reader()
+
+    def _refuse_second(self) -> None:
+        """Be the only publisher until the end of the transaction. Raises CbecError (exit code 5).
+
+        By locks for which one must be the owner: an advisory lock any reader could take and keep.
+        """
+        if self._is_first:
+            try:
+                # A second one waits for the first one's name, so not long.
+                self._run("set local lock_timeout = '200ms'", f"create schema {INCOMING}")
+            except duckdb.Error as error:
+                if "lock timeout" not in str(error):
+                    raise
+                raise CbecError(
+                    f"{self._server.shown}: another publication is running", exit_code=5
+                ) from None
+        # Rows and not the table, which the server's own vacuum may hold.
+        elif not self._rows(
+            "select count(*) from (select from meta.postgres_shape for update skip locked) as free"
+        )[0][0]:
+            holders = self._rows(
+                "select pid, usename::text from pg_locks join pg_stat_activity using (pid) where locktype ="
+                " 'relation' and relation = 'meta.postgres_shape'::regclass and mode = 'RowShareLock'"
+                " and pid <> pg_backend_pid()"
+            )
+            who = "".join(f"; process {pid} of role {role}" for pid, role in holders)
+            raise CbecError(f"{self._server.shown}: another publication is running{who}", exit_code=5)
 
     def _refuse_other_owners(self, here: set[str], database: str) -> None:
         if not self._rows("select 1 where to_regclass('meta.postgres_shape') is not null"):
@@ -244,7 +223,12 @@ class _Publication:
         found = self._rows(
             "select rolsuper or rolcreaterole or rolcreatedb or rolreplication or rolbypassrls as has_rights,"
             " exists (select from pg_auth_members where member = pg_roles.oid) as is_member,"
-            " exists (select from pg_shdepend where refobjid = pg_roles.oid and deptype = 'o') as is_owner"
+            # What it makes in another database, or as a large object, must not keep this one from publishing.
+            " exists (select from pg_database where datdba = pg_roles.oid) or"
+            " exists (select from pg_namespace where nspowner = pg_roles.oid) or"
+            " exists (select from pg_class where relowner = pg_roles.oid and relpersistence <> 't') or"
+            " exists (select from pg_proc where proowner = pg_roles.oid and pronamespace not in"
+            " (select oid from pg_namespace where nspname like 'pg\\_temp%')) as is_owner"
             f" from pg_roles where rolname = {name}"
         )
         self._has_reader = bool(found)
@@ -262,6 +246,7 @@ class _Publication:
         self._run(
             "set local statement_timeout = 0",
             "set local idle_in_transaction_session_timeout = 0",
+            f"set local lock_timeout = '{PATIENCE_SECONDS}s'",
             # The publisher's own search path must not lead names elsewhere.
             "set local search_path = pg_catalog",
         )
@@ -288,7 +273,7 @@ class _Publication:
         """Column names by table, as they stand on the server."""
         rows = self._rows(
             "select table_schema::text, table_name::text, column_name::text from information_schema.columns"
-            f" where table_schema in ({', '.join(map(_literal, SCHEMAS))}) order by ordinal_position"
+            f" where table_schema in ({_SCHEMA_LIST}) order by ordinal_position"
         )
         found: dict[Place, list[str]] = {}
         for schema, table, column in rows:
@@ -310,7 +295,8 @@ class _Publication:
             if sent is None or sent[0] != there:
                 raise duckdb.Error(f"{place}: {there} rows arrived, not {sent and sent[0]}")
             self.result.rows[f"{shape.schema}.{shape.name}"] = there
-            self._run(f"analyze {place}")
+            if incoming:
+                self._run(f"analyze {place}")
 
     def _refill(self, shapes: Sequence[TableShape]) -> None:
         ordered = _ordered(shapes)
@@ -318,7 +304,9 @@ class _Publication:
         self._load(ordered, incoming=False)
 
     def _rebuild(self, shapes: Sequence[TableShape], before: Sequence[Place]) -> None:
-        self._run(f"create schema {INCOMING}", *(_create(shape) for shape in shapes))
+        # The first publication made it as its lock.
+        made = [] if self._is_first else [f"create schema {INCOMING}"]
+        self._run(*made, *(_create(shape) for shape in shapes))
         # What DuckDB knows of the server's catalogue was read before.
         self._duckdb.execute("call pg_clear_cache()")
         self._load(shapes, incoming=True)
@@ -349,61 +337,171 @@ class _Publication:
             " join pg_namespace on pg_namespace.oid = relnamespace"
             " cross join lateral aclexplode(relacl) as acl"
             " join pg_roles as grantee on grantee.oid = acl.grantee"
-            f" where nspname in ({', '.join(map(_literal, SCHEMAS))}) and relkind = 'r'"
+            f" where nspname in ({_SCHEMA_LIST}) and relkind = 'r'"
             " and acl.privilege_type = 'SELECT' and acl.grantee <> relowner"
         )
 
     def _grant(self, rights: Sequence[tuple[str, ...]]) -> None:
-        reader, schemas = _quoted(self._reader), ", ".join(SCHEMAS)
+        """Give the reader what is missing, and take what every role has on a fresh database.
+
+        Nothing is said twice: a reader can keep the server's record of a right locked, by granting what it
+        may not grant in a transaction that it leaves open.
+        """
+        reader = _quoted(self._reader)
         places = {tuple(name.split(".")) for name in self.result.rows}
-        database, owns_database, is_super = self._rows(
-            "select quote_ident(current_database()), pg_has_role(datdba, 'MEMBER'),"
-            " (select rolsuper from pg_roles where rolname = current_user)"
-            " from pg_database where datname = current_database()"
-        )[0]
-        attributes = "login nosuperuser nocreatedb nocreaterole noreplication nobypassrls noinherit"
+        if not self._has_reader:
+            self._create_reader()
+        lacks = self._rows(
+            "select 'usage on schema ' || quote_ident(nspname) from pg_namespace"
+            f" where nspname in ({_SCHEMA_LIST})"
+            f" and not has_schema_privilege({_literal(self._reader)}, oid, 'usage') union all"
+            " select format('select on table %I.%I', nspname, relname) from pg_class"
+            f" join pg_namespace on pg_namespace.oid = relnamespace where nspname in ({_SCHEMA_LIST})"
+            " and relkind in ('r', 'p', 'v', 'm', 'f')"
+            f" and not has_table_privilege({_literal(self._reader)}, pg_class.oid, 'select')"
+        )
         self._run(
-            *([] if self._has_reader else [f"create role {reader} {attributes}"]),
-            f"grant usage on schema {schemas} to {reader}",
-            f"grant select on all tables in schema {schemas} to {reader}",
+            "select",
+            *(f"grant {right} to {reader}" for (right,) in lacks),
             *(
                 f"grant select on {_dotted((schema, table))} to {_quoted(role)}"
                 for schema, table, role in rights
                 if (schema, table) in places and role != self._reader
             ),
         )
-        if not self._has_reader:
-            self._run(
-                f"comment on role {reader} is 'May read what cbec publishes and nothing else.'",
-                f"alter role {reader} in database {database} set default_transaction_read_only = on",
-            )
-        # Every role may do these on a fresh database; a reader must not.
-        if owns_database:
-            self._run(
-                f"revoke temporary on database {database} from public",
-                f"revoke create, temporary on database {database} from {reader}",
-                f"grant connect on database {database} to {reader}",
-            )
-        else:
+        self._revoke()
+
+    def _create_reader(self) -> None:
+        reader = _quoted(self._reader)
+        database, limit = self._rows(
+            "select quote_ident(current_database()),"
+            " greatest(10, current_setting('max_connections')::int / 2)"
+        )[0]
+        defaults = f"alter role {reader} in database {database} set"
+        self._run(
+            f"create role {reader} login nosuperuser nocreatedb nocreaterole noreplication nobypassrls"
+            # Some connections are always left for others.
+            f" noinherit connection limit {limit}",
+            f"comment on role {reader} is 'May read what cbec publishes and nothing else.'",
+            # A help and no lock: a role may change them for itself.
+            f"{defaults} default_transaction_read_only = on",
+            f"{defaults} idle_in_transaction_session_timeout = '{IDLE_READER}'",
+        )
+
+    def _revoke(self) -> None:
+        """Take from everybody what a reader must not do, or say what remains and who can take it."""
+        name = _literal(self._reader)
+        for revoked, may in self._rows(
+            "select 'revoke temporary on database ' || quote_ident(datname) || ' from public',"
+            " pg_has_role(datdba, 'MEMBER') from pg_database where datname = current_database()"
+            " and has_database_privilege('public', oid, 'temporary') union all"
+            f" select format('revoke create, temporary on database %I from %I', datname, {name}),"
+            " pg_has_role(datdba, 'MEMBER') from pg_database where datname = current_database()"
+            f" and has_database_privilege({name}, oid, 'create')"
+            " and not has_database_privilege('public', oid, 'create') union all"
+            f" select format('grant connect on database %I to %I', datname, {name}),"
+            " pg_has_role(datdba, 'MEMBER') from pg_database where datname = current_database()"
+            f" and not has_database_privilege({name}, oid, 'connect') union all"
+            " select 'revoke create on schema ' || quote_ident(nspname) || ' from public',"
+            " pg_has_role(nspowner, 'MEMBER') from pg_namespace"
+            " where has_schema_privilege('public', oid, 'create') union all"
+            " select 'revoke execute on function ' || name || ' from public', is_super from"
+            " (select rolsuper as is_super from pg_roles where rolname = current_user) as me"
+            f" cross join unnest(array[{', '.join(map(_literal, LARGE_OBJECTS))}]) as listed (name)"
+            " where has_function_privilege('public', name, 'execute')"
+        ):
+            if may:
+                self._run(revoked)
+            else:
+                self._leave(revoked)
+
+    def _leave(self, revoked: str) -> None:
+        ways = {
+            "temporary": "make temporary tables",
+            "create": "create objects",
+            "execute": "make large objects",
+        }
+        way = next((text for word, text in ways.items() if f"revoke {word} " in revoked), "lack a right")
+        who = "a superuser" if "function" in revoked else "the owner"
+        self.result.notices.append(f"role {self._reader} may still {way}; {who} can say: {revoked}")
+
+    def analyze(self) -> None:
+        """Bring the planner's statistics up to date when rows were replaced; without them queries are slower.
+
+        After the commit and with little patience, because a reader can stand in the way of this.
+        """
+        if self.result.is_rebuilt:
+            return
+        renewed, failures = 0, 0
+        for name in self.result.rows:
+            schema, _, table = name.partition(".")
+            try:
+                self._run("set lock_timeout = '1s'", f"analyze {_dotted((schema, table))}")
+                renewed += 1
+            except duckdb.Error:
+                failures += 1
+            if failures == 3:
+                # A reader who holds three may hold all.
+                break
+        if failures:
             self.result.notices.append(
-                f"role {self._reader} may still make temporary tables; the owner of the database can say:"
-                f" revoke temporary on database {database} from public"
+                f"published, but the statistics of {len(self.result.rows) - renewed} tables are old, because"
+                " somebody holds the tables; autovacuum renews them, or: analyze"
             )
-        if is_super:
-            self._run(
-                "revoke create on schema public from public",
-                *(f"revoke execute on function {name} from public" for name in LARGE_OBJECTS),
+
+    def in_the_way(self, error: duckdb.Error) -> str:
+        """Who held what was waited for, as text; empty when nobody was waited for."""
+        if not any(words in str(error) for words in WAITED):
+            return ""
+        try:
+            found = self._rows(
+                "select coalesce(pid, 0) as pid, coalesce(usename, owner)::text as role,"
+                " coalesce(gid, '') as gid from pg_locks left join pg_stat_activity using (pid)"
+                # A prepared transaction has no process; its own lock tells which it is.
+                " left join (select own.virtualtransaction, gid, owner from pg_locks as own"
+                " join pg_prepared_xacts on own.transactionid = transaction) as prepared"
+                " on pid is null and prepared.virtualtransaction = pg_locks.virtualtransaction"
+                " where granted and pid is distinct from pg_backend_pid()"
+                " and coalesce(backend_type, 'client backend') = 'client backend'"
+                " and coalesce(xact_start < clock_timestamp() - interval '1 second', true)"
+                # Who has written anything here, such as a right, or holds one of these tables.
+                " and (locktype = 'transactionid' and mode = 'ExclusiveLock'"
+                " and coalesce(datname, current_database()) = current_database()"
+                " or locktype = 'relation' and relation in (select oid from pg_class where relnamespace in"
+                f" (select oid from pg_namespace where nspname in ({_SCHEMA_LIST}))))"
+                " group by 1, 2, 3 order by count(*) desc limit 5"
             )
-        else:
-            self.result.notices.append(
-                f"role {self._reader} may still make large objects; a superuser can say:"
-                f" revoke execute on function {', '.join(LARGE_OBJECTS)} from public"
-            )
+        except duckdb.Error:
+            return ""
+        named = [
+            f"prepared transaction {gid!r} of role {role}" if gid else f"process {pid} of role {role}"
+            for pid, role, gid in found
+        ]
+        if not named:
+            return ""
+        end = next(
+            (f"select pg_terminate_backend({pid})" for pid, _, _ in found if pid), "rollback prepared '...'"
+        )
+        return f"; in the way: {', '.join(named)}; to end it: {end}"
 
 
 def _settings() -> dict[str, str | bool | int | float | list[str]]:
     # Nothing is installed or loaded but the packaged extension.
     return {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
+
+
+@contextlib.contextmanager
+def _duckdb_connection() -> Iterator[duckdb.DuckDBPyConnection]:
+    connection = duckdb.connect(config=_settings())
+    try:
+        yield connection
+    finally:
+        try:
+            connection.execute("select 1")
+            connection.close()
+        except duckdb.Error:
+            # After an error of its own DuckDB refuses everything, and taken apart it would abort the process.
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(connection))
 
 
 @contextlib.contextmanager
@@ -558,18 +656,20 @@ def _wait_for(tables: str) -> str:
                     perform pg_sleep(0.1);
                 end;
             end loop;
-            set local lock_timeout = 0;
+            set local lock_timeout = '{PATIENCE_SECONDS}s';
         end $$"""
 
 
-def _failure(server: Server, error: duckdb.Error) -> CbecError:
-    reason = _masked(server, str(error))
+def _failure(server: Server, error: duckdb.Error, in_the_way: str) -> CbecError:
+    reason = _masked(server, str(error)).removeprefix("INTERNAL Error:")
+    # Neither a trace nor the statement with the names of all tables.
+    reason = re.split("Stack Trace:|CONTEXT:", reason)[0]
     # The server's own words, without the statement that led to them.
     reason = reason[reason.index("ERROR:") + 6 :].strip() if "ERROR:" in reason else reason.strip()
     if "permission denied" in reason or "must be owner" in reason or "must have" in reason:
         return CbecError(f"{server.shown}: no right to publish there: {reason}", exit_code=2)
     return CbecError(
-        f"{server.shown}: nothing was published, the version before stands: {reason}", exit_code=4
+        f"{server.shown}: nothing was published, the version before stands: {reason}{in_the_way}", exit_code=4
     )
 
 
@@ -585,10 +685,6 @@ def _quoted(name: str) -> str:
 
 def _literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
-
-
-def _dsn_value(text: str) -> str:
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 def _dotted(place: Place) -> str:

@@ -18,7 +18,7 @@ from typing import Any, cast
 import duckdb
 
 from cbec.common.cells import inert
-from cbec.common.files import sync
+from cbec.common.files import name_beside, sync
 from cbec.common.names import choose
 from cbec.common.warehouse import connect, published
 from cbec.common.words import LANGS, Lang, pick
@@ -33,6 +33,8 @@ from cbec.report.frames import Source
 Progress = Callable[[str, int, int], None]
 # Marks a folder that this command made and may replace.
 MARK = "pack.json"
+# How the name begins of a pack that is being replaced.
+OLD = ".cbec-old."
 SHOWN = 400
 STATUS = {
     "done": ("已完成", "done"),
@@ -83,8 +85,9 @@ def write_pack(
             raise CbecError(
                 f"{folder}: exists and is not a referee pack; name another with --out", exit_code=2
             )
-        beside = folder.with_name(f".{folder.name}.{os.getpid()}")
+        beside = name_beside(folder)
         try:
+            _repair(folder)
             beside.mkdir(parents=True)
         except OSError as error:
             raise CbecError(f"{beside}: cannot be made a folder ({error.strerror})", exit_code=2) from None
@@ -100,17 +103,26 @@ def _replace(new: Path, folder: Path) -> None:
     """Put a finished folder in the place of the earlier one.
 
     Folders cannot be exchanged in one step: a kill between the two renames leaves the earlier one beside its
-    place, under a hidden name, and nothing is lost.
+    place, under a hidden name; nothing is lost, and the next run puts it back.
     """
     for path in new.rglob("*"):
         sync(path)
     if not folder.exists():
         os.replace(new, folder)
         return
-    old = folder.with_name(f".{folder.name}.{os.getpid()}.old")
+    old = folder.with_name(f"{OLD}{folder.name}")
     os.replace(folder, old)
     os.replace(new, folder)
     shutil.rmtree(old)
+
+
+def _repair(folder: Path) -> None:
+    """Finish what a run left that was killed while it put its pack in place."""
+    old = folder.with_name(f"{OLD}{folder.name}")
+    if old.is_dir() and folder.exists():
+        shutil.rmtree(old)
+    elif old.is_dir():
+        os.replace(old, folder)
 
 
 def _write(

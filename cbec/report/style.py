@@ -79,6 +79,8 @@ def style() -> Iterator[None]:
             # for a system font that cannot be anything else.
             "pdf.fonttype": 42 if chinese.is_truetype else 3,
             "ps.fonttype": 42,
+            # A name or note with two dollar signs is no formula.
+            "text.parse_math": False,
             # The same figure twice is the same file.
             "svg.hashsalt": "cbec",
         }

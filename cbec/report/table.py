@@ -111,6 +111,8 @@ class Table:
             raise ValueError(f"{self.name}: bracketed cells and no note that says what they are")
         prefix = say("simulated", self.lang) + "  " if self.is_simulated else ""
         object.__setattr__(self, "caption", clean(prefix + self.caption))
+        object.__setattr__(self, "bracket_note", clean(self.bracket_note))
+        object.__setattr__(self, "units", tuple((clean(name), clean(unit)) for name, unit in self.units))
         object.__setattr__(self, "notes", tuple(clean(note) for note in self.notes if note))
         object.__setattr__(self, "remarks", tuple(clean(remark) for remark in self.remarks if remark))
 

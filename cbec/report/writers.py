@@ -19,6 +19,7 @@ from openpyxl import Workbook
 from openpyxl.cell.cell import Cell
 from openpyxl.styles import Alignment, Border, Font, Side
 
+from cbec.common.cells import begins_formula
 from cbec.common.files import replace_with
 from cbec.common.words import say
 from cbec.report.table import MINUS, Content, Number, Row, Table, plain
@@ -126,7 +127,9 @@ def write_tex(table: Table, path: Path) -> None:
 
 
 def _tex_row(row: Row, *, is_head: bool) -> str:
-    return " & ".join([tex(row.label), *(_tex_cell(cell, is_head) for cell in row.cells)]) + " \\\\"
+    # The end of the row before would take a bracket as a length and a star as a wish.
+    label = "{}" + tex(row.label) if row.label.lstrip().startswith(("[", "*")) else tex(row.label)
+    return " & ".join([label, *(_tex_cell(cell, is_head) for cell in row.cells)]) + " \\\\"
 
 
 def _tex_cell(cell: Content, is_head: bool) -> str:
@@ -252,7 +255,7 @@ def _text_cell(
     cell.data_type = "s"
     cell.font = Font(name=CHINESE_FONT if chinese else LATIN_FONT, size=size, bold=bold)
     cell.alignment = Alignment(horizontal=align, vertical="top" if wrap else "center", wrap_text=wrap)
-    if text[:1] in ("=", "+", "-", "@", "\t", "\r", "\n"):
+    if begins_formula(text):
         cell.quotePrefix = True
 
 

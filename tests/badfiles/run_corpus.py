@@ -1,4 +1,4 @@
-"""Write the corpus into a folder, check it as one run, and print what became of each file as JSON.
+"""Check a folder as one run, and print what became of each file as JSON.
 
 A process of its own, so that its peak memory is that of the import.
 """
@@ -12,58 +12,58 @@ import time
 from pathlib import Path
 
 
-def _peak_mb() -> float:
-    """Most memory that this program held. What the kernel counts for the process (ru_maxrss) begins with what
-    the one that started it held."""
-    status = Path("/proc/self/status")
-    if not status.is_file():
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return int(status.read_text().split("VmHWM:")[1].split()[0]) / 1024
-
-
 def main(root: Path, folder: Path, answer: Path) -> None:
-    from cbec.ingest import expectations as loaded  # its import is start-up, not work on a file
+    from rich.console import Console
+
+    from cbec.common.workers import peak_mb
     from cbec.ingest.command import Options, import_paths
+    from cbec.ingest.report import print_run
     from cbec.project import Project
 
-    assert loaded
     project = Project(root, folder.parent / "warehouse", folder.parent / "landing")
-    started = {"name": "", "at": time.process_time()}
-    seconds: dict[str, float] = {}
-
-    def progress(name: str, done: int, total: int) -> None:
-        now = time.process_time()
-        seconds[started["name"]] = now - started["at"]
-        started.update(name=name, at=now)
-
-    run = import_paths(project, [folder], Options(lands=False), progress)
+    began = time.perf_counter()
+    run = import_paths(project, [folder], Options(lands=False))
+    print_run(run, Console(), Console(stderr=True), shows_columns=True, explains=True)
     result = {}
+    scales = _scales(root)
     for outcome in run.outcomes:
         imported = outcome.imported
-        scale = {}
-        registry_units = imported.cells and _scales(root)
-        for cell in imported.cells if outcome.action == "would land" else ():
+        name = imported.file.name
+        cells = imported.cells if outcome.action == "would land" else ()
+        seconds, mb = run.efforts.get(name, (0.0, 0.0))
+        values: dict[str, str | None] = {}
+        for cell in cells:
             key = f"{cell.region_code}|{cell.year}|{cell.indicator_id}"
-            shift = registry_units[cell.unit_printed] - registry_units[f"of {cell.indicator_id}"]
-            scale[key] = None if cell.value is None else str(cell.value.scaleb(shift))
-        result[imported.file.name.split("/")[0]] = {
+            shift = scales[cell.unit_printed] - scales.get(f"of {cell.indicator_id}", 0)
+            values[key] = None if cell.value is None else str(cell.value.scaleb(shift))
+        result[name] = {
             "action": outcome.action,
-            "cells": scale,
+            "cells": values,
+            "places": [
+                [c.region_code, str(c.year), c.indicator_id, str(c.value), c.source_locator, c.scope]
+                for c in cells
+                if c.value is not None
+            ],
             "problems": [str(p) for p in imported.problems if not p.is_warning],
-            "seconds": seconds.get(imported.file.name, 0.0),
+            "warnings": [str(p) for p in imported.problems if p.is_warning],
+            "seconds": seconds,
+            "mb": mb,
             "statuses": sorted({c.obs_status_all for c in imported.cells}),
         }
     answer.write_text(
         json.dumps(
             {
                 "files": result,
-                "peak_mb": _peak_mb(),
+                "peak_mb": peak_mb(),
+                "readers_mb": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024,
+                "seconds": time.perf_counter() - began,
                 "mapping": str(run.mapping),
                 "docs": str(run.docs),
             },
             ensure_ascii=False,
         ),
         encoding="utf-8",
+        errors="backslashreplace",
     )
 
 

@@ -8,8 +8,9 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -32,12 +33,14 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def running(warehouse: Path, *options: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+def running(
+    warehouse: Path, *options: str, program: Sequence[str] = ("-m", "cbec.cli"), **env: str
+) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """`cbec serve` as a user starts it: its address, once the port is open, and its process."""
     port = free_port()
     server = subprocess.Popen(
-        [sys.executable, "-m", "cbec.cli", "serve", "--port", str(port), *options],
-        cwd=ROOT, env=os.environ | {"CBEC_WAREHOUSE": str(warehouse)},
+        [sys.executable, *program, "serve", "--port", str(port), *options],
+        cwd=ROOT, env=os.environ | {"CBEC_WAREHOUSE": str(warehouse)} | env,
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     try:
@@ -56,6 +59,9 @@ def wait_until_it_answers(port: int, server: subprocess.Popen[str], *, seconds: 
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=1) as answer:
                 if answer.status == 200:
                     return
+        except urllib.error.HTTPError:
+            # It asks for a token.
+            return
         except OSError:
             time.sleep(0.01)
     raise AssertionError("the server does not answer")

@@ -28,7 +28,7 @@ import xlwt
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cbec.ingest.files import Book, File, Refused, find_files, read_book
+from cbec.ingest.files import Book, File, Found, Refused, find_files, read_book
 from cbec.ingest.problems import Problem
 from cbec.ingest.regions import Regions
 from cbec.ingest.registry import load_registry
@@ -655,12 +655,14 @@ def test_what_is_not_read_is_named(tmp_path: Path) -> None:
     (tmp_path / ".hidden.pdf").write_text("x")
     (tmp_path / "notes.md").write_text("x")
     found = list(find_files([tmp_path]))
-    assert [f.name for f in found if isinstance(f, File)] == [
+    assert [f.name for f in found if isinstance(f, Found)] == [
         "good.csv",
         "z.zip/in/good.csv",
         "z.zip/later.csv",
     ]
     warned = [p for p in found if isinstance(p, Problem) and p.is_warning]
+    other = warned.pop()
+    assert (other.kind, other.message) == ("folder", "holds 1 files of kinds that hold no tables: 1 of .md")
     assert sorted(p.file for p in warned) == sorted(
         [f"below/table{suffix}" for suffix in UNREAD] + [f"z.zip/in/table{suffix}" for suffix in UNREAD]
     )
@@ -678,7 +680,8 @@ def test_a_person_is_told_what_was_left_out(tmp_path: Path) -> None:
     (books / "good.csv").write_text(GOOD)
     (books / "scan.pdf").write_text("x")
     done = run_cbec("import", str(books), "--dry-run", warehouse=tmp_path / "warehouse")
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 2, done.stderr
+    assert "1 would land" in done.stdout
     assert "warning: scan.pdf: was left out: it is a document" in done.stderr
     assert "1 left out" in done.stdout
     assert run_cbec("import", str(books / "scan.pdf"), warehouse=tmp_path / "warehouse").returncode == 2
@@ -699,7 +702,7 @@ def test_a_folder_that_cannot_be_read_is_named(tmp_path: Path, monkeypatch: pyte
 
     monkeypatch.setattr(os, "scandir", scandir)
     found = list(find_files([tmp_path]))
-    assert [f.name for f in found if isinstance(f, File)] == ["open/good.csv"]
+    assert [f.name for f in found if isinstance(f, Found)] == ["open/good.csv"]
     (problem,) = [p for p in found if isinstance(p, Problem)]
     assert (problem.file, problem.is_warning) == ("closed", False)
     assert "cannot be read: Permission denied" in problem.message

@@ -61,7 +61,7 @@ class Server:
 
     def start(self) -> None:
         # Only processes die here, never the machine: what was written need not be forced to the disk.
-        options = f"-p {self.port} -k {self.folder} -h 127.0.0.1 -c fsync=off"
+        options = f"-p {self.port} -k {self.folder} -h 127.0.0.1 -c fsync=off -c max_prepared_transactions=4"
         # Not through _call: the server would keep the pipes of its output open.
         done = subprocess.run(
             [self._binaries / "pg_ctl", "-D", "data", "-o", options, "-l", "log", "-w", "-t", "300", "start"],

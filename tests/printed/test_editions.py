@@ -289,13 +289,13 @@ def test_one_table_is_not_of_two_editions(tmp_path: Path) -> None:
     out = io.BytesIO()
     book.save(out)
     assert cbec("中国城市统计年鉴2018（excel）", first).returncode == 0
-    kept = {p.name: p.read_bytes() for p in (tmp_path / "landing").iterdir()}
+    kept = {p.name: p.read_bytes() for p in (tmp_path / "landing").glob("*.parquet")}
     for data in (first, out.getvalue()):
         for folder in ("中国城市统计年鉴2017（excel）", "中国城市统计年鉴2020（excel）"):
             done = cbec(folder, data)
             assert done.returncode == 2
             assert "taken for the edition 2018" in done.stderr
-            assert {p.name: p.read_bytes() for p in (tmp_path / "landing").iterdir()} == kept
+            assert {p.name: p.read_bytes() for p in (tmp_path / "landing").glob("*.parquet")} == kept
     assert cbec("中国城市统计年鉴2018（excel）", first).returncode == 0
 
 

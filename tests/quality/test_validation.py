@@ -26,7 +26,7 @@ def test_lost_figures_are_named(n_lost: int) -> None:
     now = [[*row[:2], "" if i >= len(rows) - n_lost else row[2], row[3]] for i, row in enumerate(rows)]
     if n_lost == len(rows):
         now = [[*row[:2], row[2], ""] for row in rows]  # a whole column
-    flagged = flags(frame(now), REGISTRY, before.iloc[:0][KEYS], before[KEYS])
+    flagged = flags(frame(now), REGISTRY, before.iloc[:0][KEYS].assign(is_imported=True), before[KEYS])
     found = [
         problem
         for problem in Validator(REGISTRY).judge("table.csv", "vendor", flagged)["table.csv"]

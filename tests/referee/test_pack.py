@@ -19,7 +19,7 @@ from cbec.common.cells import FORMULA
 from cbec.common.warehouse import connect
 from cbec.referee.compare import compare
 from cbec.referee.items import ITEMS, Item
-from cbec.referee.pack import _artefact
+from cbec.referee.pack import _artefact, _repair
 from cbec.referee.readme import locked_versions
 from cbec.report.frames import Source
 from tests.conftest import ROOT, run_cbec
@@ -162,3 +162,16 @@ def test_bad_input_changes_nothing(warehouse: Path, tmp_path: Path) -> None:
     unknown = run_cbec("referee", "--study", "provnce", "--out", str(tmp_path / "x"), warehouse=warehouse)
     assert unknown.returncode == 2 and "province_ecommerce" in unknown.stderr
     assert sorted(path.name for path in tmp_path.iterdir() if path.name not in ("mine", "landing")) == []
+
+
+def test_a_pack_that_was_killed_between_its_renames_is_put_back(tmp_path: Path) -> None:
+    folder, old = tmp_path / "study", tmp_path / ".cbec-old.study"
+    old.mkdir()
+    (old / "pack.json").write_text("earlier")
+    _repair(folder)
+    assert (folder / "pack.json").read_text() == "earlier"
+    shutil.copytree(folder, old)
+    (folder / "pack.json").write_text("later")
+    _repair(folder)
+    assert not old.exists()
+    assert (folder / "pack.json").read_text() == "later"

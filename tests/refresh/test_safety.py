@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -82,8 +82,7 @@ def test_readers_see_one_consistent_version_through_all_refreshes(small: Small, 
 # Kills itself in a phase of a run: some seconds after its start, or just before its end.
 KILLED = """
 import contextlib, os, signal, sys, threading
-from cbec.pipeline import build, dbt, runlog
-from cbec.project import Project
+from cbec.pipeline import build, dbt, refresh, runlog
 wanted, seconds, at_end, verb = sys.argv[1], float(sys.argv[2]), sys.argv[3] == "end", sys.argv[4:]
 die = lambda: os.kill(os.getpid(), signal.SIGKILL)
 phase = runlog.phase
@@ -95,35 +94,61 @@ def dying(run, name):
         yield
         if name == wanted and at_end:
             die()
-build.phase = dbt.phase = dying
+build.phase = dbt.phase = refresh.phase = dying
 sys.argv = ["cbec", *verb]
 from cbec.cli import main
 main()
 """
-VERBS = {"refresh": ("refresh",), "build": ("build",), "full": ("build", "--full")}
+VERBS = ("refresh", "build", "full", "watch")
+
+
+def verb_of(small: Small, name: str) -> tuple[str, ...]:
+    return {
+        "refresh": ("refresh",), "build": ("build",), "full": ("build", "--full"),
+        "watch": ("refresh", "--watch", str(small.watched)),
+    }[name]  # fmt: skip
+
+
+def feed(small: Small, number: int) -> None:
+    """Something new for any verb: another version of the seed, and of the file in the watched folder."""
+    small.stamp(number)
+    file = small.watched / "figures.csv"
+    file.write_text(f"城市,年份,GDP(亿元)\n保定市,2014,{2000 + number / 10}\n", encoding="utf-8")
+    # At rest for long.
+    os.utime(file, (0, 0))
 
 
 def phases(small: Small, *verb: str) -> dict[str, float]:
     """Seconds of each phase of a run, from its log."""
-    assert small.cbec(*verb).returncode == 0
+    done = small.cbec(*verb)
+    assert done.returncode == 0, done.stderr
     last = json.loads((small.warehouse / "run_log.jsonl").read_text().splitlines()[-1])
     return {name: float(seconds) for name, seconds in last["phases"].items()}
+
+
+def assert_landed_as_published(small: Small) -> None:
+    """The published file is built from all that has landed, and from nothing else."""
+    with duckdb.connect(str(small.database), read_only=True) as connection:
+        known = {sha for (sha,) in connection.sql("select sha256 from meta.landed_file").fetchall()}
+    assert {path.stem for path in (small.warehouse / "landing").glob("*.parquet")} == known
 
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_kill_in_every_phase(small: Small, verb: str) -> None:
     """The published file is the one before or the one after, whole; the next run repairs."""
     clock = random.Random(20150307 + KILLS)
-    small.stamp(1000)
-    seconds = phases(small, *VERBS[verb])
+    feed(small, 1000)
+    words = verb_of(small, verb)
+    seconds = phases(small, *words)
     assert {"check seeds", "load dbt", "seeds, models and tests", "publish", "report"} <= seconds.keys()
+    assert ("import" in seconds) == (verb == "watch")
     before, outcomes = small.version(), {"before": 0, "after": 0, "ended": 0}
     kills = [(name, place + k) for place, name in enumerate(seconds) for k in range(KILLS)]
     for number, (name, turn) in enumerate(kills):
-        small.stamp(2000 + number)
+        feed(small, 2000 + number)
         # In turn, and another way for the next verb, so that one kill of a phase does not always hit its end.
-        how = ("inside", "end")[(turn + list(VERBS).index(verb)) % 2]
-        killed = small.run("-c", KILLED, name, str(clock.uniform(0, 1) * seconds[name]), how, *VERBS[verb])
+        how = ("inside", "end")[(turn + VERBS.index(verb)) % 2]
+        killed = small.run("-c", KILLED, name, str(clock.uniform(0, 1) * seconds[name]), how, *words)
         now = small.version()
         outcome = "before" if now == before else "after"
         if killed.returncode != -signal.SIGKILL:
@@ -135,11 +160,12 @@ def test_kill_in_every_phase(small: Small, verb: str) -> None:
         before = now
     print(f"\n{verb}: {KILLS} kills in each of {', '.join(seconds)}: {outcomes}")
     assert outcomes["before"] > len(seconds) * KILLS // 3
-    small.stamp(3000)
-    done = small.cbec(*VERBS[verb])
+    feed(small, 3000)
+    done = small.cbec(*words)
     assert done.returncode == 0, done.stderr
     assert small.version()[1] == 3000
     _assert_tidy(small)
+    assert_landed_as_published(small)
     assert {outcome for _, outcome, _ in small.log()} <= {"published", "killed", "nothing new"}
 
 
@@ -244,29 +270,91 @@ def test_a_bad_seed_row_is_refused(small: Small) -> None:
     assert small.log()[-1][1:] == ("refused", 2)
 
 
+# Fills the disk when a phase begins, but for so many kB.
+FILLED = """
+import contextlib, os, sys
+from cbec.pipeline import build, dbt, refresh, runlog
+wanted, filler, spare, verb = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4:]
+phase = runlog.phase
+@contextlib.contextmanager
+def crowded(run, name):
+    with phase(run, name):
+        if name == wanted:
+            room = os.statvfs(os.path.dirname(filler))
+            with open(filler, "wb") as file, contextlib.suppress(OSError):
+                file.write(b"0" * max(room.f_bavail * room.f_frsize - spare * 1024, 0))
+        yield
+build.phase = dbt.phase = refresh.phase = crowded
+sys.argv = ["cbec", *verb]
+from cbec.cli import main
+main()
+"""
+
+
 @pytest.mark.parametrize("verb", VERBS)
-@pytest.mark.parametrize("spare_kb", [0, 600])
-def test_a_full_disk_publishes_nothing(small: Small, tmp_path: Path, spare_kb: int, verb: str) -> None:
-    """A file system of its own, full from the start or full in the middle of the build."""
+def test_a_disk_that_fills_in_any_phase(small: Small, tmp_path: Path, verb: str) -> None:
+    """A file system of its own: the version before or the one after, whole, and the reason in words."""
     disk = tmp_path / "disk"
     size = sum(p.stat().st_size for p in small.warehouse.rglob("*") if p.is_file() and not p.is_symlink())
-    with small_disk(disk, f"{size // 1024 + 16000}k"):
+    with small_disk(disk, f"{size // 1024 + 24000}k"):
         crowded = Small(small.root, disk / "warehouse", small.watched)
         shutil.copytree(small.warehouse, crowded.warehouse, symlinks=True)
-        before = crowded.version()
-        small.stamp(8)
-        room = os.statvfs(disk)
-        with open(disk / "filler", "wb") as filler, contextlib.suppress(OSError):
-            filler.write(b"0" * max(room.f_bavail * room.f_frsize - spare_kb * 1024, 0))
-        done = crowded.cbec(*VERBS[verb])
-        assert done.returncode == 4, done.stdout + done.stderr
-        assert "nothing was published" in done.stderr
-        assert crowded.version() == before
-        (disk / "filler").unlink()
-        done = crowded.cbec(*VERBS[verb])
+        words = verb_of(crowded, verb)
+        feed(crowded, 4000)
+        told: dict[str, str] = {}
+        for number, name in enumerate(phases(crowded, *words)):
+            for spare in (0, 600):
+                before = crowded.version()
+                feed(crowded, 4001 + 2 * number + bool(spare))
+                done = crowded.run("-c", FILLED, name, str(disk / "filler"), str(spare), *words)
+                assert "Traceback" not in done.stderr, done.stderr
+                now = crowded.version()
+                assert done.returncode in (0, 4), done.stdout + done.stderr
+                if done.returncode == 4:
+                    assert "nothing was published" in done.stderr or "the disk is full" in done.stderr
+                    assert now == before
+                else:
+                    # What is made beside the file may be missing: told, and made by the next run.
+                    assert now[1] == 4001 + 2 * number + bool(spare)
+                told[f"{name}, {spare} kB left"] = re.sub(r"\s+", " ", done.stderr)[-100:]
+                (disk / "filler").unlink()
+        assert sum("No space" in said or "full" in said for said in told.values()) > len(told) // 2, told
+        feed(crowded, 5000)
+        done = crowded.cbec(*words)
         assert done.returncode == 0, done.stderr
-        assert crowded.version()[1] == 8
+        assert crowded.version()[1] == 5000
         _assert_tidy(crowded)
+        assert_landed_as_published(crowded)
+
+
+@pytest.mark.parametrize("days", ["-400d", "+400d"])
+def test_a_clock_that_was_set(small: Small, days: str) -> None:
+    """Back or forth: the version before is the one that was made before, and the last ones are kept."""
+    if not shutil.which("faketime"):
+        pytest.skip("no faketime to set a clock with")
+    made = [small.version()[0]]
+    for number, clock in enumerate((None, days, None, days)):
+        small.stamp(70 + number)
+        words = [sys.executable, "-m", "cbec.cli", "refresh", "--keep", "3"]
+        words = ["faketime", clock, *words] if clock else words
+        done = subprocess.run(
+            words, cwd=small.root, env=small.environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        assert small.version()[1] == 70 + number
+        made.append(small.version()[0])
+    assert made != sorted(made)
+    listed = small.cbec("rollback", "--list").stdout
+    kept = sorted((run for run in made if run in listed), key=listed.index)
+    assert kept == made[:-4:-1]
+    assert small.cbec("rollback").returncode == 0
+    assert small.version() == (made[-2], 72)
+    assert small.cbec("rollback").returncode == 0
+    assert small.version() == (made[-3], 71)
+    assert small.cbec("rollback", "--to", made[-1]).returncode == 0
+    assert small.version() == (made[-1], 73)
+    assert small.cbec("refresh").returncode == 3
+    _assert_tidy(small)
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -274,7 +362,7 @@ def test_a_size_limit_publishes_nothing(small: Small, verb: str) -> None:
     """A full disk as every user can have it: no file may grow beyond 256 kB."""
     before = small.version()
     small.stamp(11)
-    command = f"ulimit -f 256; exec {sys.executable} -m cbec.cli {' '.join(VERBS[verb])}"
+    command = f"ulimit -f 256; exec {sys.executable} -m cbec.cli {' '.join(verb_of(small, verb))}"
     done = subprocess.run(
         ["bash", "-c", command], cwd=small.root, env=small.environment, capture_output=True, text=True, check=False
     )  # fmt: skip
@@ -314,9 +402,9 @@ def test_a_read_only_folder_publishes_nothing(small: Small) -> None:
 def test_two_at_once(small: Small, verb: str) -> None:
     before = small.version()
     small.stamp(10)
-    first = small.start(*VERBS[verb])
+    first = small.start(*verb_of(small, verb))
     with paused_with_the_lock(first, small.warehouse):
-        second = small.cbec(*VERBS[verb])
+        second = small.cbec(*verb_of(small, verb))
     assert second.returncode == 5, second.stderr
     assert f"process {first.pid}" in second.stderr
     assert small.version() == before

@@ -667,7 +667,10 @@ class PrintedReader:
     def _read_figure(self, text: str) -> tuple[Decimal | None, str, str]:
         bare = text.strip().translate(FULL_WIDTH)
         if PRINTED_NUMBER.fullmatch(bare) and bare.isascii():
-            number = number_of(bare.replace("−", "-").replace("–", "-"))
+            try:
+                number = number_of(bare.replace("−", "-").replace("–", "-"))
+            except OverflowError:
+                return None, "", "is beyond any figure that can be stored"
             if number is not None:
                 return number.value, self.publication.obs_status, ""
         sign = re.sub(r"\s+", "", bare).lower()
