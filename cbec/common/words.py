@@ -57,6 +57,8 @@ TEXT: dict[str, tuple[str, str]] = {
     "n_obs_observed": ("样本量（仅用已观测单元）", "Observations, observed cells only"),
     "yes": ("是", "Yes"),
     "no": ("否", "No"),
+    "differenced": ("差分消去", "Differenced"),
+    "winsorised": ("缩尾", "Winsorised at"),
     "none": ("无", "None"),
     # descriptive, event study, comparison, mediation, placebo
     "mean": ("均值", "Mean"),
@@ -122,6 +124,7 @@ TEXT: dict[str, tuple[str, str]] = {
     "vcov_hc1": ("异方差稳健（HC1）", "robust to heteroskedasticity (HC1)"),
     "vcov_iid": ("同方差假定下的", "under homoskedasticity"),
     "vcov_conley": ("Conley空间相关稳健（{km}公里）", "Conley, spatial to {km} km"),
+    "vcov_mean_group": ("组均值估计的", "of a mean of slopes"),
     "vcov_estimator": ("估计方法自带的", "of the estimator itself"),
     "level_prefecture_code": ("城市", "city"),
     "level_province_code": ("省份", "province"),
@@ -679,7 +682,13 @@ _MACHINE_ZH: tuple[tuple[str, str], ...] = (
     (r"^no series that panels read has (.+) for ([\d, -]+)$", r"面板读取的序列均无\2年的\1"),
     (r"^no series that panels read has (.+)$", r"面板读取的序列均无\1"),
     (r"^awaiting data: (.+)$", r"待数据：\1"),
-    (r"^refused: (.+)$", r"未估计：\1"),
+    (r"^(\d+) for the cohort of (\d+)$", r"\2年批次为\1年"),
+    (r"^the frame has no rows: no complete row is left$", r"没有剩下完整的行"),
+    (r"^no column of ours: the study lacks (.+)$", r"本项目没有对应的列：研究缺少\1"),
+    (
+        r"^proxies that are loaded and not used for a paper's column: (.+)$",
+        r"已载入但不用于论文各列的替代指标：\1",
+    ),
     (
         r"^(\d+) of (\d+) ATT\(g,t\) after treatment have controls$",
         r"处理后的\2个ATT(g,t)中有对照的为\1个",
@@ -709,6 +718,11 @@ def translate(text: str, lang: Lang, notes: Mapping[str, str] | None = None) -> 
 
 
 def _machine_zh(part: str) -> str:
+    if part.startswith("refused: "):
+        return f"未估计：{_machine_zh(part.removeprefix('refused: '))}"
+    # Cohorts that are listed at the end of a sentence.
+    part = re.sub(r"the cohort of (\d+)(?=, the |$)", r"\1年批次", part)
+    part = re.sub(r"(?<= )the never treated(?=, the |$)", "从未处理单位", part)
     for pattern, zh in _MACHINE_ZH:
         if re.match(pattern, part):
             return re.sub(pattern, zh, part)

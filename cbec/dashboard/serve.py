@@ -84,8 +84,17 @@ def serve(
     places = {"server.address": host, "server.port": port, "browser.serverAddress": shown}
     # The server ends in order and then raises the signal again: that is no failure.
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(0))
-    with contextlib.suppress(KeyboardInterrupt):
+    try:
         App(APP, middleware=[gate]).run(config=OPTIONS | places)
+    except KeyboardInterrupt:
+        pass
+    except SystemExit as end:
+        if end.code:
+            raise
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # At once: a thread that still prepares the pages would be torn down inside a library, which aborts.
+    os._exit(0)
 
 
 def _no_address() -> None:

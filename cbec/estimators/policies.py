@@ -92,7 +92,7 @@ def _fitted(
     try:
         fit = fit_least_squares(data, wide, unit=unit)
     except ValueError as error:
-        text = f"refused: {error}"
+        text = f"refused: {str(error).removeprefix(f'{specification.label}: ')}"
         return [PolicyTerm(variant, own, specification.treatment, None, len(data), text)]
     terms = [
         PolicyTerm(

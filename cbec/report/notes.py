@@ -29,7 +29,10 @@ def vcov_words(vcov: str, lang: Lang) -> str:
         return say("vcov_cluster", lang, level=_level_name(vcov.split(":", 1)[1], lang))
     if vcov.startswith("conley:"):
         return say("vcov_conley", lang, km=vcov.split(":", 1)[1])
-    return say({"HC1": "vcov_hc1", "hetero": "vcov_hc1", "iid": "vcov_iid"}[vcov], lang)
+    return say(
+        {"mean_group": "vcov_mean_group", "HC1": "vcov_hc1", "hetero": "vcov_hc1", "iid": "vcov_iid"}[vcov],
+        lang,
+    )
 
 
 def bracket_sentence(vcov: Mapping[int, str], bracket: Bracket, lang: Lang, where: str) -> str:
@@ -69,7 +72,7 @@ def bracket_sentence(vcov: Mapping[int, str], bracket: Bracket, lang: Lang, wher
 
 
 def _is_known(vcov: str) -> bool:
-    return vcov in ("iid", "HC1", "hetero") or (
+    return vcov in ("iid", "HC1", "hetero", "mean_group") or (
         vcov.startswith(("CRV", "conley")) and ":" in vcov and bool(vcov.split(":", 1)[1].strip())
     )
 

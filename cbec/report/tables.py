@@ -26,6 +26,7 @@ from cbec.common.words import (
     named,
     say,
 )
+from cbec.estimators.specification import STAGGERED
 from cbec.report.notes import (
     bracket_sentence,
     caption_of,
@@ -105,7 +106,7 @@ def regression_table(
     body += _summary_rows(first, spec, columns, treatments, by_column, estimates, lang)
 
     outcomes = [str(first[n]["outcome"]) for n in columns]
-    main_note = bracket_sentence({n: as_text(first[n]["vcov"]) for n in columns}, bracket, lang, table_no)
+    main_note = bracket_sentence({n: _errors_of(first[n]) for n in columns}, bracket, lang, table_no)
     status_codes = sorted({as_text(first[n]["worst_status"]) for n in columns} - {""})
     named_codes = [
         f"{status_code} {(status_names or {}).get(status_code, '')}".strip() for status_code in status_codes
@@ -392,10 +393,24 @@ def _summary_rows(
         line("estimation", (named(ESTIMATORS, as_text(first[n]["estimator"]), lang) for n in columns)),
         line("controls", (yes(has_controls[n]) for n in columns)),
     ]
-    for effect in known or ["year"]:
+    differences = {n: as_text(first[n]["estimator"]) in STAGGERED and not effects[n] for n in columns}
+    if not known:
+        unit = _unit_of(first) if any(differences.values()) else None
+        known = [unit, "year"] if unit else ["year"]
+    for effect in known:
         key = f"fe_{effect}"
         label = say(key, lang) if key in TEXT else say("fe_other", lang, name=effect)
-        rows.append(Row(label, tuple(yes(effect in effects[n]) for n in columns)))
+        rows.append(
+            Row(
+                label,
+                tuple(
+                    say("differenced", lang) if differences[n] else yes(effect in effects[n]) for n in columns
+                ),
+            )
+        )
+    winsor = [as_text(first[n].get("winsor")) for n in columns]
+    if any(winsor):
+        rows.append(line("winsorised", (_winsor_words(text, lang) for text in winsor)))
     rules = [as_text(first[n]["treatment_rule"]) for n in columns]
     if any(rules):
         rows.append(line("treatment_rule", (named(RULES, rule, lang) if rule else "" for rule in rules)))
@@ -429,6 +444,25 @@ def _summary_rows(
         line("n_dropped", (count_cell(first[n]["n_dropped"]) for n in columns)),
     ]
     return rows
+
+
+def _errors_of(row: Mapping[str, Any]) -> str:
+    """The kind of standard errors: that of the specification, but for a mean of the units' slopes."""
+    return "mean_group" if as_text(row["estimator"]) == "unit_slopes" else as_text(row["vcov"])
+
+
+def _unit_of(first: Mapping[int, Mapping[str, Any]]) -> str | None:
+    """The unit that errors are clustered by, of columns that absorb nothing."""
+    found = {as_text(row["vcov"]).partition(":")[2] for row in first.values()}
+    return next((column for column in ("prefecture_code", "province_code") if column in found), None)
+
+
+def _winsor_words(text: str, lang: Lang) -> str:
+    """Quantiles that values are pulled to, `0.01:0.99 type7`, in per cent."""
+    if not text:
+        return say("no", lang)
+    lower, _, upper = text.split()[0].partition(":")
+    return f"{100 * float(lower):g}%, {100 * float(upper):g}%"
 
 
 def _in_order(

@@ -142,8 +142,13 @@ def _computed(requested: Requested, rows: Callable[[Requested], Rows], names: li
         try:
             own = [start | row for row in rows(requested)]
         except ValueError as error:
-            own = [start | {"note": f"refused: {reason_of(requested.specification, error)}"}]
+            own = [start | {"note": refused(requested.specification, error)}]
     return [{name: row.get(name) for name in names} for row in own]
+
+
+def refused(spec: Specification, error: ValueError) -> str:
+    """The note of a row whose estimator refuses."""
+    return f"refused: {reason_of(spec, error)}"
 
 
 def term_numbers(term: Term) -> tuple[float, float, float, float, float]:

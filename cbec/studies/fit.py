@@ -14,6 +14,7 @@ import pyarrow as pa
 from cbec.common.workers import worker_pool
 from cbec.estimators.regression import Fit, fit_least_squares, fit_random_effects, fit_unit_slopes
 from cbec.estimators.specification import Specification
+from cbec.estimators.staggered.engines import ABSORBS_EFFECTS
 from cbec.estimators.staggered.fit import StaggeredFit, fit_staggered
 from cbec.studies.memory import Memory, Rows, digest
 from cbec.studies.sample import AwaitingDataError, EmptiedError, EstimationSample, StudyData, assemble
@@ -229,6 +230,13 @@ def _known(value: float) -> float | None:
     return None if math.isnan(value) else value
 
 
+def _fixed_effects(spec: Specification, sample: EstimationSample | None) -> str | None:
+    """Effects that are absorbed: those of the equation, or of an estimator that has its own."""
+    if not spec.is_staggered or sample is None:
+        return " + ".join(spec.fixed_effects) or None
+    return f"{sample.unit} + year" if spec.estimator in ABSORBS_EFFECTS else None
+
+
 def _rows(result: Result, is_simulated: bool) -> list[dict[str, Any]]:
     spec, sample, fit = result.specification, result.sample, result.fit
     group, winsor = spec.subgroup, spec.winsor
@@ -238,7 +246,7 @@ def _rows(result: Result, is_simulated: bool) -> list[dict[str, Any]]:
         "status": result.status,
         "reason": result.reason,
         "kind": "none",
-        "fixed_effects": " + ".join(spec.fixed_effects) or None,
+        "fixed_effects": _fixed_effects(spec, sample),
         "controls": " + ".join(spec.controls) or None,
         "vcov": spec.vcov,
         "treatment_rule": spec.treatment_rule,

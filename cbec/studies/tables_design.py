@@ -15,7 +15,14 @@ from cbec.estimators.placebo import time_placebo
 from cbec.estimators.regression import fit_least_squares
 from cbec.estimators.sensitivity import honest_did
 from cbec.estimators.staggered.fit import StaggeredFit, fit_staggered
-from cbec.studies.diagnostics import Requested, diagnostic_table, table_schema, term_columns, term_numbers
+from cbec.studies.diagnostics import (
+    Requested,
+    diagnostic_table,
+    refused,
+    table_schema,
+    term_columns,
+    term_numbers,
+)
 from cbec.studies.fit import reason_of
 from cbec.studies.memory import Memory
 from cbec.studies.sample import AwaitingDataError, StudyData, assemble
@@ -92,7 +99,7 @@ def falsification_table(data: StudyData, diagnostic: pd.DataFrame, kept: Memory 
                 found.append(row | {"note": f"awaiting data: {reason_of(other, error)}"})
                 continue
             except ValueError as error:
-                found.append(row | {"note": f"refused: {reason_of(other, error)}"})
+                found.append(row | {"note": refused(other, error)})
                 continue
             estimate, std_error, p_value, ci_low, ci_high = term_numbers(term)
             row |= {"estimate": estimate, "std_error": std_error, "p_value": p_value}
@@ -213,7 +220,7 @@ def functional_form_table(data: StudyData, diagnostic: pd.DataFrame, kept: Memor
                 values = transformed(sample.rows[spec.outcome].astype(float), spec.outcome, form)
                 fit = fit_least_squares(sample.rows.assign(**{spec.outcome: values}), spec, unit=sample.unit)
             except ValueError as error:
-                found.append(row | {"note": f"refused: {error}"})
+                found.append(row | {"note": refused(spec, error)})
                 continue
             term = next(term for term in fit.terms if term.term == spec.treatment)
             dose, share = requested.rows[spec.treatment], None
@@ -231,7 +238,7 @@ def functional_form_table(data: StudyData, diagnostic: pd.DataFrame, kept: Memor
                 draws=int(options["draws"]), seed=int(options["seed"]),
             )  # fmt: skip
         except ValueError as error:
-            return [*found, {"form": "every form", "note": f"refused: {error}"}]
+            return [*found, {"form": "every form", "note": refused(spec, error)}]
         result = {
             "form": "every form",
             "statistic": test.statistic,

@@ -16,6 +16,7 @@ from cbec.studies.diagnostics import (
     SEED,
     Requested,
     diagnostic_table,
+    refused,
     table_schema,
     term_columns,
 )
@@ -65,7 +66,7 @@ def mediation_table(data: StudyData) -> pa.Table:
                     seed=SEED,
                 )
             except ValueError as error:
-                rows.append(start | {"note": f"refused: {error}"})
+                rows.append(start | {"note": refused(spec, error)})
                 continue
         paths = {"c": result.total, "a": result.a, "b": result.b, "c_prime": result.direct}
         rows.append(

@@ -19,6 +19,7 @@ from cbec.studies.diagnostics import (
     NOT_ESTIMATED,
     Requested,
     diagnostic_table,
+    refused,
     requested_columns,
     table_schema,
 )
@@ -297,7 +298,7 @@ def _family_table(data: StudyData, diagnostic: pd.DataFrame) -> pa.Table:
             )  # fmt: skip
         except ValueError as error:
             # One edition of a yearbook has one year: nothing to compare, and no reason to stop a build.
-            note = f"refused: {error}"
+            note = refused(first.specification, error)
             rows += [start | identity(m.specification) | {"method": "holm", "note": note} for m in members]
             continue
         for k, member in enumerate(members):

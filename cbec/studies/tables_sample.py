@@ -23,7 +23,14 @@ from cbec.estimators.selection import (
 )
 from cbec.estimators.specification import Specification, source
 from cbec.estimators.staggered.fit import fit_staggered
-from cbec.studies.diagnostics import NOT_ESTIMATED, Requested, diagnostic_table, table_schema, term_numbers
+from cbec.studies.diagnostics import (
+    NOT_ESTIMATED,
+    Requested,
+    diagnostic_table,
+    refused,
+    table_schema,
+    term_numbers,
+)
 from cbec.studies.memory import Memory, Rows, digest
 from cbec.studies.sample import EstimationSample, StudyData, assemble
 
@@ -128,7 +135,7 @@ def data_integrity_table(data: StudyData, diagnostic: pd.DataFrame, kept: Memory
             try:
                 fit = fit_least_squares(sample.rows, spec, unit=sample.unit)
             except ValueError as error:
-                found.append({"variant": name, "note": f"refused: {error}"})
+                found.append({"variant": name, "note": refused(spec, error)})
                 continue
             term = next(term for term in fit.terms if term.term == spec.treatment)
             shares = _shares_by_arm(sample)
@@ -200,7 +207,7 @@ def selection_table(data: StudyData, diagnostic: pd.DataFrame, kept: Memory | No
             try:
                 found.append(vars(method()))
             except ValueError as error:
-                found.append({"method": name, "note": f"refused: {error}"})
+                found.append({"method": name, "note": refused(spec, error)})
         return found
 
     return diagnostic_table(data, diagnostic, "selection", SELECTION, rows, kept, more=_covariates)

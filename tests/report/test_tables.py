@@ -20,7 +20,7 @@ from cbec.common.words import TEXT, Labels
 from cbec.project import CbecError, Project
 from cbec.report import tables as build
 from cbec.report.command import TableOptions, write_tables
-from cbec.report.frames import Source
+from cbec.report.frames import Source, _note_parts
 from cbec.report.table import MINUS, Interval, Number, Row, Table, plain
 from cbec.report.writers import tex, write
 from tests.conftest import run_cbec
@@ -577,3 +577,66 @@ def test_tables_of_the_real_warehouse(warehouse: Path, tmp_path: Path) -> None:
             " and not is_observed_only order by column_no"
         ).fetchall()
     assert [float(cell.rstrip("*")) for cell in grid[2][1:]] == [value for (value,) in stored]
+
+
+def rows_of_docx(
+    warehouse: Path, folder: Path, study: str, table: str, lang: str = "en"
+) -> dict[str, list[str]]:
+    done = run_cbec(
+        "tables", "--study", study, "--table", table, "--lang", lang, "--format", "docx", "--out", str(folder),
+        warehouse=warehouse,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return {line[0]: line[1:] for line in from_docx(folder / f"{study}_{table}_{lang}.docx")}
+
+
+def test_effects_are_those_of_the_estimator(warehouse: Path, tmp_path: Path) -> None:
+    """Sun-Abraham, imputation and the others absorb them whatever the specification names; Callaway and
+    Sant'Anna compare changes, whatever it names."""
+    absorbed = rows_of_docx(warehouse, tmp_path, "major_cities", "T3")
+    assert absorbed["City effects"] == absorbed["Year effects"] == ["Yes"] * 6
+    compared = rows_of_docx(warehouse, tmp_path, "major_cities", "T2")
+    assert compared["City effects"] == compared["Year effects"] == ["Differenced"] * 5
+    assert rows_of_docx(warehouse, tmp_path, "major_cities", "T2", "zh")["年份固定效应"] == ["差分消去"] * 5
+
+
+def test_a_mean_of_slopes_has_an_error_of_its_own(warehouse: Path, tmp_path: Path) -> None:
+    rows_of_docx(warehouse, tmp_path, "province_ecommerce", "T5")
+    text = "\n".join(p.text for p in Document(str(tmp_path / "province_ecommerce_T5_en.docx")).paragraphs)
+    assert "standard errors of a mean of slopes" in text
+    assert "homosk" not in text
+
+
+def test_winsorising_is_disclosed() -> None:
+    rows, spec = regression(), specification()
+    rows = rows[rows["table_no"] == "T1"].assign(winsor=None)
+    rows.loc[rows["column_no"] == rows["column_no"].max(), "winsor"] = "0.01:0.99 type7"
+    table = build.regression_table(rows, spec[spec["table_no"] == "T1"], LABELS["en"], is_first=True)
+    found = row(table, "winsorised", "en")
+    assert found[-1] == "1%, 99%"
+    assert set(found[:-1]) <= {"No"}
+
+
+# Words of English that stay in Chinese: names of people, estimators and columns.
+NAMES = re.compile(
+    r"\S*_\S*|[A-Z]\w*(?:[—-][A-Z]\w*)*|D'Haultfoeuille|de (?=Chaisemartin)|[a-z]+(?==)|\w+\([^)]*\)"
+)
+
+
+def test_no_sentence_of_the_estimators_is_english_in_chinese(db: duckdb.DuckDBPyConnection) -> None:
+    labels = Labels("zh", notes=_note_parts(db.sql("select * from studies.specification").df()))
+    columns = db.sql(
+        "select table_name, column_name from duckdb_columns() where schema_name = 'estimates' and table_name <> 'fit'"
+        " and column_name in ('note', 'drop_reason', 'base_period', 'reason')"
+    ).fetchall()
+    assert len(columns) > 20
+    english = set()
+    for table, column in columns:
+        found = db.sql(
+            f"select distinct {column} from estimates.{table} where {column} is not null"
+        ).fetchall()
+        for (text,) in found:
+            for part in re.split("[，；;]", labels.translate(text)):
+                if len(re.findall("[A-Za-z]{3,}", NAMES.sub("", part))) > 1:
+                    english.add(f"{table}.{column}: {part}")
+    assert not english

@@ -18,6 +18,11 @@ from cbec.estimators.staggered.switchers import de_chaisemartin_dhaultfoeuille
 from cbec.estimators.staggered.synthetic import synthetic_did
 from cbec.estimators.staggered.two_way import sun_abraham, twfe, twfe_event_study
 
+#: Which absorb effects of units and years; the others compare changes, from which both are gone.
+ABSORBS_EFFECTS = (
+    "twfe", "twfe_event_study", "sun_abraham", "imputation", "two_stage", "extended_twfe", "synthetic_did",
+)  # fmt: skip
+
 ESTIMATORS: dict[str, Callable[[Sample, Options], Estimates]] = {
     "twfe": twfe,
     "twfe_event_study": twfe_event_study,
