@@ -40,6 +40,8 @@ MEANS = {
     "常住人口": "resident_population_year_end",
     "resident_pop": "resident_population_year_end",
 }
+# What editions print in the place of a character of a city's name.
+MISPRINTED = str.maketrans("毫", "亳")
 ENGLISH = ("Shijiazhuang", "Tangshan", "Qinhuangdao", "Handan")
 
 
@@ -845,7 +847,7 @@ def is_shown(cell: list[str], sheets: dict[str, list[list[str]]], *, is_real: bo
     if is_real:
         # One of the city's names as it begins, with or without blanks between its characters; the code of a city
         # at county level is that of its province and its name.
-        spoken = re.sub(r"\s", "", "".join(texts))
+        spoken = re.sub(r"\s", "", "".join(texts)).translate(MISPRINTED)
         return any(name[:2] in spoken for name in _names().get(code, {code.rpartition("_")[2]}))
     names = {code: (name[:2], english) for (name, code, _), english in zip(CITIES, ENGLISH, strict=True)}
     spoken = " ".join(texts)
