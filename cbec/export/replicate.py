@@ -19,6 +19,8 @@ MAIN_TABLES = {
     "major_city_year": (("major_cities", "T1"),),
     "province_year": (("province_ecommerce", "T2"),),
 }
+# In the place of an error that is not published.
+WITHHELD = "too few effective clusters for an error"
 FLAGS = ("is_city", "is_major_city", "is_resource_based")
 
 
@@ -26,7 +28,7 @@ FLAGS = ("is_city", "is_major_city", "is_resource_based")
 class Equation:
     """One column of the table: what is regressed on what, in which rows, and what we found for each term.
 
-    found: term -> (estimate, standard error, observations).
+    found: term -> (estimate, standard error, observations); no error where too few clusters carry one.
     """
 
     study_id: str
@@ -40,7 +42,7 @@ class Equation:
     flag: str
     included: tuple[str, ...]
     excluded: tuple[str, ...]
-    found: dict[str, tuple[float, float, int]]
+    found: dict[str, tuple[float, float | None, int]]
 
 
 def main_table(connection: duckdb.DuckDBPyConnection, panel: str) -> list[Equation]:
@@ -127,9 +129,11 @@ def export_do(data: Dataset, equations: list[Equation], folder: Path) -> list[Pa
             name = names[term]
             lines += [
                 f'display as result "{name}: here " %12.8f _b[{name}] " (" %10.8f _se[{name}] "), n = " e(N)',
-                f'display as result "{name}: ours " %12.8f {estimate!r} " (" %10.8f {error!r} "), n = {n}"',
+                f'display as result "{name}: ours " %12.8f {estimate!r} " ({WITHHELD}), n = {n}"'
+                if error is None
+                else f'display as result "{name}: ours " %12.8f {estimate!r} " (" %10.8f {error!r} "), n = {n}"',
                 f"assert reldif(_b[{name}], {estimate!r}) < 1e-6",
-                f"assert reldif(_se[{name}], {error!r}) < 1e-4",
+                *([] if error is None else [f"assert reldif(_se[{name}], {error!r}) < 1e-4"]),
             ]
     return [_write(folder / f"{data.stem}.do", lines)]
 
@@ -171,9 +175,11 @@ def export_r(data: Dataset, equations: list[Equation], folder: Path) -> list[Pat
             lines += [
                 f'cat(sprintf("{term}: here %12.8f (%10.8f), n = %d\\n", coef(m)["{term}"], se(m)["{term}"],'
                 " nobs(m)))",
-                f'cat(sprintf("{term}: ours %12.8f (%10.8f), n = %d\\n", {estimate!r}, {error!r}, {n}L))',
+                f'cat(sprintf("{term}: ours %12.8f ({WITHHELD}), n = %d\\n", {estimate!r}, {n}L))'
+                if error is None
+                else f'cat(sprintf("{term}: ours %12.8f (%10.8f), n = %d\\n", {estimate!r}, {error!r}, {n}L))',
                 f'near(coef(m)["{term}"], {estimate!r}, 1e-6)',
-                f'near(se(m)["{term}"], {error!r}, 1e-4)',
+                *([] if error is None else [f'near(se(m)["{term}"], {error!r}, 1e-4)']),
             ]
     return [_write(folder / f"{data.stem}.R", lines)]
 
