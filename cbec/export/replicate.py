@@ -131,7 +131,8 @@ def export_do(data: Dataset, equations: list[Equation], folder: Path) -> list[Pa
                 f'display as result "{name}: here " %12.8f _b[{name}] " (" %10.8f _se[{name}] "), n = " e(N)',
                 f'display as result "{name}: ours " %12.8f {estimate!r} " ({WITHHELD}), n = {n}"'
                 if error is None
-                else f'display as result "{name}: ours " %12.8f {estimate!r} " (" %10.8f {error!r} "), n = {n}"',
+                else f'display as result "{name}: ours " %12.8f {estimate!r}'
+                f' " (" %10.8f {error!r} "), n = {n}"',
                 f"assert reldif(_b[{name}], {estimate!r}) < 1e-6",
                 *([] if error is None else [f"assert reldif(_se[{name}], {error!r}) < 1e-4"]),
             ]
@@ -177,7 +178,8 @@ def export_r(data: Dataset, equations: list[Equation], folder: Path) -> list[Pat
                 " nobs(m)))",
                 f'cat(sprintf("{term}: ours %12.8f ({WITHHELD}), n = %d\\n", {estimate!r}, {n}L))'
                 if error is None
-                else f'cat(sprintf("{term}: ours %12.8f (%10.8f), n = %d\\n", {estimate!r}, {error!r}, {n}L))',
+                else f'cat(sprintf("{term}: ours %12.8f (%10.8f), n = %d\\n",'
+                f" {estimate!r}, {error!r}, {n}L))",
                 f'near(coef(m)["{term}"], {estimate!r}, 1e-6)',
                 *([] if error is None else [f'near(se(m)["{term}"], {error!r}, 1e-4)']),
             ]
