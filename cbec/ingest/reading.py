@@ -25,7 +25,7 @@ from cbec.ingest.tables import Table
 N_READERS = 2
 MAX_MEMORY = 2**30
 # Computing that a file may take: what any small one gets, and more for each MB of its bytes.
-SECONDS, SECONDS_PER_MB = 6.0, 1.2
+SECONDS, SECONDS_PER_MB = 5.0, 1.0
 # Files read ahead of the one that is waited for, a reader.
 AHEAD = 3
 HINT = "; if it is what it should be, divide it into smaller files"
