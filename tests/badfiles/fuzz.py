@@ -130,24 +130,26 @@ def _judge_meaning(file: Hostile, found: dict[str, Any], tally: Tally) -> None:
     if not file.whole or not found["places"]:
         return
     try:
-        before, now = headed(file.whole), headed(file.data)
+        (before, last), (now, _) = headed(file.whole), headed(file.data)
     except Exception:
         # What flipped bytes make, the other reader may refuse.
         return
     read = RECOGNISER.read(File(file.name, file.whole, Path(file.name)))
     meant: dict[tuple[str, ...], set[tuple[str, str]]] = {}
     for cell in read.cells:
-        text = before.get(_column(cell.source_locator), ())
+        text = before.get(_place(cell.source_locator)[1], ())
         meant.setdefault(text, set()).add((cell.indicator_id, cell.scope))
     for _, _, indicator, _, place, scope in found["places"]:
-        text = now.get(_column(place), ())
-        if text in meant and (indicator, scope) not in meant[text]:
+        row, column = _place(place)
+        text = now.get(column, ())
+        if row <= last and text in meant and (indicator, scope) not in meant[text]:
             tally.wrong.append(f"{file.name}: {place} is {indicator} ({scope}), under {'/'.join(text)}")
             return
 
 
-def _column(place: str) -> int:
-    return int(place.rpartition("C")[2])
+def _place(place: str) -> tuple[int, int]:
+    row, _, column = place.rpartition("!R")[2].partition("C")
+    return int(row), int(column)
 
 
 def add(to: Tally, more: Tally) -> None:

@@ -40,8 +40,6 @@ MEANS = {
     "常住人口": "resident_population_year_end",
     "resident_pop": "resident_population_year_end",
 }
-# What editions print in the place of a character of a city's name.
-MISPRINTED = str.maketrans("毫", "亳")
 ENGLISH = ("Shijiazhuang", "Tangshan", "Qinhuangdao", "Handan")
 
 
@@ -845,10 +843,7 @@ def is_shown(cell: list[str], sheets: dict[str, list[list[str]]], *, is_real: bo
     if abs(seen - float(value)) > 1e-6 * abs(seen):
         return False
     if is_real:
-        # One of the city's names as it begins, with or without blanks between its characters; the code of a city
-        # at county level is that of its province and its name.
-        spoken = re.sub(r"\s", "", "".join(texts)).translate(MISPRINTED)
-        return any(name[:2] in spoken for name in _names().get(code, {code.rpartition("_")[2]}))
+        return _is_named(code, "".join(texts))
     names = {code: (name[:2], english) for (name, code, _), english in zip(CITIES, ENGLISH, strict=True)}
     spoken = " ".join(texts)
     above = (row[int(column) - 1].lower() for row in rows if len(row) >= int(column))
@@ -856,24 +851,37 @@ def is_shown(cell: list[str], sheets: dict[str, list[list[str]]], *, is_real: bo
     return any(name in spoken for name in names.get(code, ())) and year in spoken and means == indicator
 
 
+def _is_named(code: str, text: str) -> bool:
+    """Whether a row names a region: in Chinese as its name begins, or in English, which editions print beside names
+    whose characters they mistake (同原市 for 固原市). The code of a city at county level is that of its province and
+    its name, whose second character is then enough."""
+    spoken = re.sub(r"\s", "", text)
+    chinese, english = _names().get(code, (set(), ""))
+    if not chinese:
+        return code.rpartition("_")[2][1] in spoken
+    said = re.sub("[^a-z]", "", spoken.lower())
+    return any(name[:2] in spoken for name in chinese) or english in said
+
+
 @cache
-def _names() -> dict[str, set[str]]:
-    """Chinese names of regions, former ones among them, by code."""
-    found: dict[str, set[str]] = {}
-    for file, column in (("region", "name_zh"), ("region_alias", "alias")):
-        frame = pd.read_csv(ROOT / f"seeds/registry/{file}.csv", dtype=str)
-        for code, name in zip(frame["region_code"], frame[column], strict=True):
-            found.setdefault(code, set()).add(re.sub(r"\s", "", name))
+def _names() -> dict[str, tuple[set[str], str]]:
+    """Chinese names of regions, former ones among them, and the English one in small letters, by code."""
+    regions = pd.read_csv(ROOT / "seeds/registry/region.csv", dtype=str)
+    aliases = pd.read_csv(ROOT / "seeds/registry/region_alias.csv", dtype=str)
+    found: dict[str, tuple[set[str], str]] = {}
+    for code, zh, en in zip(regions["region_code"], regions["name_zh"], regions["name_en"], strict=True):
+        names = {zh, *aliases.loc[aliases["region_code"] == code, "alias"]}
+        found[code] = ({re.sub(r"\s", "", name) for name in names}, re.sub("[^a-z]", "", en.lower()))
     return found
 
 
-def headed(data: bytes) -> dict[int, tuple[str, ...]]:
-    """The texts above the first body of the first sheet, by column (1-based), merged ones over all of theirs;
-    as openpyxl sees them."""
+def headed(data: bytes) -> tuple[dict[int, tuple[str, ...]], int]:
+    """The texts above the first body of the first sheet, by column (1-based), merged ones over all of theirs, and
+    the last row of it that surely stands below them; as openpyxl sees them."""
     sheet = openpyxl.load_workbook(io.BytesIO(data)).worksheets[0]
     body = _body(sheet)
     if not body:
-        return {}
+        return {}, 0
     top = body[0][0].row
     above = {
         (c.row, c.column): str(c.value)
@@ -886,10 +894,14 @@ def headed(data: bytes) -> dict[int, tuple[str, ...]]:
         for row in range(merged.min_row, min(merged.max_row, top - 1) + 1) if text else ():
             above |= {(row, column): text for column in range(merged.min_col, merged.max_col + 1)}  # type: ignore[dict-item]
     columns = {column for _, column in above}
-    return {
+    texts = {
         column: tuple(dict.fromkeys(above[row, column] for row in range(1, top) if (row, column) in above))
         for column in columns
     }
+    # The next page of the print has a header of its own, which was not changed.
+    rows = [row[0].row for row in body]
+    gap = next((k for k in range(1, len(rows)) if rows[k] - rows[k - 1] > 3), len(rows))
+    return texts, rows[gap - 1]
 
 
 # --- what only a disk can hold -----------------------------------------------------------------------------
