@@ -70,12 +70,12 @@ class Site:
         return [line for line in self.log.read_text().splitlines() if "127.0.0.1" not in line]
 
 
-def exchange(port: int, request: bytes, *, host: str = "127.0.0.1") -> bytes:
-    """Head and first bytes of the answer."""
+def exchange(port: int, request: bytes, *, host: str = "127.0.0.1", is_whole: bool = False) -> bytes:
+    """Head and first bytes of the answer; is_whole: all of it, of a request that lets the server close."""
     with socket.create_connection((host, port), timeout=60) as connection:
         connection.sendall(request)
         answer = b""
-        while b"\r\n\r\n" not in answer:
+        while is_whole or b"\r\n\r\n" not in answer:
             more = connection.recv(65536)
             if not more:
                 break
@@ -258,9 +258,8 @@ def test_without_the_token_nothing_is_answered(closed: tuple[int, str]) -> None:
 def test_the_token_opens_once_and_the_cookie_stays(closed: tuple[int, str]) -> None:
     port, _ = closed
     host = f"Host: localhost:{port}"
-    answer = exchange(
-        port, f"GET //evil.example/z?year=2016&token={TOKEN}&a=%22%3E HTTP/1.1\r\n{host}\r\n\r\n".encode()
-    )
+    line = f"GET //evil.example/z?year=2016&token={TOKEN}&a=%22%3E HTTP/1.1"
+    answer = exchange(port, f"{line}\r\n{host}\r\nConnection: close\r\n\r\n".encode(), is_whole=True)
     assert status(answer) == 200
     head, _, body = answer.decode().partition("\r\n\r\n")
     cookie = re.search(

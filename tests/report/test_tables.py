@@ -16,7 +16,7 @@ from docx.oxml.ns import qn
 
 from cbec import cli
 from cbec.common.files import replace_with
-from cbec.common.words import TEXT, Labels
+from cbec.common.words import TEXT, Labels, translate
 from cbec.project import CbecError, Project
 from cbec.report import tables as build
 from cbec.report.command import TableOptions, write_tables
@@ -624,7 +624,7 @@ NAMES = re.compile(
 
 
 def test_no_sentence_of_the_estimators_is_english_in_chinese(db: duckdb.DuckDBPyConnection) -> None:
-    labels = Labels("zh", notes=_note_parts(db.sql("select * from studies.specification").df()))
+    notes = _note_parts(db.sql("select * from studies.specification").df())
     columns = db.sql(
         "select table_name, column_name from duckdb_columns() where schema_name = 'estimates' and table_name <> 'fit'"
         " and column_name in ('note', 'drop_reason', 'base_period', 'reason')"
@@ -636,7 +636,7 @@ def test_no_sentence_of_the_estimators_is_english_in_chinese(db: duckdb.DuckDBPy
             f"select distinct {column} from estimates.{table} where {column} is not null"
         ).fetchall()
         for (text,) in found:
-            for part in re.split("[，；;]", labels.translate(text)):
+            for part in re.split("[，；;]", translate(text, "zh", notes)):
                 if len(re.findall("[A-Za-z]{3,}", NAMES.sub("", part))) > 1:
                     english.add(f"{table}.{column}: {part}")
     assert not english
