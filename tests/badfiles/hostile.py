@@ -854,11 +854,11 @@ def is_shown(cell: list[str], sheets: dict[str, list[list[str]]], *, is_real: bo
 def _is_named(code: str, text: str) -> bool:
     """Whether a row names a region: in Chinese as its name begins, or in English, which editions print beside names
     whose characters they mistake (同原市 for 固原市). The code of a city at county level is that of its province and
-    its name, whose second character is then enough."""
+    its name, of which one character is then enough."""
     spoken = re.sub(r"\s", "", text)
     chinese, english = _names().get(code, (set(), ""))
     if not chinese:
-        return code.rpartition("_")[2][1] in spoken
+        return any(character in spoken for character in code.rpartition("_")[2][:2])
     said = re.sub("[^a-z]", "", spoken.lower())
     return any(name[:2] in spoken for name in chinese) or english in said
 
