@@ -723,6 +723,8 @@ def _machine_zh(part: str) -> str:
     # Cohorts that are listed at the end of a sentence.
     part = re.sub(r"the cohort of (\d+)(?=, the |$)", r"\1年批次", part)
     part = re.sub(r"(?<= )the never treated(?=, the |$)", "从未处理单位", part)
+    if part.startswith("proxies that are loaded"):
+        part = re.sub(r"(\w+) for (\w+)(?=,|$)", r"\1代替\2", part)
     for pattern, zh in _MACHINE_ZH:
         if re.match(pattern, part):
             return re.sub(pattern, zh, part)
