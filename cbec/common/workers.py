@@ -207,7 +207,7 @@ def _answer(do: Callable[..., Any], job: tuple[Any, ...], began: float, max_byte
         answer = done(reason=f"takes more than {max_bytes // 2**20} MB of memory")
     except RecursionError:
         answer = done(reason="is nested too deeply")
-    except Exception as error:
+    except Exception as error:  # whatever a job does ends the job alone, and is told
         text = f"{type(error).__name__}: {error}"[:300]
         answer = done(reason=f"was not expected ({text})", trace=traceback.format_exc()[-100_000:])
     return pickle.dumps(answer)

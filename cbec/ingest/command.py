@@ -112,7 +112,7 @@ def import_paths(
             return run.all(paths)
     except CbecError:
         raise
-    except Exception as error:
+    except Exception as error:  # told to a person in words
         # The one place where what nobody expected is caught: a person is told the file and no trace.
         n = sum(outcome.action == "landed" for outcome in run.outcomes)
         said = f"{run.at or 'the import'}: {_in_words(error)}; {n} files have landed"

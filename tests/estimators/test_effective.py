@@ -117,3 +117,14 @@ def test_what_cannot_be_told_has_no_stars(name: str) -> None:
     # By t(G* - 1) they do not, but tell next to nothing either.
     assert row.size < 0.09
     assert row.size_permuted_t < 0.085
+
+
+def test_years_of_ever_treated_rest_on_the_few_that_were() -> None:
+    """A calendar base compares ever treated with never treated units, also before treatment."""
+    fit = fit_staggered(
+        staggered([2015] * 2 + [0] * 34), estimator="twfe_event_study", outcome="y", unit="unit",
+        base_calendar_year=2014,
+    )  # fmt: skip
+    by_hand = (2 / 4 + 34 / 34**2) ** 2 / (2 / 16 + 34 / 34**4)
+    assert len(fit.events) == 9
+    assert [event.n_effective_clusters for event in fit.events] == pytest.approx([by_hand] * 9)

@@ -119,9 +119,10 @@ def test_the_error_of_the_mean_over_groups_differs_from_r_by_its_indexing(mpdta:
 
 def test_twfe_equals_fixest(mpdta: pd.DataFrame) -> None:
     expected = case("did.twfe_mpdta")
-    effect = fit_staggered(mpdta, estimator="twfe", **MPDTA).overall
+    fit = fit_staggered(mpdta, estimator="twfe", **MPDTA)
+    effect = fit.overall
     want = expected["expected"][0]
-    found = [effect.estimate, effect.std_error, p_of_g(effect, 500)]
+    found = [effect.estimate, effect.std_error, p_of_g(effect, fit.n_clusters)]
     np.testing.assert_allclose(found, [want[k] for k in ("est", "se", "p")], rtol=0, atol=expected["tol"])
 
 

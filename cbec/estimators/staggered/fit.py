@@ -307,7 +307,9 @@ def fit_staggered(
     events = tuple(
         EventTime(int(e), float(b), error, *_interval(b, error, number), int(n), number)
         for e, b, given, n in found.events
-        for number in [support("dynamic", int(e), at_event[e]) if e in at_event else float(n_clusters)]
+        for number in [
+            support("dynamic", int(e), at_event[e]) if e in at_event else support.of_ever_treated()
+        ]
         for error in [error_of(at_event[e], given) if e in at_event else float(given)]
     )
     n_obs = len(sample.data) if found.n_obs is None else found.n_obs

@@ -44,6 +44,17 @@ class Support:
             n = self._members[others].sum()
             if n:
                 compared[others] += weight / n
+        return self._number(treated, compared)
+
+    def of_ever_treated(self) -> float:
+        """Effective clusters of the units ever treated against those never treated."""
+        ever = self._cohorts > 0
+        return self._number(
+            ever / self._members[ever].sum(), ~ever / max(float(self._members[~ever].sum()), 1.0)
+        )
+
+    def _number(self, treated: FloatArray, compared: FloatArray) -> float:
+        """Effective clusters from what a unit of each cohort weighs in either role."""
         roles = np.concatenate([treated @ self._members, compared @ self._members])
         # A cluster in both roles, in different years, is still one.
         return min(float(effective_number(roles**2)), float(self._members.shape[1]))
