@@ -46,7 +46,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -509,7 +509,20 @@ def leave_one_out(
     )
 
 
-def placebo_frame(result: PlaceboResult) -> pd.DataFrame:
+class Draws(Protocol):
+    """What a set of draws has, whoever made them."""
+
+    @property
+    def draw_ids(self) -> IntArray: ...
+    @property
+    def coefficients(self) -> FloatArray: ...
+    @property
+    def t_values(self) -> FloatArray: ...
+    @property
+    def p_values(self) -> FloatArray: ...
+
+
+def placebo_frame(result: Draws) -> pd.DataFrame:
     """The draws as a table: draw, estimate, t_value, p_value, one row for each usable draw."""
     return pd.DataFrame(
         {

@@ -10,10 +10,10 @@ import pyarrow as pa
 from scipy import stats
 
 from cbec.estimators.multiple_testing import family_test, group_difference_test, group_wald_test
-from cbec.estimators.placebo import leave_one_out, placebo_frame, placebo_test
+from cbec.estimators.placebo import PlaceboResult, leave_one_out, placebo_frame, placebo_test
 from cbec.estimators.power import minimum_detectable_effect
 from cbec.estimators.regression import fit_least_squares
-from cbec.estimators.staggered.permutation import permute_cohorts
+from cbec.estimators.staggered.permutation import CohortPlacebo, permute_cohorts
 from cbec.estimators.wild_bootstrap import wild_cluster_bootstrap
 from cbec.studies.diagnostics import (
     NOT_ESTIMATED,
@@ -70,21 +70,8 @@ def _placebo_tables(data: StudyData, diagnostic: pd.DataFrame) -> tuple[pa.Table
         draws.append(
             placebo_frame(result).assign(**identity(spec), outcome=spec.outcome, scheme=scheme, note=None)
         )
-        return [
-            {
-                "scheme": scheme,
-                "estimate": result.estimate.estimate,
-                "std_error": result.estimate.se,
-                "n_draws": result.n_draws,
-                "n_degenerate": result.n_degenerate,
-                "p_randomization": result.p_value_coefficient,
-                "p_randomization_t": result.p_value_t,
-                "mean_of_draws": float(result.coefficients.mean()),
-                "sd_of_draws": float(result.coefficients.std(ddof=1)),
-                "seed": result.seed,
-                "note": "every assignment enumerated" if result.exact else None,
-            }
-        ]
+        estimate = result.estimate
+        return [_summary(result, scheme, estimate.estimate, estimate.se, is_exact=result.exact)]
 
     summary = diagnostic_table(data, diagnostic, "placebo", PLACEBO_SUMMARY, rows)
     if not draws:
@@ -105,26 +92,34 @@ def _permuted(requested: Requested, draws: list[pd.DataFrame]) -> list[dict[str,
         seed=int(options["seed"]), **about,
     )  # fmt: skip
     scheme = "cohort" + (f" within {options['strata']}" if options["strata"] else "")
-    found = pd.DataFrame(
-        {
-            "draw": result.draw_ids, "estimate": result.coefficients, "t_value": result.t_values,
-            "p_value": result.p_values,
-        }
-    )  # fmt: skip
-    draws.append(found.assign(**identity(spec), outcome=spec.outcome, scheme=scheme, note=None))
-    return [
-        {
-            "scheme": scheme,
-            "estimate": result.estimate,
-            "n_draws": result.n_draws,
-            "n_degenerate": result.n_degenerate,
-            "p_randomization": result.p_value_coefficient,
-            "p_randomization_t": result.p_value_t,
-            "mean_of_draws": float(result.coefficients.mean()),
-            "sd_of_draws": float(result.coefficients.std(ddof=1)),
-            "seed": result.seed,
-        }
-    ]
+    draws.append(
+        placebo_frame(result).assign(**identity(spec), outcome=spec.outcome, scheme=scheme, note=None)
+    )
+    return [_summary(result, scheme, result.estimate, None, is_exact=result.seed is None)]
+
+
+def _summary(
+    result: PlaceboResult | CohortPlacebo,
+    scheme: str,
+    estimate: float,
+    std_error: float | None,
+    *,
+    is_exact: bool,
+) -> dict[str, Any]:
+    """A row of estimates.placebo_summary."""
+    return {
+        "scheme": scheme,
+        "estimate": estimate,
+        "std_error": std_error,
+        "n_draws": result.n_draws,
+        "n_degenerate": result.n_degenerate,
+        "p_randomization": result.p_value_coefficient,
+        "p_randomization_t": result.p_value_t,
+        "mean_of_draws": float(result.coefficients.mean()),
+        "sd_of_draws": float(result.coefficients.std(ddof=1)),
+        "seed": result.seed,
+        "note": "every assignment enumerated" if is_exact else None,
+    }
 
 
 def leave_one_out_table(data: StudyData, diagnostic: pd.DataFrame, kept: Memory | None = None) -> pa.Table:

@@ -82,3 +82,14 @@ def test_clusters_above_units_are_refused() -> None:
     frame = staggered(FIRST).assign(pair=lambda f: f["unit"] // 2)
     with pytest.raises(ValueError, match="clustered by pair"):
         permuted(frame, cluster="pair")
+
+
+def test_few_assignments_are_all_taken() -> None:
+    """Two of six: fifteen, the real one among them, and no seed; the same whatever is asked for beyond."""
+    frame = staggered([2015] * 2 + [0] * 4)
+    found = permuted(frame, draws=15)
+    assert (found.n_draws, found.seed) == (15, None)
+    assert found.p_value_t * 15 == pytest.approx(round(found.p_value_t * 15))
+    assert found.p_value_t >= 1 / 15
+    assert permuted(frame, draws=500).p_value_t == found.p_value_t
+    assert permuted(frame, draws=14).seed == 0

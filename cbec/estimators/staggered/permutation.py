@@ -23,7 +23,13 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from cbec.estimators.effective import effective_number
-from cbec.estimators.permutations import randomisation_p
+from cbec.estimators.permutations import (
+    Assignments,
+    count_assignments,
+    every_assignment,
+    random_assignments,
+    randomisation_p,
+)
 from cbec.estimators.staggered.aggregation import FloatArray
 from cbec.estimators.staggered.fit import fit_staggered
 from cbec.estimators.staggered.sample import Sample, prepare_sample
@@ -48,7 +54,8 @@ class CohortPlacebo:
 
     estimate, std_error: of the real cohorts. coefficients, t_values, p_values: shape (m,), of the draws that
     could be fitted, p by the estimator's own t. p_value_coefficient, p_value_t: shares of draws at least as
-    large, the real one among them (Phipson and Smyth 2010). n_degenerate: draws that could not be fitted.
+    large, the real one among them (Phipson and Smyth 2010). seed is None when there are no more different
+    assignments than draws: all of them are then taken. n_degenerate: draws that could not be fitted.
     """
 
     estimate: float
@@ -61,7 +68,7 @@ class CohortPlacebo:
     p_value_t: float
     n_draws: int
     n_degenerate: int
-    seed: int
+    seed: int | None
 
 
 def overall_effect(
@@ -166,14 +173,16 @@ def permute_cohorts(
     units = sample.data.drop_duplicates("unit")
     first = units["cohort"].to_numpy()
     groups = _strata(frame, unit, strata, [sample.units[code] for code in units["unit"]])
-    if all(len(set(first[groups == group])) == 1 for group in np.unique(groups)):
+    years, codes = np.unique(first, return_inverse=True)
+    # Year 0, the first of them, is never treated.
+    plan = Assignments("cohort", "unit", codes.astype(np.int64), groups, None, 0, np.empty(0, dtype=np.int64))
+    n_possible = count_assignments(plan)
+    if n_possible == 1:
         raise ValueError("the strata leave one possible assignment")
-    rng, moved = np.random.default_rng(seed), []
-    for _ in range(draws):
-        order = first.copy()
-        for group in np.unique(groups):
-            order[groups == group] = rng.permutation(first[groups == group])
-        moved.append(order)
+    is_exact = n_possible <= draws
+    draws = n_possible if is_exact else draws
+    blocks = every_assignment(plan) if is_exact else random_assignments(plan, draws=draws, seed=seed)
+    moved = [years[order] for block in blocks for order in block]
     is_plain = estimator == "callaway_santanna" and not controls and not options.get("anticipation", 0)
     if is_plain and options.get("gaps", "drop") == "drop":
         fits = _plain(sample, moved, never_only=options.get("control_group") == "never_treated")
@@ -197,11 +206,11 @@ def permute_cohorts(
         t_values=t_values,
         p_values=2 * stats.t.sf(np.abs(t_values), effective - 1),
         draw_ids=usable.astype(np.int64),
-        p_value_coefficient=randomisation_p(coefficients, overall.estimate, plus_one=True),
-        p_value_t=randomisation_p(t_values, overall.estimate / overall.std_error, plus_one=True),
+        p_value_coefficient=randomisation_p(coefficients, overall.estimate, plus_one=not is_exact),
+        p_value_t=randomisation_p(t_values, overall.estimate / overall.std_error, plus_one=not is_exact),
         n_draws=draws,
         n_degenerate=draws - len(usable),
-        seed=seed,
+        seed=None if is_exact else seed,
     )
 
 
