@@ -101,6 +101,24 @@ def test_a_rule_tells_a_good_cell_from_a_bad_one(rule: str, good: Printed, bad: 
     assert "flagged" in outcomes(bad, rule)
 
 
+@pytest.mark.parametrize(
+    ("t", "stars", "outcome"),
+    [("2.0", "*", "passed"), ("2.0", "**", "passed"), ("2.1", "*", "flagged"), ("1.9", "**", "flagged"), ("1.6", "", "passed"),
+     ("1.6", "*", "passed"), ("1.5", "*", "flagged"), ("1.7", "", "flagged")],
+)  # fmt: skip
+def test_a_printed_t_is_what_rounds_to_it(t: str, stars: str, outcome: str) -> None:
+    """2.0 is between 1.95 and 2.05, on either side of 1.96; 1.6 between 1.55 and 1.65, of 1.645. Three values of
+    1.65 with a star hold the column to the normal."""
+    printed = Printed()
+    for row, text, marks in (*((f"a{k}", "1.65", "*") for k in range(3)), ("b", t, stars)):
+        printed.add("s", "T1", row, "coef", "1.00", column=1, stars=marks)
+        printed.add("s", "T1", row, "t", text, column=1)
+    checked = (
+        evaluate(statements(printed)).to_pandas().query("rule_id == 'stars_statistic'").set_index("row_label")
+    )
+    assert checked["outcome"].to_dict() == {"a0": "passed", "a1": "passed", "a2": "passed", "b": outcome}
+
+
 def test_a_rule_without_its_numbers_is_not_applicable() -> None:
     printed = Printed()
     printed.add("s", "T1", "x", "mean", "5.0")
