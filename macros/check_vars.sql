@@ -15,11 +15,13 @@
         'gdp_base_year': [var('first_year'), var('last_year')],
         'capital_depreciation': [0, 1],
         'capital_growth_years': [1, 99],
-        'same_series_years': [1, 99],
         'same_series_share': [0, 1],
+        'same_series_agreement': [0, 1],
+        'same_series_cells': [1, 9999],
         'vintage_gap_share': [0, 1],
         'min_effective_clusters': [0, 9999],
         'min_clusters': [0, 9999],
+        'bounds_residual_sds': [0, 99],
     } -%}
     {%- set wrong = [] -%}
     {%- for name, allowed in words.items() if var(name) not in allowed -%}

@@ -75,3 +75,36 @@ order by {{ key }}, year
         else {{ indicator_id }} || {{ column_suffix }}
     end
 {%- endmacro %}
+
+{# Levels and changes of a productivity table (marts.green_tfp or one like it) as cells of panel columns, of
+   definitions that have columns. Level, yearly change and change since the base year stand side by side:
+   papers print one under the name of another. #}
+{% macro productivity_cells(measured) -%}
+    (
+        select
+            measured.region_level,
+            measured.region_code,
+            measured.year,
+            indicator.indicator_id,
+            case part.part
+                when 'efficiency' then measured.efficiency
+                when 'index' then measured.index
+                when 'cumulative' then measured.cumulative_index
+                when 'cumulative_log' then ln(nullif(greatest(measured.cumulative_index, 0), 0))
+            end as value,
+            indicator.unit,
+            measured.obs_status,
+            measured.obs_status_all,
+            measured.imputed_share
+        from {{ measured }} as measured
+        inner join {{ ref('technology') }} as technology on measured.technology = technology.technology
+        cross join (select {{ listed("'efficiency + index + cumulative + cumulative_log'") }} as part) as part
+        inner join {{ ref('indicator') }} as indicator
+            on technology.panel_columns || '_' || part.part = indicator.indicator_id
+    )
+{%- endmacro %}
+
+{# The panel column of an index: weights pooled over years have the plain name. #}
+{% macro index_column(index_id, weighting) -%}
+    {{ index_id }} || case when {{ weighting }} = 'pooled' then '' else '_' || {{ weighting }} end || '_index'
+{%- endmacro %}

@@ -62,6 +62,9 @@
     {%- call statement('main', language=model['language']) -%}
         {{- create_table_as(False, new_relation, compiled_code, model['language']) }}
     {%- endcall -%}
+    {%- if model['language'] == 'python' -%}
+        {%- do withhold_few_clusters(new_relation) -%}
+    {%- endif -%}
     {%- set as_it_was = is_rebuild() and existing is not none and is_same(existing, new_relation) -%}
     {%- do drop_relation_if_exists(existing) -%}
     {%- do adapter.rename_relation(new_relation, target_relation) -%}

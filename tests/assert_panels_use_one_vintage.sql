@@ -1,11 +1,11 @@
 -- A column that mixed two series would show a revision, or another compiler, as growth: one series a column, for
--- all its regions. A gap filler prints the same figures as the series it completes.
+-- all its regions. What completes it prints the same figures.
 select
     region_level,
     indicator_id,
     count(distinct series_id) as n_series,
 from {{ ref('int_series__gridded') }}
-where is_panel_vintage and not is_gap_filler
+where is_panel_vintage and not is_completing
 group by region_level, indicator_id
 having count(distinct series_id) <> 1
 union all

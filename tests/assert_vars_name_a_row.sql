@@ -12,3 +12,12 @@ select
 where '{{ var(name) }}' not in (select {{ column }} from {{ table }})
 {{ 'union all' if not loop.last }}
 {%- endfor %}
+{%- for column, series in ([] if target.name == 'demo' else var('series_choice').items()) %}
+union all
+select
+    'series_choice: {{ column }}' as var,
+    '{{ series }}' as value
+where '{{ column }} {{ series }}' not in (
+        select region_level || ' ' || indicator_id || ' ' || series_id from {{ ref('int_series__ranked') }}
+    )
+{%- endfor %}

@@ -22,6 +22,17 @@ TEXT: dict[str, tuple[str, str]] = {
     "baseline": ("基准回归结果", "Baseline"),
     "robustness": ("稳健性检验", "Robustness"),
     "staggered": ("交错双重差分估计结果", "Staggered difference-in-differences"),
+    "unit_slopes": ("逐个地区的斜率", "Slopes region by region"),
+    "mean_of_slopes": ("{name}：各地区斜率的均值", "{name}: mean of the slopes"),
+    "slopes_note": (
+        "各地区斜率的标准误只出自本地区各年，在同方差假定下计算，未聚类，不标星号",
+        "Errors of the slopes of single regions are of their own years alone, under homoskedasticity and not"
+        " clustered: no stars",
+    ),
+    "no_stars_note": (
+        "第{columns}列的标准误未聚类，不标星号",
+        "No stars in columns {columns}, whose errors are not clustered",
+    ),
     "mechanism": ("机制检验", "Mechanism"),
     "heterogeneity": ("异质性分析", "Heterogeneity"),
     "regressions": ("回归结果", "Regressions"),
@@ -30,7 +41,121 @@ TEXT: dict[str, tuple[str, str]] = {
     "comparison": ("与论文公布结果的比较", "Comparison with the printed results"),
     "att": ("平均处理效应", "Average treatment effects"),
     "mediation": ("中介效应分解", "Mediation"),
+    "decomposition": ("双向固定效应的分解", "Decomposition of two-way effects"),
     "placebo": ("安慰剂检验", "Placebo tests"),
+    # tables of the papers that are no regressions
+    "role": ("类型", "Role"),
+    "role_treatment": ("处理变量", "treatment"),
+    "definition": ("含义", "Definition"),
+    "definition_treated": (
+        "综试区城市在获批当年及以后为1，其他为0",
+        "1 in a city with a pilot zone from the year of approval on, 0 elsewhere",
+    ),
+    "readiness": ("本库数据", "Data here"),
+    "ready_available": ("有", "available"),
+    "ready_proxy": ("替代", "proxy"),
+    "ready_insufficient": ("不足", "insufficient"),
+    "ready_missing": ("缺", "missing"),
+    "readiness_note": (
+        "本库数据：研究样本中有数值的行的占比",
+        "Data here: share of the rows of the study's sample with a figure",
+    ),
+    "awaiting_note": ("等待数据：{what}", "Awaiting data: {what}"),
+    "region_head": ("研究对象", "Region"),
+    "by_region_note": ("各地区至多{n}年", "Up to {n} years a region"),
+    "indicator": ("指标", "Indicator"),
+    "dimension": ("维度", "Dimension"),
+    "direction": ("方向", "Direction"),
+    "positive": ("正向", "positive"),
+    "negative": ("逆向", "negative"),
+    "entropy": ("信息熵", "Entropy"),
+    "weight_pct": ("权重（%）", "Weight (%)"),
+    "weight_note": ("熵值法，样本各年合并计算", "Entropy method, all years of the sample together"),
+    "productivity_index": ("生产率变化（上年=1）", "Change of productivity (year before = 1)"),
+    "productivity_level": ("效率水平", "Level of efficiency"),
+    "productivity_note": (
+        "技术设定{technology}（registry.technology）；变化=效率变化×技术变化，首年没有变化",
+        "Technology {technology} (registry.technology); change = efficiency change x technical change, none"
+        " in the first year",
+    ),
+    "rule_of_thumb_note": (
+        "单元少于投入产出数目之积或其和的三倍，前沿的区分力有限",
+        "Fewer regions than three times the variables: the frontier tells little apart",
+    ),
+    "grading": ("标准", "Table of grades"),
+    "grading_standard": ("通用标准", "Textbook"),
+    "grading_printed": ("论文标准", "As printed"),
+    "grade": ("等级", "Grade"),
+    "small_error_share": ("小误差概率", "Small-error share"),
+    "small_error_share_least": ("小误差概率大于", "Small-error share above"),
+    "posterior_ratio": ("后验差比", "Posterior ratio"),
+    "posterior_ratio_most": ("后验差比小于", "Posterior ratio below"),
+    "n_series": ("序列数", "Series"),
+    "grey_a": ("发展系数a", "Coefficient a"),
+    "mean_relative_error": ("平均相对误差（%）", "Mean relative error (%)"),
+    "grade_note": (
+        "GM(1,1)；小误差概率即论文的V，后验差比即论文的H，两个条件须同时满足",
+        "GM(1,1); the small-error share is the paper's V, the posterior ratio its H, and both must hold",
+    ),
+    "item": ("项目", "Item"),
+    "city": ("城市", "City"),
+    "value": ("数值", "Value"),
+    "censoring": ("界限", "Bound"),
+    "period": ("时点", "Period"),
+    "source": ("来源", "Source"),
+    "confirmed": ("已核实", "Confirmed"),
+    "difference_head": ("差", "Difference"),
+    "refusal": ("不可比的原因", "Why not comparable"),
+    "mechanism_head": ("机制", "Mechanism"),
+    "status_head": ("状态", "Status"),
+    "gap": ("缺口", "Gap"),
+    "formula": ("算式", "Formula"),
+    "fact_note": ("按文献刊印转录", "As the texts print them"),
+    "comparison_note": (
+        "指标、单位、口径与时期都相同才可比",
+        "Comparable only with the same indicator, unit, kind of number and period",
+    ),
+    "scorecard_note": ("没有文献说明的是缺口，不是零", "What no text states is a gap, never a zero"),
+    "arithmetic_note": (
+        "由刊印数值推算，见marts.zone_growth_arithmetic",
+        "Computed from printed figures; see marts.zone_growth_arithmetic",
+    ),
+    "figure_coefficients": ("系数", "Coefficients"),
+    "figure_scatter": ("散点与拟合线", "Scatter and fitted line"),
+    "figure_region_mean": ("分区域均值", "Means by region"),
+    "scatter_note": (
+        "{n}个观测，拟合线斜率{slope}，R²为{r2}",
+        "{n} observations; slope of the line {slope}, R2 {r2}",
+    ),
+    "region_mean_note": ("各区域省份的简单平均", "Simple means over the provinces of a region"),
+    "axis_share": ("占比（%）", "Share (%)"),
+    "penetration": ("占货物进出口", "share of all goods trade"),
+    "import_share": ("进口占比", "share of imports"),
+    # which series a column reads (quality.panel_series)
+    "series_read": (
+        "{column}：读{series}的{n_read}个数值（{years}），{why}",
+        "{column}: {n_read} figures of {series} are read ({years}): {why}",
+    ),
+    "series_not_read": ("{column}：不读{series}，{why}", "{column}: {series} is not read: {why}"),
+    "series_named": ("由series_choice指定", "named in series_choice"),
+    "series_city_series": ("城市面板读该序列", "panels of cities read it"),
+    "series_only_series": ("没有其他序列", "no other series has figures"),
+    "series_most_figures": (
+        "在与随附序列一致的序列中数值最多（{n_figures}个）",
+        "it has most figures ({n_figures}) of those that agree with what ships",
+    ),
+    "series_completes": ("补足{chosen}的空缺，两者数值相同", "it completes {chosen}, which prints the same"),
+    "series_another_named": ("series_choice指定了{chosen}", "series_choice names {chosen}"),
+    "series_another_city_series": ("城市面板读{chosen}", "panels of cities read {chosen}"),
+    "series_differs": (
+        "与随附序列共有的{n_common}个数值中只有{n_agreeing}个一致；可在series_choice中指定",
+        "{n_agreeing} of {n_common} figures in common agree with what ships; series_choice can name it",
+    ),
+    "series_fewer_figures": (
+        "数值（{n_figures}个）不多于{chosen}；可在series_choice中指定",
+        "it has {n_figures} figures, no more than {chosen}; series_choice can name it",
+    ),
+    "series_note": ("所读序列：{rows}", "Series read: {rows}"),
     # head and foot of a regression table
     "variable": ("变量", "Variable"),
     "symbol": ("符号", "Symbol"),
@@ -49,11 +174,15 @@ TEXT: dict[str, tuple[str, str]] = {
     "r2": ("R²", "R²"),
     "r2_within": ("组内R²", "Within R²"),
     "imputed_share": ("插补值占比（%）", "Imputed cells (%)"),
-    "worst_status": ("最差单元状态", "Worst cell status"),
+    "imputed_row_share": ("含插补值的行（%）", "Rows on imputed cells (%)"),
+    "flagged_share": ("存疑值占比（%）", "Flagged cells (%)"),
+    "flagged_row_share": ("含存疑值的行（%）", "Rows on flagged cells (%)"),
+    "cell_status": ("单元状态构成（%）", "Cell status (%)"),
     "n_dropped": ("未进入估计的行数", "Rows dropped"),
     "treatment_rule": ("处理口径", "Treatment rule"),
     "observed_only": ("仅用已观测单元", "Observed cells only"),
     "all_cells": ("全部单元", "All cells"),
+    "same_sample": ("同一样本的双向固定效应", "Two-way effects on the same rows"),
     "n_obs_observed": ("样本量（仅用已观测单元）", "Observations, observed cells only"),
     "yes": ("是", "Yes"),
     "no": ("否", "No"),
@@ -67,13 +196,39 @@ TEXT: dict[str, tuple[str, str]] = {
     "maximum": ("最大值", "Maximum"),
     "vif": ("方差膨胀因子", "VIF"),
     "n_obs_short": ("观测值", "N"),
+    "method": ("方法", "Method"),
+    "method_bacon": ("Goodman-Bacon（2021）", "Goodman-Bacon (2021)"),
+    "method_twfe_weight": (
+        "de Chaisemartin和D'Haultfoeuille（2020）权重",
+        "Weights, de Chaisemartin and D'Haultfoeuille (2020)",
+    ),
+    "n_obs_decomposed": ("所分解回归的样本量", "N, decomposed"),
+    "n_obs_column": ("本列样本量", "N, column"),
+    "estimate_decomposed": ("所分解回归的系数", "Coefficient, decomposed"),
+    "estimate_column": ("本列系数", "Coefficient, column"),
+    "doubtful_weight": ("用已处理组作对照的权重或负权重之和（%）", "Forbidden or negative weight (%)"),
+    "decomposition_note_table": (
+        "两种系数相同时，所分解的就是本列的回归；Goodman-Bacon定理只适用于不含控制变量的平衡面板",
+        "Where both coefficients are equal, it is the column's regression that is decomposed; Goodman-Bacon's"
+        " theorem is about balanced panels without controls",
+    ),
     "falsification": ("证伪检验", "Falsification tests"),
     "falsification_kind": ("检验", "Test"),
     "falsification_note": (
-        "若设计成立，各效应应为零：提前处理时间者只用未处理的行；替换结果者为政策难以影响的变量。",
+        "若设计成立，各效应应为零：提前处理时间者只用未处理的行；替换结果者为政策难以影响的变量",
         "If the design holds, every effect is zero: an early treatment uses untreated rows only; another "
-        "outcome is one that the policy can hardly move.",
+        "outcome is one that the policy can hardly move",
     ),
+    "equivalence_note": (
+        "等价检验（Hartman和Hidalgo 2018）：等价界为5%水平下可断定效应绝对值不超过的最小界；"
+        "p值的界默认为结果变量在单位和年份内标准差的0.36倍",
+        "Equivalence tests (Hartman and Hidalgo 2018): the bound is the smallest margin within which the"
+        " effect is shown to lie at 5 per cent; p is of a margin of, by default, 0.36 standard deviations of"
+        " the outcome within units and years",
+    ),
+    "equivalence_bound": ("等价界（5%）", "Equivalence bound (5%)"),
+    "equivalence_p": ("等价检验 p 值", "p of equivalence"),
+    "note_of_rows": ("{rows}：{note}", "{rows}: {note}"),
     "years_early": ("处理提前{n}年", "Treated {n} year(s) early"),
     "other_outcome": ("替换结果变量", "Another outcome"),
     "n_treated_cells": ("处理的行数", "Rows treated"),
@@ -124,6 +279,7 @@ TEXT: dict[str, tuple[str, str]] = {
     "vcov_hc1": ("异方差稳健（HC1）", "robust to heteroskedasticity (HC1)"),
     "vcov_iid": ("同方差假定下的", "under homoskedasticity"),
     "vcov_conley": ("Conley空间相关稳健（{km}公里）", "Conley, spatial to {km} km"),
+    "vcov_bootstrap": ("由自助法置信区间换算的", "that the bootstrap interval implies"),
     "vcov_mean_group": ("组均值估计的", "of a mean of slopes"),
     "vcov_estimator": ("估计方法自带的", "of the estimator itself"),
     "level_prefecture_code": ("城市", "city"),
@@ -142,15 +298,30 @@ TEXT: dict[str, tuple[str, str]] = {
         "No error, p value, interval or stars where the effective number of clusters (Carter, Schnepel and"
         " Steigerwald 2017) is too small",
     ),
+    "split_note": ("列间系数差异：{tests}", "Differences between columns: {tests}"),
+    "split_permutation": (
+        "{high}减{low}，置换检验 p = {p}",
+        "{high} less {low}, permutation p = {p}",
+    ),
+    "split_wald": (
+        "{columns}相等，交互项Wald检验 p = {p}",
+        "{columns} are equal, Wald test of interactions p = {p}",
+    ),
     "normal_stars_note": ("星号按正态分布", "Stars by the normal distribution"),
     "imputed_note": (
-        "插补值占比为所用单元格中由他人或本项目填补的比例",
-        "Imputed cells: share of the cells used that somebody filled",
+        "插补值为他人或本项目填补之值，存疑值为检测器判为填补或错印之值；占比按实际进入估计的单元格和行计算",
+        "Imputed cells are those that somebody filled, flagged ones those that a detector holds to be filled"
+        " or misprinted; shares are of the cells and rows that entered the estimate",
     ),
     "observed_note": (
         "“仅用已观测单元”一行去掉含填补值、或检测器判为填补或错印之值的行后重新估计",
         "“Observed cells only”: estimated again without the rows that rest on a filled cell, or on one that a"
         " detector holds to be filled or misprinted",
+    ),
+    "same_sample_note": (
+        "“同一样本的双向固定效应”恰用该列所用的行，与该列之差只来自估计方法；其他列的双向固定效应所用的行可能不同",
+        "“Two-way effects on the same rows” use exactly the rows of the column: what differs from it is the"
+        " estimator alone; two-way effects in other columns may use other rows",
     ),
     "main_is_observed": (
         "各列只用没有填补值、也没有检测器判为填补或错印之值的行估计",
@@ -243,6 +414,14 @@ TEXT: dict[str, tuple[str, str]] = {
         "Years since treatment; grey line: {name}",
     ),
     "interval_note": ("竖线为95%置信区间", "Bars are 95% intervals"),
+    "band_note": (
+        "虚线为95%同时置信带（sup-t，Montiel Olea和Plagborg-Møller 2019）",
+        "Dotted bars are 95% simultaneous bands (sup-t, Montiel Olea and Plagborg-Møller 2019)",
+    ),
+    "no_band_note": (
+        "没有虚线者无同时置信带（无各期联合协方差）",
+        "Without dotted bars: no simultaneous band, because the years have no joint covariance",
+    ),
     "no_error_note": (
         "没有竖线的点没有标准误（处理单位或对照单位过少）",
         "Points without a bar have no standard error (too few treated or control units)",
@@ -258,6 +437,11 @@ TEXT: dict[str, tuple[str, str]] = {
         "虚线为加权平均 {mean}；用已处理组作对照的权重 {share}%",
         "Dashed: weighted mean {mean}; weight on already-treated controls {share}%",
     ),
+    "decomposed_rows": (
+        "分解所用{n}行，本列{n_column}行；所分解回归的系数{decomposed}，本列系数{column}",
+        "{n} rows decomposed, {n_column} in the column; coefficient of the regression decomposed"
+        " {decomposed}, of the column {column}",
+    ),
     "timing_note": (
         "{n}个地区；处理口径：{rule}；粗线右侧为处理后",
         "{n} regions; treatment rule: {rule}; treated to the right of the heavy line",
@@ -265,6 +449,15 @@ TEXT: dict[str, tuple[str, str]] = {
     "vcov_row": ("标准误", "Standard errors"),
     "treatment_variable": ("处理变量", "Treatment"),
     "sample_row": ("样本", "Sample"),
+    "rows_row": ("行数（单位数）", "Rows (units)"),
+    "gaps_row": ("有缺口的单位", "Units with a gap"),
+    "gaps_kept": ("保留", "kept"),
+    "gaps_dropped": ("剔除", "left out"),
+    "rows_note": (
+        "只有“行数（单位数）”在同一行的点才用同样多的观测：不同行之间的差别可能来自样本而非估计方法",
+        "Only points on one line of “Rows (units)” use as many rows: across lines a difference may be one of"
+        " rows and not of estimators",
+    ),
     "hollow_note": (
         "空心点的置信区间包含0",
         "Hollow markers: the interval contains zero",
@@ -288,12 +481,101 @@ TEXT: dict[str, tuple[str, str]] = {
     "list": ("、", ", "),
 }
 
+# The three regions of the registry.
+REGIONS: dict[str, tuple[str, str]] = {
+    "east": ("东部", "East"),
+    "central": ("中部", "Central"),
+    "west": ("西部", "West"),
+}
+# Roles of variables in a study (studies.study_indicator).
+ROLES: dict[str, tuple[str, str]] = {
+    "input": ("投入", "input"),
+    "good output": ("期望产出", "good output"),
+    "bad output": ("非期望产出", "bad output"),
+    "factor": ("影响因素", "factor"),
+    "fact": ("事实", "fact"),
+    "outcome": ("被解释变量", "outcome"),
+    "treatment": ("核心解释变量", "treatment"),
+    "control": ("控制变量", "control"),
+    "mediator": ("机制变量", "mediator"),
+    "subgroup": ("分组变量", "subgroup"),
+    "index component": ("指数构成", "index component"),
+    "robustness outcome": ("稳健性检验的被解释变量", "robustness outcome"),
+}
+# Dimensions of indices (registry.index_component).
+COMPONENT_DIMENSIONS: dict[str, tuple[str, str]] = {
+    "market size": ("市场规模", "market size"),
+    "supporting facilities": ("配套设施", "supporting facilities"),
+    "growth potential": ("增长潜力", "growth potential"),
+    "new labour": ("新质劳动力", "new labour"),
+    "new objects of labour": ("新质劳动对象", "new objects of labour"),
+    "new means of labour": ("新质劳动资料", "new means of labour"),
+}
+# Codes of the facts of pilot zones (studies.zone_fact and what rests on it).
+MECHANISMS: dict[str, tuple[str, str]] = {
+    "technology": ("技术赋能", "technology"),
+    "platform": ("平台协同", "platform"),
+    "brand": ("品牌提升", "brand"),
+    "talent": ("人才支撑", "talent"),
+    "supply_chain": ("供应链", "supply chain"),
+}
+FACT_UNITS: dict[str, tuple[str, str]] = {
+    "years": ("年", "years"),
+    "year": ("年份", "year"),
+    "pct": ("%", "%"),
+    "pieces_per_second": ("件/秒", "pieces a second"),
+    "10k_yuan": ("万元", "10 thousand yuan"),
+    "m": ("米", "m"),
+    "10k_persons": ("万人", "10 thousand persons"),
+    "count": ("个", "number"),
+    "firms": ("户", "firms"),
+    "100m_usd": ("亿美元", "100 million US dollars"),
+    "100m_yuan": ("亿元", "100 million yuan"),
+    "10k_m2": ("万平方米", "10 thousand square metres"),
+}
+CENSORING: dict[str, tuple[str, str]] = {
+    "exact": ("确数", "exact"),
+    "over": ("超过", "over"),
+    "nearly": ("近", "nearly"),
+    "at_least": ("不低于", "at least"),
+    "about": ("约", "about"),
+    "lower bound": ("下界", "lower bound"),
+    "upper bound": ("上界", "upper bound"),
+    "undetermined": ("不定", "undetermined"),
+}
+FACT_STATUS: dict[str, tuple[str, str]] = {
+    "gap": ("缺口", "gap"),
+    "stated": ("有数", "stated"),
+    "stated for this city only": ("仅该市有数", "stated for this city only"),
+}
+QUANTITIES: dict[str, tuple[str, str]] = {
+    "annualised": ("年化交易额", "turnover at a year's rate"),
+    "needed_growth": ("目标所需的增长", "growth that the goal needs"),
+    "needed_growth_from_year_before": ("自上年起目标所需的年均增长", "the same from the year before"),
+    "orders_in_yuan": ("订单额（折人民币）", "orders in yuan"),
+    "orders_in_yuan_a_year": ("年均订单额（折人民币）", "orders in yuan, a year"),
+    "years_to_goal_at_stated_rate": ("按既有增速达标所需年数", "years to the goal at the stated rate"),
+    "cbec_share_of_ecommerce": ("跨境电商占电商交易额", "share of all e-commerce"),
+    "implied_year_before": ("推算的上年交易额", "turnover of the year before, implied"),
+}
+# Grades of the grey model, the textbook's and those of the paper.
+GRADE_NAMES: dict[str, tuple[str, str]] = {
+    "good": ("好", "good"),
+    "qualified": ("合格", "qualified"),
+    "marginal": ("勉强合格", "marginal"),
+    "unqualified": ("不合格", "unqualified"),
+    "better": ("较好", "better"),
+    "fair": ("一般", "fair"),
+    "pass": ("及格", "pass"),
+}
 ESTIMATORS: dict[str, tuple[str, str]] = {
     "pooled": ("混合回归", "Pooled"),
     "twfe": ("双向固定效应", "Two-way effects"),
     "callaway_santanna": ("Callaway-Sant'Anna", "Callaway-Sant'Anna"),
     "random_effects": ("随机效应", "Random effects"),
     "unit_slopes": ("各单位斜率", "Slope by unit"),
+    "tobit": ("Tobit", "Tobit"),
+    "simar_wilson": ("截断回归（Simar-Wilson双重自助法）", "Truncated (Simar-Wilson)"),
     "twfe_event_study": ("双向固定效应事件研究", "Two-way event study"),
     "sun_abraham": ("Sun-Abraham", "Sun-Abraham"),
     "imputation": ("插补法（BJS）", "Imputation (BJS)"),
@@ -310,6 +592,7 @@ VARIABLES: dict[str, tuple[str, str]] = {
     "is_treated": ("跨境电商综试区", "Pilot zone"),
     "exposure_share": ("跨境电商综试区（当年天数占比）", "Pilot zone (share of the year)"),
     "_cons": ("常数项", "Constant"),
+    "sigma": ("误差标准差", "Scale of the error"),
     "Intercept": ("常数项", "Constant"),
     "cbec_development_province": ("跨境电商发展指数", "E-commerce index"),
     "cbec_development_province_no_trade": (
@@ -338,6 +621,10 @@ RULES: dict[str, tuple[str, str]] = {
     "county_to_parent": ("县级归上级", "county to parent"),
     "county_flagged": ("县级标记", "county flagged"),
     "all_prefectures": ("全部地级单位", "all prefectures"),
+    # Of a study's own policy.
+    "approval_year": ("批复当年", "year of approval"),
+    "next_year_after_june": ("下半年顺延", "next year after June"),
+    "exposure_share": ("当年天数占比", "share of the year"),
 }
 SCHEMES: dict[str, tuple[str, str]] = {
     "time": ("时间", "in time"),
@@ -424,7 +711,7 @@ class Labels:
 
     panel_columns: panel column -> indicator; indicators: indicator -> (zh, en, unit); study_names:
     indicator -> the name that the study gives it in Chinese; notes: what a specification adds, English ->
-    Chinese.
+    Chinese; regions: code -> name in this language, for terms of one unit (`variable:code`).
     """
 
     lang: Lang
@@ -432,6 +719,7 @@ class Labels:
     indicators: Mapping[str, tuple[str, str, str]] = field(default_factory=dict)
     study_names: Mapping[str, str] = field(default_factory=dict)
     notes: Mapping[str, str] = field(default_factory=dict)
+    regions: Mapping[str, str] = field(default_factory=dict)
 
     def translate(self, text: str) -> str:
         """A note in the language of these labels; see `translate`. Columns in it get their names."""
@@ -450,7 +738,7 @@ class Labels:
 
     def variable(self, column: str) -> str:
         """Name of a variable; the column in words when nothing names it."""
-        if column in VARIABLES:
+        if column in VARIABLES and column not in self.indicators:
             return pick(VARIABLES[column], self.lang)
         shifted = re.fullmatch(r"([LF])(\d+)\.(\w+)", column)
         if shifted:
@@ -460,6 +748,10 @@ class Labels:
                 if self.lang == "zh"
                 else (f"{self.variable(shifted[3])} ({words[1].format(n=shifted[2])})")
             )
+        of_unit = re.fullmatch(r"(\w+):(\w+)", column)
+        if of_unit:
+            place = clean(self.regions.get(of_unit[2], of_unit[2]))
+            return self.variable(of_unit[1]) + pick(("：", ": "), self.lang) + place
         indicator = self.indicator(column)
         if indicator in self.indicators:
             zh, en, _ = self.indicators[indicator]
@@ -485,14 +777,136 @@ _MACHINE_ZH: tuple[tuple[str, str], ...] = (
     (r"^(\d+) rows: treatment \S+ missing$", r"\1行：处理变量缺失"),
     (r"^(\d+) rows: control (\S+) missing$", r"\1行：控制变量缺失（\2）"),
     (r"^(\d+) rows: mediator (\S+) missing$", r"\1行：中介变量缺失（\2）"),
+    (r"^different units: (\S+) and (\S+)$", r"单位不同：\1与\2"),
+    (r"^different quantities: (.+) and (.+)$", r"指标不同：\1与\2"),
+    (r"^different kinds of number: (.+) and (.+)$", r"数值类型不同：\1与\2"),
+    (r"^different periods: (.+) and (.+)$", r"时期不同：\1与\2"),
+    (r"^no city states a figure$", "没有城市公布数值"),
+    (r"^not stated for this city$", "该市未公布"),
+    (r"^not stated$", "未公布"),
+    (r"^another quantity is, and cannot stand for it: (.+)$", r"公布的是另一指标，不能替代：\1"),
+    (r"^(\d+) of (\d+) outcomes censored$", r"\2个被解释变量中\1个在界限处被删失"),
+    (r"^log likelihood (.+)$", r"对数似然\1"),
+    (
+        r"^distances of at least 1, corrected for bias: above zero means less efficient$",
+        "距离函数不小于1，经偏差修正：系数大于零表示效率更低",
+    ),
+    (r"^(\d+) of (\d+) enter the truncated regression$", r"\2个中\1个进入截断回归"),
+    (r"^(\d+) draws$", r"抽样\1次"),
     (r"^(\d+) rows: a cell was filled$", r"\1行：含填补值"),
     (r"^(\d+) rows: a detector flags a cell$", r"\1行：检测器存疑"),
+    (
+        r"^(\d+) of (\d+) units have a row without a filled or flagged cell$",
+        r"\2个单位中有\1个有不含填补值和存疑值的行",
+    ),
     (r"^(\d+) rows: unit dropped by the estimator$", r"\1行：单位被估计方法剔除"),
     (
         r"^(\d+) rows: cohort with one year before treatment$",
         r"\1行：所在批次处理前只有一年",
     ),
+    (
+        r"^(\S+) computed again from observed cells: (\d+) of (\d+) values, (\d+) of (\d+) units$",
+        r"\1只用观测值重新计算：\3个值中得到\2个，\5个单位中得到\4个",
+    ),
+    (r"^(\d+) rows: no (\S+) without filled and flagged cells$", r"\1行：去掉填补值和存疑值后没有\2"),
     (r"^(\d+) rows: alone in a fixed effect$", r"\1行：固定效应组内只有一行"),
+    (r"^(\d+) rows: of units without a slope$", r"\1行：所在单位无法估计斜率"),
+    (r"^(\d+) rows: a series breaks in the row$", r"\1行：序列在该行中断"),
+    (
+        r"^(\d+) rows: a series breaks within (\d+) years of first treatment$",
+        r"\1行：序列在首次处理前后\2年以内中断",
+    ),
+    (r"^(\d+) region-years in which a series breaks$", r"序列中断的地区—年份共\1个"),
+    (r"^no series breaks$", r"没有序列中断"),
+    (r"^(\d+) imputations of (\d+) cells in (\d+) rows$", r"对\3行中的\2个单元格插补\1次"),
+    (r"^proportion of variance due to missing cells (\S+)$", r"缺失单元格所致方差比例\1"),
+    (
+        r"^each variable drawn from the normal regression on all others, (\S+) among them, and on effects of"
+        r" (.+), parameters and independent residuals drawn$",
+        r"各变量取自对其余全部变量（含\1）和固定效应（\2）的正态回归，参数与相互独立的残差均抽取",
+    ),
+    (
+        r"^each variable drawn from the normal regression on all others, (\S+) among them, and on a constant,"
+        r" parameters and independent residuals drawn$",
+        r"各变量取自对其余全部变量（含\1）和常数项的正态回归，参数与相互独立的残差均抽取",
+    ),
+    (
+        r"^imputed cells of (\S+) are (\d+) % of all: few observed ones stand behind them$",
+        r"\1的单元格有\2 %为插补，所依据的观测值很少",
+    ),
+    (
+        r"^the error is too small if errors are correlated over years: (\d+) % of the outcome imputed$",
+        r"若误差跨年相关，标准误偏小（被解释变量有\1 %为插补）",
+    ),
+    (r"^(\d+) filled or flagged cells of (\S+) stay as they are$", r"\2的\1个填补或存疑单元格保持原样"),
+    (r"^(\d+) rows: no cell of (\S+) is observed in the same (\S+)$", r"\1行：同一\3内\2没有观测值"),
+    (r"^no cell to impute, as variant all$", r"没有可插补的单元格，与all相同"),
+    (r"^no cell to impute$", r"没有可插补的单元格"),
+    (
+        r"^no row is left with an observed cell beside it in each fixed effect$",
+        r"没有剩下一行在每个固定效应组内都有观测值",
+    ),
+    (
+        r"^no cell of the equation is filled or flagged, as variant all$",
+        r"方程中没有填补或存疑的单元格，与all相同",
+    ),
+    (
+        r"^(\d+) filled or flagged cells of the outcome lie up to (\S+) from their figures, (\S+) residual"
+        r" deviations of the observed ones$",
+        r"被解释变量的\1个填补或存疑单元格偏离其数值至多\2，即观测值残差标准差的\3倍",
+    ),
+    (
+        r"^the sign can change from (\S+) residual deviations on$",
+        r"偏离达到残差标准差的\1倍起，符号可能改变",
+    ),
+    (r"^no distance of these cells changes the sign$", r"这些单元格无论偏离多少都不改变符号"),
+    (r"^no cell of (\S+) is observed: nothing to impute it from$", r"\1没有观测值，无从插补"),
+    (r"^(\S+) has no observed cell in (\d+) of (\S+): (.+)$", r"\1在\3的\2个组内没有观测值：\4"),
+    (
+        r"^(\d+) observed cells of (\S+) leave no degree of freedom to impute it from$",
+        r"\2的\1个观测值没有剩余自由度，无从插补",
+    ),
+    (
+        r"^(\d+) missing cells of (\S+) cannot be imputed: its observed cells do not identify the treatment,"
+        r" a control or an effect there$",
+        r"\2的\1个缺失单元格无从插补：其观测值不能识别处理变量、某个控制变量或固定效应",
+    ),
+    (
+        r"^filled and flagged cells are of regressors alone, in which a coefficient is not linear: (.+)$",
+        r"填补和存疑单元格只在解释变量中（\1），系数对其不是线性的",
+    ),
+    (
+        r"^filled or flagged cells of the outcome also make (.+): not linear in them$",
+        r"被解释变量的填补或存疑单元格也用于\1，系数对其不是线性的",
+    ),
+    (
+        r"^the outcome is winsorised: a coefficient is not linear in its cells$",
+        r"被解释变量经缩尾处理，系数对其单元格不是线性的",
+    ),
+    (
+        r"^no cell of the outcome is observed: nothing says how far one may be off$",
+        r"被解释变量没有观测值，无从得知单元格会偏离多少",
+    ),
+    (
+        r"^(\d+) observed cells of the outcome leave no degree of freedom for a residual$",
+        r"被解释变量的\1个观测值没有剩余自由度，得不到残差",
+    ),
+    (
+        r"^(\d+) of (\d+) rows decomposed: the theorem is about balanced panels$",
+        r"分解\2行中的\1行：该定理只适用于平衡面板",
+    ),
+    (
+        r"^decomposed without controls, which the theorem has not: (.+)$",
+        r"分解不含控制变量，该定理没有控制变量：\1",
+    ),
+    (
+        r"^a decomposition needs two-way effects of (\S+) and year alone$",
+        r"分解只适用于仅含\1和年份固定效应的双向固定效应",
+    ),
+    (
+        r"^a decomposition needs a treatment of 0 and 1: (\S+) is a dose$",
+        r"分解需要0和1的处理变量：\1为处理强度",
+    ),
     (r"^(\d+) rows: (\d+) unit\(s\) with a gap in \w+ (\S+)$", r"\1行：\2个单位的\3有缺口"),
     (
         r"^(\d+) rows: (\d+) unit\(s\) treated from the first period on$",
@@ -620,6 +1034,70 @@ _MACHINE_ZH: tuple[tuple[str, str], ...] = (
         r"^(\d+) untreated rows within (\d+) km of a treated unit left out$",
         r"剔除距受处理单位\2公里以内的未处理\1行",
     ),
+    (
+        r"^withheld: the error rests on (\S+) effective clusters \((\d+) needed\)$",
+        r"不发布：标准误只依靠\1个有效聚类（需\2个）",
+    ),
+    (r"^no column '([^']+)'$", r"没有列\1"),
+    (r"^nearest: none$", r"没有相近的列"),
+    (r"^nearest: (.+)$", r"相近的列：\1"),
+    (r"^errors not clustered: no star$", r"标准误未聚类，不标星号"),
+    (
+        r"^withheld: the error rests on (\S+) clusters \((\d+) needed\)$",
+        r"不发布：标准误只依靠\1个聚类（需\2个）",
+    ),
+    (r"^without (\S+), which moves it most, (\S+)$", r"影响最大者为\1，去掉后为\2"),
+    (
+        r"^(\d+) never-treated units in the places of (\d+) treated ones$",
+        r"以\1个从未处理单位代入\2个受处理单位的位置",
+    ),
+    (
+        r"^(\d+) never-treated units in the places of (\d+) treated ones, every assignment$",
+        r"以\1个从未处理单位代入\2个受处理单位的位置，枚举全部组合",
+    ),
+    (
+        r"^never-treated units with a row in every year: (\d+), for (\d+) treated$",
+        r"每年都有数字的从未处理单位\1个，受处理\2个",
+    ),
+    (
+        r"^allowed: (\d+) or more \((\d+), and (\d+) for each treated unit\)$",
+        r"至少须\1个（\2个，且每个受处理单位\3个）",
+    ),
+    (r"^gaps keep: weights of this variant are not known$", r"不知道保留缺口的变体的权重"),
+    (r"^(.+): weights of this variant are not known$", r"不知道该变体（\1）的权重"),
+    (r"^allowed: the defaults$", r"只限默认选项"),
+    (r"^(\S+) less (\S+), z (\S+)$", r"\1减\2，z = \3"),
+    (
+        r"^(\d+) treated city-years without a neighbour within the caliper$",
+        r"\1个受处理城市年在卡尺内没有近邻",
+    ),
+    (r"^controls count as (\S+) equal ones$", r"对照相当于\1个等权对照"),
+    (
+        r"^controls of a cohort-year count as (\S+) equal ones or more$",
+        r"一个批次年的对照至少相当于\1个等权对照",
+    ),
+    (
+        r"^no neighbour within the caliper in (\d+) of (\d+) cohort-years$",
+        r"\2个批次年中\1个在卡尺内没有近邻",
+    ),
+    (
+        r"^no weights: a mean of the treated is beyond every control in (\d+) of (\d+) cohort-years$",
+        r"\2个批次年中\1个没有权重：受处理者的均值超出所有对照",
+    ),
+    (
+        r"^no weights: the controls do not reach the means of the treated together"
+        r" in (\d+) of (\d+) cohort-years$",
+        r"\2个批次年中\1个没有权重：对照合起来达不到受处理者的均值",
+    ),
+    (
+        r"^(\d+) rows: first treated within the anticipation after the last identified year$",
+        r"\1行：首次处理在最后可识别年份之后的预期期内",
+    ),
+    (
+        r"^no joint covariance: this estimator does not measure its event years from one base$",
+        r"没有联合协方差：该估计量的各期不以同一基期度量",
+    ),
+    (r"^one cluster alone identifies it: no error$", r"仅由一个聚类识别：没有标准误"),
     (r"^list of members incomplete$", r"成员名单不全"),
     (r"^(\w+): list of members incomplete$", r"\1：成员名单不全"),
     (

@@ -8,11 +8,13 @@ from cbec.common.public import offered
 
 __all__, __getattr__ = offered(__name__, {
     "absorb": ("build_projector", "fit_treatment", "residualise"),
+    "bounds": ("coefficient_bounds", "residual_deviation"),
     "diagnostics": (
         "bacon_decomposition", "pretrend_power", "pretrend_test", "twfe_weights",
     ),
     "exact": ("exact_event_study", "exact_twfe"),
     "functional_form": ("density_test", "transformed"),
+    "imputation": ("impute", "pool"),
     "mediation": ("mediate", "sobel"),
     "multiple_testing": ("family_test", "group_difference_test", "holm", "romano_wolf"),
     "panel": ("Panel", "prepare_panel"),

@@ -28,6 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse, stats
 
+from cbec.estimators.effective import effective_number
 from cbec.estimators.panel import FloatArray, IntArray, Panel
 
 #: Levels of all fixed effects but the largest; their normal equations are dense.
@@ -91,7 +92,9 @@ class Estimate:
     """One coefficient with a clustered standard error.
 
     `estimate` and `se` are in units of the outcome per unit of the treatment; `p_value` is
-    two-sided from t with `df` degrees of freedom; `df_k` is the K of the small-sample factor.
+    two-sided from t with `df` degrees of freedom, G - 1, as packages print it; what is published has that of
+    `effective_test`; `df_k` is the K of the small-sample factor; `n_effective_clusters` see
+    `cbec.estimators.effective`.
     """
 
     estimate: float
@@ -105,6 +108,14 @@ class Estimate:
     n_clusters: int
     n_singletons: int
     dropped_controls: tuple[str, ...]
+    n_effective_clusters: float
+
+    @property
+    def effective_test(self) -> tuple[float, float, float]:
+        """Two-sided p value and 95 % interval with t(G* - 1), as `cbec.estimators.regression.Term`."""
+        df = self.n_effective_clusters - 1
+        half = float(stats.t.ppf(0.975, df)) * self.se
+        return float(2 * stats.t.sf(abs(self.t_value), df)), self.estimate - half, self.estimate + half
 
 
 def indicator(codes: IntArray, n_levels: int | None = None) -> sparse.csr_matrix:
@@ -166,6 +177,13 @@ def effect_coefficients(projector: Projector, sums: FloatArray) -> FloatArray:
     first, rest = sums[:n_first], sums[n_first:]
     second = projector.schur_inverse @ (rest - projector.cross.T @ (first / size))
     return np.concatenate([(first - projector.cross @ second) / size, second])
+
+
+def effects_rank(projector: Projector) -> int:
+    """Number of parameters that the fixed effects cost: their levels less what they say twice."""
+    if projector.schur_inverse.size == 0:
+        return projector.level_size.size
+    return projector.level_size.size + int(np.linalg.matrix_rank(projector.schur_inverse))
 
 
 def residualise(projector: Projector, values: FloatArray) -> FloatArray:
@@ -239,14 +257,17 @@ def small_sample_terms(
     return (n_obs - 1) / (n_obs - df_k) * n_clusters / (n_clusters - 1), df_k
 
 
-def build_basis(panel: Panel) -> Basis:
+def build_basis(panel: Panel, projector: Projector | None = None) -> Basis:
     """Residualise outcome and controls once, for any number of candidate treatments.
+
+    projector: of the panel's fixed effects, where another panel of the same rows had it built.
 
     Raises
     ------
     ValueError: the outcome has no variation left, or no degrees of freedom are left.
     """
-    projector = build_projector(panel.fixed_effects, panel.n_obs)
+    if projector is None:
+        projector = build_projector(panel.fixed_effects, panel.n_obs)
     centred = panel.controls - panel.controls.mean(axis=0)
     controls, used = orthonormal_columns(
         residualise(projector, panel.controls), np.linalg.norm(centred, axis=0)
@@ -352,4 +373,11 @@ def fit_treatment(panel: Panel, basis: Basis | None = None) -> Estimate:
         n_clusters=panel.n_clusters,
         n_singletons=panel.n_singletons,
         dropped_controls=base.dropped_controls,
+        n_effective_clusters=_effective_clusters(base, panel.treatment),
     )
+
+
+def _effective_clusters(basis: Basis, treatment: FloatArray) -> float:
+    """Effective number of clusters behind the coefficient of a treatment (n,)."""
+    residual = treatment_residual(basis, treatment[:, None].copy())[:, 0]
+    return float(effective_number(basis.cluster_sum @ residual**2))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy import optimize, stats
 
 from cbec.estimators.absorb import build_projector, residualise
-from cbec.estimators.panel import factor_codes
+from cbec.estimators.panel import factor_codes, rows_in_pairs
 from cbec.estimators.staggered.fit import EventTime
 from cbec.estimators.staggered.sample import Sample, prepare_sample
 
@@ -35,11 +35,13 @@ class TwfeWeights:
     weights has one row per treated cohort and year: cohort, year, n_units, weight (sums to one over
     the rows). sigma_zero is the smallest standard deviation of effects across treated unit-years
     with which the average effect could be zero, sigma_opposite with which every effect could have
-    the sign opposite to the estimate (None when no weight is negative: then it cannot).
+    the sign opposite to the estimate (None when no weight is negative: then it cannot). n_obs counts the
+    rows of the regression whose coefficient `estimate` is.
     """
 
     weights: pd.DataFrame
     estimate: float
+    n_obs: int
     n_negative: int
     sum_negative: float
     sigma_zero: float
@@ -92,7 +94,29 @@ def bacon_decomposition(
 
     Raises ValueError as `prepare_sample` does, and when the identity fails.
     """
-    sample, factor = _whole_sample(frame, outcome, unit, time, cohort).scaled()
+    return decompose(balanced_sample(frame, outcome=outcome, unit=unit, time=time, cohort=cohort))
+
+
+def balanced_sample(
+    frame: pd.DataFrame,
+    *,
+    outcome: str,
+    unit: str,
+    time: str = "year",
+    cohort: str = "first_treated_year",
+    treatment: str | None = None,
+) -> Sample:
+    """Rows that the theorem of `bacon_decomposition` is about: units without a gap, whatever their cohort.
+
+    treatment, when given, is the 0/1 status of the regression, checked against the cohort: of another
+    regressor, such as a dose, there is no such decomposition. Raises ValueError as `prepare_sample` does.
+    """
+    return _whole_sample(frame, outcome, unit, time, cohort, treatment=treatment)
+
+
+def decompose(balanced: Sample) -> pd.DataFrame:
+    """`bacon_decomposition` of rows from `balanced_sample`. Raises ValueError when the identity fails."""
+    sample, factor = balanced.scaled()
     rows = _two_by_two(sample)
     if not rows:
         raise ValueError("one cohort and no other unit: nothing to compare")
@@ -168,14 +192,19 @@ def twfe_weights(
     time: str = "year",
     cohort: str = "first_treated_year",
     controls: Sequence[str] = (),
+    gaps: str = "drop",
+    treatment: str | None = None,
 ) -> TwfeWeights:
     """Weights that two-way fixed effects attaches to each treated cohort-year.
 
     de Chaisemartin and D'Haultfoeuille (2020), theorem 1 and corollary 1; with controls, their
-    extension: the treatment's residual on controls and fixed effects. Raises ValueError as
-    `prepare_sample` does, and when treatment does not vary beyond the fixed effects and controls.
+    extension: the treatment's residual on controls and fixed effects. The theorem weighs rows, so that
+    gaps="keep" gives the weights of an unbalanced panel; rows alone in a unit or year are in no coefficient
+    and leave. treatment: as in `balanced_sample`. Raises ValueError as `prepare_sample` does, and when
+    treatment does not vary beyond the fixed effects and controls.
     """
-    sample, factor = _whole_sample(frame, outcome, unit, time, cohort, controls).scaled()
+    whole = _whole_sample(frame, outcome, unit, time, cohort, controls, gaps=gaps, treatment=treatment)
+    sample, factor = _in_pairs(whole).scaled()
     d = _status(sample)
     residual = _residual(sample, d)
     if residual @ residual <= 1e-10 * (d @ d):
@@ -198,6 +227,7 @@ def twfe_weights(
     return TwfeWeights(
         weights=table,
         estimate=estimate,
+        n_obs=len(sample.data),
         n_negative=int((table["weight"] < 0).sum()),
         sum_negative=float(table.loc[table["weight"] < 0, "weight"].sum()),
         sigma_zero=abs(estimate) / spread if spread > 1e-12 else math.inf,
@@ -223,7 +253,15 @@ def _sigma_opposite(estimate: float, relative: FloatArray, share: FloatArray) ->
 
 
 def _whole_sample(
-    frame: pd.DataFrame, outcome: str, unit: str, time: str, cohort: str, controls: Sequence[str] = ()
+    frame: pd.DataFrame,
+    outcome: str,
+    unit: str,
+    time: str,
+    cohort: str,
+    controls: Sequence[str] = (),
+    *,
+    gaps: str = "drop",
+    treatment: str | None = None,
 ) -> Sample:
     return prepare_sample(
         frame,
@@ -232,9 +270,20 @@ def _whole_sample(
         time=time,
         cohort=cohort,
         controls=controls,
+        treatment=treatment,
+        gaps=gaps,
         keep_always_treated=True,
         needs_controls=False,
     )
+
+
+def _in_pairs(sample: Sample) -> Sample:
+    """The sample without rows alone in a unit or year. Raises ValueError when nothing is left."""
+    codes = [factor_codes(sample.data[name].to_numpy()) for name in ("unit", "time")]
+    keep = rows_in_pairs(codes, len(sample.data))
+    if not keep.any():
+        raise ValueError("every row is alone in one of the fixed effects")
+    return replace(sample, data=sample.data[keep].reset_index(drop=True))
 
 
 def _status(sample: Sample) -> FloatArray:

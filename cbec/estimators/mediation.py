@@ -9,10 +9,11 @@ unobserved confounder of M and y stands beside every row.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy import stats
 
 from cbec.estimators.absorb import build_projector, residualise
@@ -30,7 +31,7 @@ class Mediation:
     identity_gap: c - c' - a b, zero up to rounding. share_mediated: a b / c, None when c is not
     distinguishable from zero at 10 % (a ratio by noise). sobel_z, sobel_p: Sobel (1982). ci_low, ci_high:
     percentile interval of a b from resampling whole clusters. rho_at_zero: correlation between the errors of
-    mediator and outcome at which a b would vanish.
+    mediator and outcome at which a b would vanish. used: rows of the frame that entered, shape (n,).
     """
 
     total: Term
@@ -48,6 +49,7 @@ class Mediation:
     seed: int
     rho_at_zero: float
     n_obs: int
+    used: NDArray[np.bool_] = field(compare=False, repr=False)
 
 
 def sobel(a: float, a_se: float, b: float, b_se: float) -> tuple[float, float]:
@@ -106,6 +108,7 @@ def mediate(
         seed=seed,
         rho_at_zero=correlation,
         n_obs=both.n_obs,
+        used=both.used,
     )
 
 

@@ -23,6 +23,7 @@ from cbec.estimators.absorb import (
     small_sample_terms,
     treatment_residual,
 )
+from cbec.estimators.effective import effective_number
 from cbec.estimators.frame import check_columns, check_frame
 from cbec.estimators.panel import FloatArray, Panel, factor_codes, prepare_panel, require_choice
 from cbec.estimators.permutations import (
@@ -88,7 +89,8 @@ class GroupWald:
     """Wald test that a coefficient is the same in every group, all of them in one equation.
 
     coefficients and se, shape (k,), are those of each group, with the errors of the whole equation;
-    `statistic` is F(k - 1, G - 1), G the clusters, with two groups the square of the interaction's t.
+    `statistic` is F(k - 1, G - 1), G the clusters, with two groups the square of the interaction's t;
+    `n_effective_clusters` is the smallest of the groups'.
     """
 
     groups: tuple[Any, ...]
@@ -99,6 +101,7 @@ class GroupWald:
     df_denominator: int
     p_value: float
     n_obs: int
+    n_effective_clusters: float
 
 
 def _p_array(p_values: Sequence[float] | FloatArray) -> FloatArray:
@@ -177,7 +180,10 @@ def family_test(
     """Effects of one treatment on several outcomes with Holm and Romano-Wolf p values.
 
     All outcomes are resampled with the same cluster weights, so that their dependence is
-    kept. `p_values` are the symmetric wild bootstrap p, and Holm works on these.
+    kept. `p_values` are the symmetric wild bootstrap p, at least 1 / (1 + draws), and Holm works on
+    these: it is never below the least value that Romano and Wolf's p has. That one counts the
+    real t among the draws, (1 + count) / (1 + draws), the others do not, count / draws: where the
+    t of all outcomes are distributed alike Holm's p is below it by 1 / (1 + draws) at most.
 
     Parameters
     ----------
@@ -470,7 +476,7 @@ def group_wald_test(
     treatments = panel.treatment[:, None] * (
         member.to_numpy()[panel.row_position][:, None] == np.arange(len(names))
     )
-    coefficients, covariance, absorbed = _joint_fit(panel, treatments)
+    coefficients, covariance, absorbed, effective = _joint_fit(panel, treatments)
     if absorbed.any():
         raise ValueError(
             f"group {names[int(absorbed.argmax())]!r}: the treatment has no variation left after fixed"
@@ -491,12 +497,16 @@ def group_wald_test(
         df_denominator=df,
         p_value=float(stats.f.sf(statistic, len(gap), df)),
         n_obs=panel.n_obs,
+        n_effective_clusters=effective,
     )
 
 
-def _joint_fit(panel: Panel, treatments: FloatArray) -> tuple[FloatArray, FloatArray, NDArray[np.bool_]]:
-    """Coefficients of several treatments in one equation, their clustered covariance, and which of them the
-    fixed effects and controls absorb (then the numbers mean nothing). treatments: shape (n, k)."""
+def _joint_fit(
+    panel: Panel, treatments: FloatArray
+) -> tuple[FloatArray, FloatArray, NDArray[np.bool_], float]:
+    """Coefficients of several treatments in one equation, their clustered covariance, which of them the
+    fixed effects and controls absorb (then the numbers mean nothing), and the smallest effective number of
+    clusters. treatments: shape (n, k)."""
     basis = build_basis(panel)
     residual = treatment_residual(basis, treatments.copy())
     left = np.einsum("ij,ij->j", residual, residual)
@@ -506,4 +516,5 @@ def _joint_fit(panel: Panel, treatments: FloatArray) -> tuple[FloatArray, FloatA
     scores = basis.cluster_sum @ (residual * (basis.outcome - residual @ coefficients)[:, None])
     n_slopes = treatments.shape[1] + basis.controls.shape[1]
     factor, _ = small_sample_terms(panel.n_obs, n_slopes, panel.fixed_effects, panel.cluster)
-    return coefficients, factor * bread @ (scores.T @ scores) @ bread, absorbed
+    effective = effective_number(basis.cluster_sum @ (residual @ bread) ** 2)
+    return coefficients, factor * bread @ (scores.T @ scores) @ bread, absorbed, float(effective.min())

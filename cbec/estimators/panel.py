@@ -100,11 +100,10 @@ def rows_in_pairs(effects: Sequence[IntArray], n_obs: int) -> NDArray[np.bool_]:
     return keep
 
 
-def _unit_rank(unit: IntArray, time: IntArray, columns: Sequence[FloatArray]) -> IntArray:
+def _value_rank(unit: IntArray, time: IntArray, columns: Sequence[FloatArray]) -> IntArray:
     """Rank of every unit by what its rows say: values in order of time, then the times.
 
-    Ranks are refined key by key until no two units tie. Units with identical rows stay tied
-    to the end; they are interchangeable and keep their order.
+    Ranks are refined key by key until no two units tie; units with identical rows stay tied.
     """
     order = np.lexsort((time, unit))
     sorted_unit = unit[order]
@@ -121,8 +120,81 @@ def _unit_rank(unit: IntArray, time: IntArray, columns: Sequence[FloatArray]) ->
             rank[by] = np.concatenate([[0], np.cumsum(step)])
             if rank[by[-1]] == size.size - 1:
                 return rank
-    out = np.empty(size.size, dtype=np.int64)
-    out[np.argsort(rank, kind="stable")] = np.arange(size.size)
+    return rank
+
+
+def _places(keys: Sequence[tuple[int, ...]]) -> IntArray:
+    """Place of each key among the different ones in order."""
+    place = {key: number for number, key in enumerate(sorted(set(keys)))}
+    return np.array([place[key] for key in keys], dtype=np.int64)
+
+
+def _group_rank(codes: IntArray, rows: IntArray) -> IntArray:
+    """Rank of every group by the sorted ranks of its rows. Codes and rows (n,), ranks (L,)."""
+    ends = np.cumsum(np.bincount(codes))[:-1]
+    return _places([tuple(part.tolist()) for part in np.split(rows[np.lexsort((rows, codes))], ends)])
+
+
+def _refined(rank: IntArray, unit: IntArray, time: IntArray, groups: Sequence[IntArray]) -> IntArray:
+    """Ranks of units split by what the groups of their rows hold, again and again until nothing splits.
+
+    A row is its unit's rank and its time, and the content of the groups it lies in; a unit is its
+    rows. Units that differ in rank keep their order.
+    """
+    while True:
+        rows = np.unique(np.column_stack([rank[unit], time]), axis=0, return_inverse=True)[1].ravel()
+        about = [rows, *(_group_rank(codes, rows)[codes] for codes in groups)]
+        told_apart = np.unique(np.column_stack(about), axis=0, return_inverse=True)[1].ravel()
+        finer = _group_rank(unit, told_apart)
+        if finer.max() == rank.max():
+            return rank
+        rank = finer
+
+
+def _by_unit(unit: IntArray, time: IntArray, codes: IntArray) -> list[IntArray]:
+    """Codes of every unit's rows in order of time."""
+    ends = np.cumsum(np.bincount(unit))[:-1]
+    return np.split(codes[np.lexsort((time, unit))], ends)
+
+
+def _is_alone(member: IntArray, codes: IntArray) -> NDArray[np.bool_]:
+    """Rows whose group has one member only. Shapes (n,)."""
+    low, high = np.full(codes.max() + 1, member.max()), np.zeros(codes.max() + 1, dtype=np.int64)
+    np.minimum.at(low, codes, member)
+    np.maximum.at(high, codes, member)
+    return np.asarray((low == high)[codes])
+
+
+def _unit_rank(
+    unit: IntArray, time: IntArray, columns: Sequence[FloatArray], groups: Sequence[IntArray]
+) -> IntArray:
+    """Rank 0..N-1 of every unit by its content, and where units tie by that of the groups they lie in.
+
+    groups: codes (n,) of fixed effects, clusters and strata. Units in the very same groups are
+    interchangeable and keep their order. What ties beyond them does so, contrived designs aside, by
+    a symmetry of the whole panel: one is put first, whichever, and what follows of the others is
+    followed up.
+    """
+    n_units = int(unit.max()) + 1
+    rank = _value_rank(unit, time, columns)
+    if rank.max() == n_units - 1:
+        return rank
+    groups = [factor_codes(codes) for codes in groups]
+    together, lies_in = [(place,) for place in rank.tolist()], [tuple[int, ...]()] * n_units
+    for codes in groups:
+        # Which of its rows a unit has in one group; and in which, where others have rows there too.
+        shared = _by_unit(unit, time, np.where(_is_alone(unit, codes), -1, codes))
+        for number, own in enumerate(_by_unit(unit, time, codes)):
+            together[number] += tuple(factor_codes(own).tolist())
+            lies_in[number] += tuple(shared[number].tolist())
+    twins = _places(lies_in)
+    rank = _refined(_places(together), unit, time, groups)
+    while not (are_twins := _is_alone(twins, rank)).all():
+        first = int(np.flatnonzero(rank == rank[~are_twins].min())[0])
+        later = (rank != rank[first]) | (twins != twins[first])
+        rank = _refined(_places(list(zip(rank.tolist(), later.tolist(), strict=True))), unit, time, groups)
+    out = np.empty(n_units, dtype=np.int64)
+    out[np.argsort(rank, kind="stable")] = np.arange(n_units)
     return out
 
 
@@ -148,12 +220,13 @@ def prepare_panel(
     data: one row for a unit and period; balanced or not. Missing values are not allowed in
         any column used: rows are dropped or filled, and that recorded, before estimation.
     outcome, treatment, controls: numeric columns.
-    unit, time: keys; a pair occurs once. `time` must be sortable.
+    unit, time: keys; a pair occurs once. `time` must be sortable and no text.
     fixed_effects: none (a constant is used), one or more columns; an interaction is one
         column that holds the combined codes.
     cluster: column of clusters, the unit when None.
     strata: column of strata, constant within a unit.
-    order: "content" ranks units by their values, so that draws do not depend on labels or
+    order: "content" ranks units by their values, and those with equal values by the content of
+        the effects, clusters and strata they lie in, so that draws do not depend on labels or
         rows; "label" ranks them by label, so that draws for the same seed are the same for
         different outcomes. Both are independent of row order.
     order_columns: more numeric columns that rank units under "content", before the others.
@@ -162,7 +235,7 @@ def prepare_panel(
 
     Raises
     ------
-    ValueError: unknown or non-numeric column, missing value, duplicated unit and time,
+    ValueError: unknown or non-numeric column, text in `time`, missing value, duplicated unit and time,
         strata that change within a unit, fewer than two clusters, nothing left.
     """
     if order not in ORDERS:
@@ -191,7 +264,12 @@ def prepare_panel(
         labels = data[unit].to_numpy()[position]
         rank = np.argsort(np.argsort(pd.unique(labels), kind="stable"), kind="stable")
     else:
-        rank = _unit_rank(unit_codes, time_codes, [columns[name][position] for name in ranked])
+        rank = _unit_rank(
+            unit_codes,
+            time_codes,
+            [columns[name][position] for name in ranked],
+            [factor_codes(data[name].to_numpy()[position]) for name in keys[2:]],
+        )
     position = position[np.lexsort((time_codes, rank[unit_codes]))]
 
     used_times, time_used = np.unique(data[time].to_numpy()[position], return_inverse=True)

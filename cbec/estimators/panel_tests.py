@@ -103,7 +103,7 @@ def hausman(frame: pd.DataFrame, *, outcome: str, regressors: Sequence[str], uni
     from linearmodels.panel import PanelOLS, RandomEffects
 
     check_frame(frame, unit=unit, time="year", numbers=[outcome, *regressors])
-    data = frame.set_index([unit, "year"])
+    data = frame.infer_objects().set_index([unit, "year"])
     x = data[list(regressors)].astype(float)
     y = data[outcome].astype(float)
     within = PanelOLS(y, x, entity_effects=True).fit(cov_type="unadjusted")

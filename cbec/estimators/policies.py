@@ -7,9 +7,11 @@ regressions; leaving its cities out does not.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from cbec.estimators.regression import Fit, Term, fit_least_squares
 from cbec.estimators.specification import Specification
@@ -18,7 +20,8 @@ from cbec.estimators.specification import Specification
 @dataclass(frozen=True)
 class PolicyTerm:
     """policy_id: the policy added or dropped, or, among all added, whose dummy this is; None for the baseline
-    and the treatment among all added. term: name of the coefficient, value None when not estimated."""
+    and the treatment among all added. term: name of the coefficient, value None when not estimated. used:
+    rows of the frame that entered, shape (n,); None without a fit."""
 
     variant: str
     policy_id: str | None
@@ -26,6 +29,7 @@ class PolicyTerm:
     value: Term | None
     n_obs: int
     note: str | None
+    used: NDArray[np.bool_] | None = field(default=None, compare=False, repr=False)
 
 
 def concurrent_policies(
@@ -56,16 +60,26 @@ def concurrent_policies(
     treatment = specification.treatment
 
     base = fit_least_squares(data, specification, unit=unit)
-    rows = [PolicyTerm("baseline", None, treatment, _term(base, treatment), base.n_obs, None)]
+    rows = [PolicyTerm("baseline", None, treatment, _term(base, treatment), base.n_obs, None, base.used)]
     for name in names:
         rows += _fitted(data, specification, unit, "added", {name: columns[name]}, caveat, own=name)
     rows += _fitted(data, specification, unit, "all added", columns, caveat)
     for name in names:
         members = set(data.loc[data[columns[name]] > 0, unit])
-        kept = data[~data[unit].isin(members)]
+        stays = ~data[unit].isin(members).to_numpy()
         count = f"{len(members)} cities left out" if members else "no city of the sample has the policy"
-        rows += _fitted(kept, specification, unit, "dropped cities", {}, caveat, own=name, note=count)
+        found = _fitted(data[stays], specification, unit, "dropped cities", {}, caveat, own=name, note=count)
+        rows += [replace(term, used=_within(stays, term.used)) for term in found]
     return tuple(rows)
+
+
+def _within(stays: NDArray[np.bool_], used: NDArray[np.bool_] | None) -> NDArray[np.bool_] | None:
+    """Which rows of a frame entered, of those that stay."""
+    if used is None:
+        return None
+    whole = stays.copy()
+    whole[stays] = used
+    return whole
 
 
 def column_of(policy_id: str) -> str:
@@ -102,6 +116,7 @@ def _fitted(
             _term(fit, specification.treatment),
             fit.n_obs,
             "; ".join(filter(None, [note, *caveats])) or None,
+            fit.used,
         )
     ]
     for name, column in columns.items():
@@ -109,7 +124,7 @@ def _fitted(
         why = caveat[name] if value else "does not vary beyond the other terms"
         if not data[column].any():
             why = "no city of the sample has the policy in its years"
-        terms.append(PolicyTerm(variant, name, column, value, fit.n_obs, why))
+        terms.append(PolicyTerm(variant, name, column, value, fit.n_obs, why, fit.used))
     return terms
 
 

@@ -34,7 +34,8 @@ def minimum_detectable_effect(
 
     `bloom`: (t_{1 - alpha/2} + t_{power}) x se (Bloom 1995). `exact`: the effect at
     which `power_of_test` equals `power`. In units of `se`, positive; use the clustered
-    standard error and G - 1 degrees of freedom. Raises ValueError outside the allowed ranges.
+    standard error and the degrees of freedom of the test whose power it is, G* - 1 with G*
+    effective clusters (`effective`). Raises ValueError outside the allowed ranges.
     """
     require_choice("method", method, ("bloom", "exact"))
     _require_design(se, df, alpha)

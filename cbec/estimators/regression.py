@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Any
 
@@ -44,9 +44,14 @@ class Term:
     n_effective_clusters: float | None = None
 
 
+#: The kind of error of a mean of slopes: their spread between units, not that of rows.
+MEAN_GROUP = "mean_group"
+
+
 @dataclass(frozen=True)
 class Fit:
-    """A fitted regression column. n_singletons counts rows alone in a fixed effect, dropped."""
+    """A fitted regression column. n_singletons counts rows alone in a fixed effect, dropped; used says of
+    each row that was given whether it entered, shape (n,); n_units counts the units of these."""
 
     terms: tuple[Term, ...]
     n_obs: int
@@ -56,8 +61,10 @@ class Fit:
     r2_within: float | None
     formula: str
     engine: str
+    used: NDArray[np.bool_] = field(compare=False, repr=False)
     dropped_terms: tuple[str, ...] = ()
     note: str | None = None
+    n_units: int | None = None
 
 
 def fit_least_squares(frame: pd.DataFrame, specification: Specification, *, unit: str = "unit") -> Fit:
@@ -78,7 +85,7 @@ def fit_least_squares(frame: pd.DataFrame, specification: Specification, *, unit
     # Costs five seconds on first import, so only when something is estimated.
     import pyfixest
 
-    measured, codes = _checked(frame, specification, unit)
+    measured, codes = checked(frame, specification, unit)
     effects, clusters = specification.fixed_effects, specification.clusters
     keep = rows_in_pairs([codes[effect] for effect in effects], len(frame))
     if not keep.any():
@@ -132,7 +139,7 @@ def fit_least_squares(frame: pd.DataFrame, specification: Specification, *, unit
     n_obs = int(model._N)
     return Fit(
         terms=tuple(
-            _term(name, estimate, error, df, number)
+            term_of(name, estimate, error, df, number)
             for name, estimate, error, number in zip(found, estimates, errors, effective, strict=True)
         ),
         n_obs=n_obs,
@@ -142,8 +149,10 @@ def fit_least_squares(frame: pd.DataFrame, specification: Specification, *, unit
         r2_within=_finite(model._r2_within) if specification.fixed_effects else None,
         formula=formula_of(specification),
         engine=f"pyfixest {version('pyfixest')}",
+        used=keep,
         dropped_terms=tuple(c for c in specification.regressors[1:] if c not in found),
         note=MENDED if is_mended else None,
+        n_units=int(frame.loc[keep, unit].nunique()),
     )
 
 
@@ -161,7 +170,7 @@ def positive_semidefinite(vcov: Matrix) -> tuple[Matrix, bool]:
     return np.asarray((vectors * np.maximum(values, 0.0)) @ vectors.T), True
 
 
-def _checked(
+def checked(
     frame: pd.DataFrame, specification: Specification, unit: str
 ) -> tuple[dict[str, Vector], dict[str, NDArray[np.int64]]]:
     """Numbers, and codes of fixed effects and clusters, of a frame that can be fitted, by their names."""
@@ -248,34 +257,39 @@ def fit_unit_slopes(frame: pd.DataFrame, specification: Specification, *, unit: 
     The first term is the mean of the slopes with the standard error of a mean (Pesaran and Smith 1995).
     Units with fewer than three rows or a constant treatment are named in dropped_terms.
     """
-    _checked(frame, specification, unit)
-    terms, dropped = [], []
-    slopes = []
-    for name, rows in frame.groupby(unit):
+    checked(frame, specification, unit)
+    used = has_slope(frame, specification.treatment, unit)
+    terms, slopes = [], []
+    for name, rows in frame[used].groupby(unit):
         x = rows[specification.treatment].to_numpy(float)
         y = rows[specification.outcome].to_numpy(float)
-        if len(rows) < 3 or np.ptp(x) == 0:
-            dropped.append(str(name))
-            continue
         fit = stats.linregress(x, y)
-        terms.append(_term(f"{specification.treatment}:{name}", fit.slope, fit.stderr, len(rows) - 2))
+        terms.append(term_of(f"{specification.treatment}:{name}", fit.slope, fit.stderr, len(rows) - 2))
         slopes.append(fit.slope)
     if len(slopes) < 2:
         raise ValueError(f"{specification.label}: no two units with three rows and a varying treatment")
     error = float(np.std(slopes, ddof=1) / np.sqrt(len(slopes)))
-    mean = _term(specification.treatment, float(np.mean(slopes)), error, len(slopes) - 1)
+    mean = term_of(specification.treatment, float(np.mean(slopes)), error, len(slopes) - 1)
     return Fit(
         terms=(mean, *terms),
-        n_obs=int(frame[~frame[unit].astype(str).isin(dropped)].shape[0]),
+        n_obs=int(used.sum()),
         n_clusters=None,
         n_singletons=0,
         r2=None,
         r2_within=None,
         formula=f"{specification.outcome} ~ {specification.treatment}, in each {unit} alone",
         engine="scipy",
-        dropped_terms=tuple(dropped),
+        used=used,
+        dropped_terms=tuple(sorted(frame.loc[~used, unit].astype(str).unique())),
         note="the first term is the mean of the slopes (mean group)",
+        n_units=len(slopes),
     )
+
+
+def has_slope(frame: pd.DataFrame, treatment: str, unit: str) -> NDArray[np.bool_]:
+    """Rows of units with three rows or more and a treatment that varies, shape (n,)."""
+    of_unit = frame[treatment].astype(float).groupby(frame[unit])
+    return np.asarray((of_unit.transform("size") >= 3) & (of_unit.transform("nunique") > 1))
 
 
 def fit_random_effects(frame: pd.DataFrame, specification: Specification, *, unit: str) -> Fit:
@@ -285,8 +299,8 @@ def fit_random_effects(frame: pd.DataFrame, specification: Specification, *, uni
     """
     from linearmodels.panel import RandomEffects
 
-    _checked(frame, specification, unit)
-    data = frame.set_index([unit, "year"])
+    checked(frame, specification, unit)
+    data = frame.infer_objects().set_index([unit, "year"])
     design = data[list(specification.regressors)].astype(float).assign(_cons=1.0)
     clustered = bool(specification.clusters)
     if clustered and specification.clusters != (unit,):
@@ -300,7 +314,7 @@ def fit_random_effects(frame: pd.DataFrame, specification: Specification, *, uni
         fit = model.fit(cov_type="unadjusted")
     return Fit(
         terms=tuple(
-            _term(str(name), float(fit.params[name]), float(fit.std_errors[name]), math.inf)
+            term_of(str(name), float(fit.params[name]), float(fit.std_errors[name]), math.inf)
             for name in fit.params.index
         ),
         n_obs=int(fit.nobs),
@@ -310,6 +324,8 @@ def fit_random_effects(frame: pd.DataFrame, specification: Specification, *, uni
         r2_within=float(fit.rsquared_within),
         formula=f"{formula_of(specification)}, random effects of {unit}",
         engine=f"linearmodels {version('linearmodels')}",
+        used=np.ones(len(frame), dtype=bool),
+        n_units=int(data.index.get_level_values(0).nunique()),
         note=f"share of the unit effect in the variance: {_unit_share(fit.variance_decomposition):.3f}",
     )
 
@@ -318,8 +334,9 @@ def _unit_share(variance: pd.Series) -> float:
     return float(variance["Effects"] / (variance["Effects"] + variance["Residual"]))
 
 
-def _term(name: str, estimate: float, std_error: float, df: float, effective: float = math.nan) -> Term:
-    """effective: clusters behind a clustered error, NaN for another one."""
+def term_of(name: str, estimate: float, std_error: float, df: float, effective: float = math.nan) -> Term:
+    """A coefficient with t and interval by t(df). effective: clusters behind a clustered error, NaN for
+    another one."""
     if math.isfinite(effective):
         df = min(df, effective - 1)
     t = estimate / std_error if std_error > 0 else math.nan

@@ -22,6 +22,7 @@ import numpy as np
 import pandas as pd
 from scipy import optimize, stats
 
+from cbec.estimators.effective import effective_number
 from cbec.estimators.panel import binary_scale, rows_in_pairs
 from cbec.estimators.staggered.sample import prepare_sample
 
@@ -73,7 +74,8 @@ class Propensity:
 class SelectionEstimate:
     """An average effect on the treated, each treated city-year that has a comparison once.
 
-    p value and interval use t(G - 1), G the clusters. n_treated and n_control are units that carry weight.
+    p value and interval use t(G - 1), G the clusters. n_treated and n_control are units that carry weight;
+    n_effective_clusters is of the weights, as `cbec.estimators.staggered.support` has it.
     """
 
     method: str
@@ -86,6 +88,7 @@ class SelectionEstimate:
     n_treated: int
     n_control: int
     note: str | None
+    n_effective_clusters: float
 
 
 @dataclass(frozen=True)
@@ -326,6 +329,8 @@ def _estimate(panel: Panel, stack: _Stack, weighting: Weighting, method: str) ->
     """Average of the cells (g, t), t >= g, with the influence of every unit on it."""
     n = len(panel.cohort)
     total, influence, n_cells, fewest = 0.0, np.zeros(n), 0, math.inf
+    # What a unit weighs as treated and as compared with.
+    roles = np.zeros((2, n))
     lost: dict[str, int] = {}
     treated_units, control_units, city_years, unmatched = set[int](), set[int](), 0, 0
     for g in panel.cohorts:
@@ -358,6 +363,8 @@ def _estimate(panel: Panel, stack: _Stack, weighting: Weighting, method: str) ->
             city_years += n_used
             influence[units[one][used]] += treated_rest - treated_rest.mean()
             influence[units[zero]] -= n_used * weights * rest[zero]
+            roles[0, units[one][used]] += 1.0
+            roles[1, units[zero]] += n_used * weights
             treated_units |= set(units[one][used].tolist())
             control_units |= set(units[zero][weights > 1e-12].tolist())
     if not city_years:
@@ -369,10 +376,12 @@ def _estimate(panel: Panel, stack: _Stack, weighting: Weighting, method: str) ->
     notes += [note for note in panel.notes if note.startswith(("one unit only", "no never-treated"))]
     sums = np.bincount(panel.cluster, weights=influence / city_years)
     n_clusters = len(np.unique(panel.cluster))
+    summed = np.concatenate([np.bincount(panel.cluster, weights=role) for role in roles])
     std_error = math.sqrt(float(sums @ sums) * n_clusters / (n_clusters - 1))
     return _result(
-        method, float(total / city_years), std_error, n_clusters, n_obs=int(np.isfinite(panel.outcome).sum()),
+        method, float(total / city_years), std_error, n_obs=int(np.isfinite(panel.outcome).sum()),
         n_treated=len(treated_units), n_control=len(control_units), note="; ".join(notes),
+        n_effective_clusters=min(float(effective_number(summed**2)), float(n_clusters)),
     )  # fmt: skip
 
 
@@ -441,22 +450,28 @@ def entropy_twfe(panel: Panel) -> SelectionEstimate:
             for left in ("y", "rest")
         )
     effective = 1 / float(control @ control)
+    # Its regressor is multiplied by the root of the weights; what a row adds, by the weight.
+    added = data["w"].to_numpy() * np.asarray(model._X, dtype=float)[:, 0] ** 2
     return _result(
         "entropy_twfe", float(model.coef()["d"]) * scale, float(of_rest.se()["d"]) * scale,
-        int(data["cluster"].nunique()),
         n_obs=int(model._N), n_treated=int((known & ever).sum()), n_control=len(control),
         note=f"controls count as {effective:.1f} equal ones",
+        n_effective_clusters=float(
+            effective_number(np.bincount(data["cluster"], weights=added).astype(float))
+        ),
     )  # fmt: skip
 
 
 def _result(
-    method: str, estimate: float, error: float, n_clusters: int, **counts: int | str | None
+    method: str, estimate: float, error: float, *, n_effective_clusters: float, **counts: float | str | None
 ) -> SelectionEstimate:
-    half = float(stats.t.ppf(0.975, n_clusters - 1)) * error
-    p_value = float(2 * stats.t.sf(abs(estimate) / error, n_clusters - 1)) if error > 0 else math.nan
+    """With p value and interval of t(G* - 1), as `cbec.estimators.regression.Term`."""
+    df = n_effective_clusters - 1
+    half = float(stats.t.ppf(0.975, df)) * error
+    p_value = float(2 * stats.t.sf(abs(estimate) / error, df)) if error > 0 else math.nan
     return SelectionEstimate(
         method, estimate, error, p_value, estimate - half, estimate + half,
-        **counts,  # type: ignore[arg-type]
+        n_effective_clusters=n_effective_clusters, **counts,  # type: ignore[arg-type]
     )  # fmt: skip
 
 

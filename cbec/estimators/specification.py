@@ -11,6 +11,8 @@ from typing import Any
 from cbec.estimators.frame import check_columns
 
 LEAST_SQUARES = ("pooled", "twfe", "random_effects", "unit_slopes")
+# An outcome that ends at a limit; see cbec.estimators.limited and cbec.studies.second_stage.
+LIMITED = ("tobit", "simar_wilson")
 # The estimators for staggered adoption; see cbec.estimators.staggered.fit.
 STAGGERED = (
     "twfe_event_study",
@@ -24,8 +26,8 @@ STAGGERED = (
     "de_chaisemartin_dhaultfoeuille",
     "synthetic_did",
 )
-ESTIMATORS = (*LEAST_SQUARES, *STAGGERED)
-# Options of a staggered estimator, as in `method=dr;anticipation=1`.
+ESTIMATORS = (*LEAST_SQUARES, *LIMITED, *STAGGERED)
+# Options of an estimator that is not least squares, as in `method=dr;anticipation=1`; lists are joined by -.
 OPTIONS: dict[str, type] = {
     "control_group": str,
     "method": str,
@@ -38,7 +40,18 @@ OPTIONS: dict[str, type] = {
     "last_event": int,
     "base": int,
     "base_calendar_year": int,
+    "limit": int,
+    "inputs": str,
+    "goods": str,
+    "bads": str,
+    "orientation": str,
+    "rts": str,
+    "first_draws": int,
+    "draws": int,
+    "seed": int,
 }
+# Options that name columns: what a frontier is made of.
+COLUMN_OPTIONS = ("inputs", "goods", "bads")
 LAG = re.compile(r"L([1-9])\.(.+)")
 SUBGROUP = re.compile(r"(\w+?)(!=|=|>|<=)(-?[\w.]+)")
 MEDIANS = ("median", "median_by_year", "median_pooled")
@@ -156,7 +169,9 @@ class Specification:
         """Every column of the data that is read, lags under the name of what they lag."""
         effects = [part for effect in self.fixed_effects for part in effect.split("^")]
         group = [self.subgroup.column] if self.subgroup else []
-        names = [*(source(name)[0] for name in self.variables), *effects, *self.clusters, *group]
+        lists = [str(value).split("-") for name, value in self.options if name in COLUMN_OPTIONS]
+        behind = [name for names in lists for name in names]
+        names = [*(source(name)[0] for name in self.variables), *effects, *self.clusters, *group, *behind]
         return tuple(dict.fromkeys(names))
 
     @classmethod
@@ -172,7 +187,7 @@ class Specification:
         if estimator not in ESTIMATORS:
             near = difflib.get_close_matches(estimator, ESTIMATORS, n=3, cutoff=0.3)
             raise ValueError(f"{where}: estimator {estimator!r}; nearest: {', '.join(near or ESTIMATORS)}")
-        if behind and estimator not in STAGGERED:
+        if behind and estimator in LEAST_SQUARES:
             raise ValueError(f"{where}: {estimator} takes no options; found {behind!r}")
         vcov = text["vcov"] or "iid"
         if not VCOV.fullmatch(vcov):
@@ -204,7 +219,7 @@ class Specification:
             note=text.get("note"),
             options=options,
         )
-        if spec.estimator in ("random_effects", "unit_slopes") and spec.fixed_effects:
+        if spec.estimator in ("random_effects", "unit_slopes", *LIMITED) and spec.fixed_effects:
             raise ValueError(f"{where}: {spec.estimator} takes no fixed effects")
         if spec.is_staggered and (spec.mediator or not spec.treatment_rule):
             raise ValueError(f"{where}: {spec.estimator} takes no mediator and needs a treatment rule")

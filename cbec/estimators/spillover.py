@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from cbec.estimators.regression import Fit, Term, fit_least_squares, great_circle_km
 from cbec.estimators.specification import Specification
@@ -23,6 +24,8 @@ from cbec.estimators.specification import Specification
 RINGS = (100.0, 200.0, 300.0, 550.0)
 #: Cities nearer than this to a treated one are no controls of the donut.
 DONUT = 200.0
+# Name of the column that says which row of the frame a row is.
+POSITION = "row of the frame"
 Array = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 
 
@@ -30,7 +33,7 @@ Array = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 class SpilloverTerm:
     """variant: baseline (the specification itself), rings, donut cities, donut city-years. ring: treated, or
     its limits in km. n_cells: rows in the ring, or treated rows. term is None when nothing was estimated; the
-    note says why."""
+    note says why. used: rows of the frame that entered, shape (n,); None without a fit."""
 
     variant: str
     ring: str
@@ -39,6 +42,7 @@ class SpilloverTerm:
     n_obs: int
     n_clusters: int | None
     note: str | None
+    used: NDArray[np.bool_] | None = field(default=None, compare=False, repr=False)
 
 
 def distance_to_treated(places: pd.DataFrame, treated: pd.DataFrame, *, unit: str) -> pd.DataFrame:
@@ -99,10 +103,11 @@ def spillovers(
         raise ValueError(f"donut {donut:g}; allowed: kilometres above 0")
     treatment = specification.treatment
     data = frame.assign(**{treatment: frame[treatment].astype(float)})
+    data[POSITION] = np.arange(len(frame))
     if not data[treatment].isin([0.0, 1.0]).all():
         raise ValueError(f"treatment {treatment!r} holds values other than 0 and 1")
     treated = treated[treated["year"].isin(data["year"].unique())]
-    found = [*_rows("baseline", {}, data, specification, unit, None, must=True)]
+    found = [*_rows("baseline", {}, data, specification, unit, None, n_rows=len(frame), must=True)]
 
     distance = distance_to_treated(places, treated, unit=unit)
     everywhere = set(places.dropna(subset=["longitude", "latitude"])[unit])
@@ -129,19 +134,25 @@ def spillovers(
     after = data["year"] >= int(treated["year"].min())
     n_late = int(((far > limits[-1]) & (data[treatment] == 0) & after).sum())
     clean = f"{n_clean} untreated rows beyond {limits[-1]:g} km, {n_late} since the first treatment"
-    found += _rows("rings", columns, data, specification, unit, "; ".join(filter(None, [clean, note])))
+    n_rows = len(frame)
+    text = "; ".join(filter(None, [clean, note]))
+    found += _rows("rings", columns, data, specification, unit, text, n_rows=n_rows)
 
     near = far <= donut
     ever = data[unit].isin(set(data.loc[data[treatment] == 1, unit]) | set(treated[unit]))
     out = data[unit].isin(set(data.loc[near & ~ever, unit]))
     n_left = int(data.loc[~ever & ~out, unit].nunique())
     n_out = int(data.loc[out, unit].nunique())
-    text = f"{n_out} never-treated units within {donut:g} km left out, {n_left} stay"
-    found += _rows("donut cities", {}, data[~out], specification, unit, "; ".join(filter(None, [text, note])))
-    text = f"{int(near.sum())} untreated rows within {donut:g} km of a treated unit left out"
-    found += _rows(
-        "donut city-years", {}, data[~near], specification, unit, "; ".join(filter(None, [text, note]))
-    )
+    for variant, leaving, text in (
+        ("donut cities", out, f"{n_out} never-treated units within {donut:g} km left out, {n_left} stay"),
+        (
+            "donut city-years",
+            near,
+            f"{int(near.sum())} untreated rows within {donut:g} km of a treated unit left out",
+        ),
+    ):
+        text = "; ".join(filter(None, [text, note]))
+        found += _rows(variant, {}, data[~leaving], specification, unit, text, n_rows=n_rows)
     return tuple(found)
 
 
@@ -153,12 +164,13 @@ def _rows(
     unit: str,
     note: str | None,
     *,
+    n_rows: int,
     must: bool = False,
 ) -> list[SpilloverTerm]:
     """One row for the treatment and one for each ring; a refusal is a row unless the fit must succeed."""
     treatment = specification.treatment
-    used = [name for name in columns if data[name].any()]
-    wide = specification.with_(controls=(*used, *specification.controls))
+    filled = [name for name in columns if data[name].any()]
+    wide = specification.with_(controls=(*filled, *specification.controls))
     cells = {treatment: int(data[treatment].sum())} | {name: int(data[name].sum()) for name in columns}
     fit: Fit | None = None
     reason = note
@@ -169,6 +181,7 @@ def _rows(
             raise
         reason = f"refused: {error}"
     terms = {term.term: term for term in fit.terms} if fit else {}
+    used = np.isin(np.arange(n_rows), data.loc[fit.used, POSITION]) if fit else None
     rows = []
     for name, ring in {treatment: "treated", **columns}.items():
         text = reason
@@ -183,6 +196,7 @@ def _rows(
                 fit.n_obs if fit else len(data),
                 fit.n_clusters if fit else None,
                 text,
+                used,
             )
         )
     return rows

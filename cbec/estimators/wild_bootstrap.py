@@ -21,7 +21,8 @@ effects "the fit without a cluster" is the fit on within-transformed data, as th
 own effects cannot be predicted.
 
 p values: symmetric is the share of |t*| >= |t|, equal-tailed twice the smaller share of
-t* <= t and t* >= t, at most one. Ties count; they arise with Rademacher weights (all weights
+t* <= t and t* >= t, at most one; neither is below 1 / (1 + draws), as B draws can say no more than
+that (Phipson and Smyth 2010). Ties count; they arise with Rademacher weights (all weights
 equal give t* = t), and counting them is conservative. When 2^G <= draws all Rademacher vectors
 are enumerated. Weights depend on seed, cluster count and draw only; cost is draws x clusters
 x 4(K + 1) multiplications with K explicit columns; memory 32 bytes for each draw, plus rows
@@ -111,7 +112,8 @@ class WildBootstrapResult:
     `ci_low` and `ci_high` hold the values of b that the test of `p_type` does not reject at
     1 - `level`, up to the first crossing found by doubling the distance from the estimate and
     bisecting; an end is infinite when nothing within `MAX_SEARCH` standard errors on that side
-    is rejected (very few clusters). `t_star` has shape (n_draws,). `seed` is None when all
+    is rejected (very few clusters or draws). `p_symmetric` and `p_equal_tailed` are at least
+    1 / (1 + n_draws). `t_star` has shape (n_draws,). `seed` is None when all
     weights are enumerated.
     """
 
@@ -324,14 +326,18 @@ def t_star(draws: BootstrapDraws, shift: float) -> FloatArray:
 
 
 def bootstrap_p(t_value: float, t_draws: FloatArray, p_type: str) -> float:
-    """p value of `t_value` among t* (m,), `symmetric` or `equal_tailed`; ties count."""
+    """p value of `t_value` among t* (m,), `symmetric` or `equal_tailed`; ties count.
+
+    The share of draws, and 1 / (1 + m) where no draw is as extreme: never zero.
+    """
     require_choice("p_type", p_type, P_TYPES)
     slack = TIE_TOLERANCE * abs(t_value)
+    least = 1 / (1 + t_draws.size)
     if p_type == "symmetric":
-        return float(np.mean(np.abs(t_draws) >= abs(t_value) - slack))
+        return max(least, float(np.mean(np.abs(t_draws) >= abs(t_value) - slack)))
     low = float(np.mean(t_draws <= t_value + slack))
     high = float(np.mean(t_draws >= t_value - slack))
-    return min(1.0, 2 * min(low, high))
+    return max(least, min(1.0, 2 * min(low, high)))
 
 
 def _bound(terms: BootstrapTerms, draws: BootstrapDraws, p_type: str, alpha: float, side: float) -> float:

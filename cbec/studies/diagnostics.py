@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from cbec.estimators.regression import Term
 from cbec.estimators.specification import Specification
-from cbec.studies.fit import gc_frozen, identity, reason_of
+from cbec.studies.fit import entered, gc_frozen, identity, reason_of
 from cbec.studies.memory import Memory, Rows, digest
 from cbec.studies.sample import AwaitingDataError, EmptiedError, EstimationSample, StudyData, assemble
 
@@ -23,23 +25,28 @@ from cbec.studies.sample import AwaitingDataError, EmptiedError, EstimationSampl
 DIAGNOSTICS: dict[str, dict[str, str]] = {
     "placebo": {"scheme": "cohort", "strata": "", "draws": "1000", "seed": "20150307"},
     "leave_one_out": {"by": "unit"},
-    "time_placebo": {"shifts": "1-2-3"},
-    "outcome_placebo": {"outcomes": ""},
+    "time_placebo": {"shifts": "1-2-3", "margin_sd": "0.36"},
+    "outcome_placebo": {"outcomes": "", "margin_sd": "0.36"},
     "wild_bootstrap": {"method": "WCR11", "weights": "rademacher", "draws": "9999", "seed": "20150307"},
     "family": {"draws": "9999", "seed": "20150307"},
-    "group_difference": {"group": "", "draws": "1000", "seed": "20150307"},
+    "few_clusters": {"methods": "cv3+conley_taber", "draws": "9999", "seed": "20150307"},
+    "group_difference": {"group": "", "split": "", "draws": "1000", "seed": "20150307"},
     "minimum_detectable_effect": {"power": "0.8"},
-    "pretrend": {},
+    "pretrend": {"margin_sd": "0.36"},
     "bacon": {},
     "panel_tests": {},
-    "data_integrity": {},
+    "data_integrity": {"imputations": "20", "seed": "20150307"},
     "selection": {"covariates": "", "caliper": "0.2"},
     "spillover": {"rings": "100-200-300-550", "donut": "200"},
     "policies": {},
     "functional_form": {"bins": "20", "least": "5", "draws": "9999", "seed": "20150307"},
 }
+# Options that name columns, joined by +.
+OF_COLUMNS = ("outcomes", "covariates", "group", "strata")
 # Their reason stands in estimates.specification_status.
 NOT_ESTIMATED = (AwaitingDataError, EmptiedError)
+# What every table says of the cells behind a row; see `CellStatus`.
+CELL_STATUS = "imputed_share:f imputed_row_share:f flagged_share:f flagged_row_share:f cell_status:s"
 MEDIATION_DRAWS = 1000
 SEED = 20150307
 
@@ -47,9 +54,10 @@ SEED = 20150307
 def table_schema(
     columns: str, *, key: str = "study_id:s table_no:s column_no:n", end: str = "note:s"
 ) -> pa.Schema:
-    """Arrow schema from `name:kind` words; s text, f double, n 32-bit and i 64-bit integer."""
-    kinds = {"s": pa.string(), "f": pa.float64(), "n": pa.int32(), "i": pa.int64()}
-    pairs = [word.split(":") for word in f"{key} {columns} {end}".split()]
+    """Arrow schema from `name:kind` words, with the status of the cells behind a row; s text, f double, n
+    32-bit and i 64-bit integer, b boolean."""
+    kinds = {"s": pa.string(), "f": pa.float64(), "n": pa.int32(), "i": pa.int64(), "b": pa.bool_()}
+    pairs = [word.split(":") for word in f"{key} {columns} {CELL_STATUS} {end}".split()]
     return pa.schema([*((name, kinds[kind]) for name, kind in pairs), ("is_simulated", pa.bool_())])
 
 
@@ -65,6 +73,18 @@ class Requested:
     @cached_property
     def sample(self) -> EstimationSample:
         return assemble(self.data, self.specification)
+
+    def status(self, used: NDArray[np.bool_] | None = None) -> dict[str, Any]:
+        """`CellStatus` of rows of the sample as columns; without used, of those that the column rests on."""
+        return vars(self.sample.status(self._entered if used is None else used))
+
+    @cached_property
+    def _entered(self) -> NDArray[np.bool_] | None:
+        try:
+            return entered(self.specification, self.sample)
+        except ValueError:
+            # Nothing did: what was offered.
+            return None
 
     @property
     def columns(self) -> dict[str, Any]:
@@ -84,6 +104,12 @@ class Requested:
         """The sample with a numeric treatment."""
         name = self.specification.treatment
         return self.sample.rows.assign(**{name: self.sample.rows[name].astype(float)})
+
+
+def columns_named(options: str | None) -> list[tuple[str, str]]:
+    """Of a row of studies.diagnostic the options that name columns, with their texts; no empty one."""
+    pairs = (part.partition("=") for part in filter(None, (options or "").split(";")))
+    return [(name, text) for name, _, text in pairs if name in OF_COLUMNS and text]
 
 
 def requested_columns(data: StudyData, diagnostic: pd.DataFrame, name: str) -> Iterator[Requested]:
@@ -118,8 +144,10 @@ def diagnostic_table(
     """Rows of every column that requests it; one that the estimator refuses gives a row with the reason as
     note, one that awaits data none.
 
-    kept: what was found before. beside: what `rows` reads beside the tables of the specification; more:
-    columns that it reads beside those of the specification.
+    A row may hold `used`, which rows of the sample entered it, shape (n,); the status of its cells is of
+    these, and of those that the column rests on without it. kept: what was found before. beside: what `rows`
+    reads beside the tables of the specification; more: columns that it reads beside those of the
+    specification.
     """
     kept = kept if kept is not None else Memory()
     found: Rows = []
@@ -140,9 +168,9 @@ def _computed(requested: Requested, rows: Callable[[Requested], Rows], names: li
         return []
     with gc_frozen():
         try:
-            own = [start | row for row in rows(requested)]
+            own = [start | requested.status(row.get("used")) | row for row in rows(requested)]
         except ValueError as error:
-            own = [start | {"note": refused(requested.specification, error)}]
+            own = [start | requested.status() | {"note": refused(requested.specification, error)}]
     return [{name: row.get(name) for name in names} for row in own]
 
 

@@ -9,15 +9,28 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from cbec.common.workers import worker_pool
-from cbec.estimators.regression import Fit, fit_least_squares, fit_random_effects, fit_unit_slopes
+from cbec.estimators.limited import fit_tobit
+from cbec.estimators.panel import factor_codes, rows_in_pairs
+from cbec.estimators.regression import (
+    MEAN_GROUP,
+    Fit,
+    Term,
+    fit_least_squares,
+    fit_random_effects,
+    fit_unit_slopes,
+    has_slope,
+)
 from cbec.estimators.specification import Specification
 from cbec.estimators.staggered.engines import ABSORBS_EFFECTS
-from cbec.estimators.staggered.fit import StaggeredFit, fit_staggered
+from cbec.estimators.staggered.fit import EventTime, StaggeredFit, fit_staggered, rows_of, used_sample
 from cbec.studies.memory import Memory, Rows, digest
 from cbec.studies.sample import AwaitingDataError, EmptiedError, EstimationSample, StudyData, assemble
+from cbec.studies.second_stage import BOOTSTRAP, fit_second_stage
 
 Progress = Callable[[str, int, int], None]
 # So many specifications are fitted before two processes have started.
@@ -49,6 +62,9 @@ FIT_SCHEMA = pa.schema(
         ("n_clusters", pa.int64()),
         ("n_effective_clusters", pa.float64()),
         ("n_cohorts", pa.int64()),
+        ("band_low", pa.float64()),
+        ("band_high", pa.float64()),
+        ("band_note", pa.string()),
         ("n_dropped", pa.int64()),
         ("drop_reason", pa.string()),
         ("r2", pa.float64()),
@@ -61,6 +77,10 @@ FIT_SCHEMA = pa.schema(
         ("base_period", pa.string()),
         ("formula", pa.string()),
         ("imputed_share", pa.float64()),
+        ("imputed_row_share", pa.float64()),
+        ("flagged_share", pa.float64()),
+        ("flagged_row_share", pa.float64()),
+        ("cell_status", pa.string()),
         ("engine", pa.string()),
         ("estimator", pa.string()),
         ("outcome", pa.string()),
@@ -122,7 +142,7 @@ def _both(data: StudyData, spec: Specification) -> Rows:
     """Rows on all cells and on observed cells only."""
     whole = run(data, spec)
     observed = run(data, spec, observed_only=True, known=whole)
-    return [row for result in (whole, observed) for row in _rows(result, data.is_simulated)]
+    return [row for result in (whole, observed) for row in rows_of_result(result, data.is_simulated)]
 
 
 def _collected(
@@ -157,7 +177,8 @@ def run(
 ) -> Result:
     """Estimate one specification. Raises ValueError for an unknown sample, rule or column only.
 
-    known: a result of the same specification; where the sample has the same rows, its fit is this one's.
+    known: a result of the same specification; where the sample has the same rows with the same values, its
+    fit is this one's.
     """
     try:
         sample = assemble(data, spec, observed_only=observed_only)
@@ -165,7 +186,8 @@ def run(
         return Result(spec, observed_only, None, None, "awaiting data", reason_of(spec, error))
     except EmptiedError as error:
         return Result(spec, observed_only, None, None, "refused", reason_of(spec, error))
-    if known and known.sample and len(known.sample.rows) == len(sample.rows):
+    is_same = known and known.sample and len(known.sample.rows) == len(sample.rows)
+    if known and is_same and not sample.is_recomputed:
         return replace(known, is_observed_only=observed_only, sample=sample)
     with gc_frozen():
         try:
@@ -197,12 +219,53 @@ def estimate(spec: Specification, sample: EstimationSample) -> Fit | StaggeredFi
         return fit_random_effects(sample.rows, spec, unit=sample.unit)
     if spec.estimator == "unit_slopes":
         return fit_unit_slopes(sample.rows, spec, unit=sample.unit)
+    if spec.estimator == "tobit":
+        return fit_tobit(sample.rows, spec, unit=sample.unit)
+    if spec.estimator == "simar_wilson":
+        return fit_second_stage(sample.rows, spec, unit=sample.unit)
     return fit_least_squares(sample.rows, spec, unit=sample.unit)
 
 
-def stars(p_value: float | None) -> str:
-    """Three, two or one star for p below 1, 5 and 10 per cent; the one convention of the project."""
-    if p_value is None or math.isnan(p_value):
+def entered(spec: Specification, sample: EstimationSample) -> NDArray[np.bool_]:
+    """Which rows of a sample an estimator uses, shape (n,), without a fit; raises as `estimate` does."""
+    rows = sample.rows
+    if spec.is_staggered:
+        options = dict(spec.options)
+        used = used_sample(
+            rows,
+            estimator=spec.estimator,
+            outcome=spec.outcome,
+            unit=sample.unit,
+            controls=spec.controls,
+            cluster=spec.cluster,
+            anticipation=int(options.get("anticipation", 0)),
+            gaps=str(options.get("gaps", "drop")),
+        )
+        return rows_of(used, spec.estimator, rows[sample.unit], rows["year"])
+    if spec.estimator == "unit_slopes":
+        return has_slope(rows, spec.treatment, sample.unit)
+    groups = [rows.groupby(effect.split("^"), sort=False).ngroup() for effect in spec.fixed_effects]
+    return rows_in_pairs([factor_codes(group.to_numpy()) for group in groups], len(rows))
+
+
+#: What a row says whose p value has no star because of its kind of error.
+NO_STAR = "errors not clustered: no star"
+
+
+def has_stars(vcov: str) -> bool:
+    """Whether p values by this kind of error may be starred.
+
+    Clustered errors allow for a unit's years to be alike, and a mean of slopes takes one draw a unit. Errors
+    under homoskedasticity and HC1 reject up to one of four true nulls of a panel (docs/METHODS.md). Conley
+    errors have normal p values that no count of effective clusters tempers, and no simulation of their size.
+    """
+    return vcov == MEAN_GROUP or vcov.startswith("CRV1:")
+
+
+def stars(p_value: float | None, vcov: str) -> str:
+    """Three, two or one star for p below 1, 5 and 10 per cent, none by errors that are not clustered; the one
+    convention of the project."""
+    if p_value is None or math.isnan(p_value) or not has_stars(vcov):
         return ""
     return "***" if p_value < 0.01 else "**" if p_value < 0.05 else "*" if p_value < 0.1 else ""
 
@@ -230,6 +293,15 @@ def _known(value: float) -> float | None:
     return None if math.isnan(value) else value
 
 
+def _without_band(fit: StaggeredFit, event: EventTime) -> str | None:
+    """Why an event year has no simultaneous band; None where it has one."""
+    if math.isfinite(event.band_low):
+        return None
+    if fit.event_vcov is None:
+        return "no joint covariance: this estimator does not measure its event years from one base"
+    return "one cluster alone identifies it: no error"
+
+
 def _fixed_effects(spec: Specification, sample: EstimationSample | None) -> str | None:
     """Effects that are absorbed: those of the equation, or of an estimator that has its own."""
     if not spec.is_staggered or sample is None:
@@ -237,7 +309,20 @@ def _fixed_effects(spec: Specification, sample: EstimationSample | None) -> str 
     return f"{sample.unit} + year" if spec.estimator in ABSORBS_EFFECTS else None
 
 
-def _rows(result: Result, is_simulated: bool) -> list[dict[str, Any]]:
+def _starred(row: dict[str, Any], spec: Specification, term: Term) -> dict[str, Any]:
+    """Kind of error, stars and note of a term."""
+    is_mean = spec.estimator == "unit_slopes" and term.term == spec.treatment
+    vcov = MEAN_GROUP if is_mean else BOOTSTRAP if spec.estimator == "simar_wilson" else spec.vcov
+    why_none = None if has_stars(vcov) else NO_STAR
+    return {
+        "vcov": vcov,
+        "stars": stars(term.p_value, vcov),
+        "note": "; ".join(filter(None, [row["note"], why_none])) or None,
+    }
+
+
+def rows_of_result(result: Result, is_simulated: bool) -> list[dict[str, Any]]:
+    """What a result says, in rows of FIT_SCHEMA; errors that rest on few clusters are not withheld here."""
     spec, sample, fit = result.specification, result.sample, result.fit
     group, winsor = spec.subgroup, spec.winsor
     row: dict[str, Any] = {
@@ -257,20 +342,22 @@ def _rows(result: Result, is_simulated: bool) -> list[dict[str, Any]]:
         "subgroup": f"{group.column}{group.relation}{group.value}" if group else None,
         "winsor": f"{winsor.lower:g}:{winsor.upper:g} {winsor.rule}" if winsor else None,
         "mediator": spec.mediator,
-        "imputed_share": sample.imputed_share if sample else None,
-        "worst_status": sample.worst_status if sample else None,
         "note": spec.note,
         "is_simulated": is_simulated,
     }
     if sample is None or fit is None:
-        return [row]
+        return [row | (vars(sample.status()) if sample else {})]
+    row |= vars(sample.status(fit.used))
     reasons = list(sample.reasons)
     if isinstance(fit, Fit):
         if fit.n_singletons:
             reasons.append(f"{fit.n_singletons} rows: alone in a fixed effect")
+        n_short = len(sample.rows) - fit.n_obs - fit.n_singletons
+        if n_short:
+            reasons.append(f"{n_short} rows: of units without a slope")
         if fit.dropped_terms:
             reasons.append(f"collinear or without variation: {', '.join(fit.dropped_terms)}")
-        row |= {"r2": fit.r2, "r2_within": fit.r2_within}
+        row |= {"r2": fit.r2, "r2_within": fit.r2_within, "n_units": fit.n_units}
     else:
         if fit.n_dropped:
             reasons.append(fit.drop_reason)
@@ -282,10 +369,10 @@ def _rows(result: Result, is_simulated: bool) -> list[dict[str, Any]]:
         "drop_reason": "; ".join(reasons) or "none",
         "formula": fit.formula,
         "engine": fit.engine,
-        "note": "; ".join(filter(None, [spec.note, fit.note])) or None,
+        "note": "; ".join(filter(None, [spec.note, sample.note, fit.note])) or None,
     }
     if isinstance(fit, Fit):
-        return [row | vars(term) | {"kind": "term", "stars": stars(term.p_value)} for term in fit.terms]
+        return [row | vars(term) | {"kind": "term"} | _starred(row, spec, term) for term in fit.terms]
     effects = [
         row
         | {
@@ -299,7 +386,7 @@ def _rows(result: Result, is_simulated: bool) -> list[dict[str, Any]]:
             "p_value": _known(effect.p_value),
             "ci_low": _known(effect.ci_low),
             "ci_high": _known(effect.ci_high),
-            "stars": stars(effect.p_value),
+            "stars": stars(effect.p_value, spec.vcov),
             "n_units": effect.n_units,
             "n_effective_clusters": _known(effect.n_effective_clusters),
         }
@@ -316,6 +403,9 @@ def _rows(result: Result, is_simulated: bool) -> list[dict[str, Any]]:
             "ci_low": _known(event.ci_low),
             "ci_high": _known(event.ci_high),
             "n_cohorts": event.n_cohorts,
+            "band_low": _known(event.band_low),
+            "band_high": _known(event.band_high),
+            "band_note": _without_band(fit, event),
             "n_effective_clusters": _known(event.n_effective_clusters),
         }
         for event in fit.events

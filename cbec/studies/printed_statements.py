@@ -13,6 +13,8 @@ import duckdb
 import pandas as pd
 import pyarrow as pa
 
+from cbec.audit.rounding import half_unit
+
 CELL = re.compile(r"\[(\d+)([-+]?)\]")
 # Statements of one query: parsing one by one costs ten times as much.
 BATCH = 200
@@ -25,12 +27,6 @@ SCHEMA = pa.schema(
     [pa.field(name, pa.int32() if name == "claim_no" else pa.string()) for name in COLUMNS]
     + [pa.field("outcome", pa.string()), pa.field("evidence", pa.string())]
 )
-
-
-def half_unit(printed: str) -> float:
-    """Half of the last printed digit: "0.050" gives 0.0005, "3,878" 0.5, ".159" 0.0005."""
-    match = re.search(r"\.(\d+)", printed)
-    return 0.5 * 10.0 ** -(len(match.group(1)) if match else 0)
 
 
 def bind(

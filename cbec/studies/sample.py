@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property, partial
 from typing import Any
 
@@ -21,7 +21,10 @@ COMPANIONS = (
     "first_treated_year", "province_code", "batch", "longitude", "latitude", "region3", "is_resource_based",
 )  # fmt: skip
 # Schemas of the tables that are read; others are marts.
-_HOME = {"specification": "studies", "suspect_cell": "quality", "missing_input": "quality"}
+_HOME = {
+    "specification": "studies", "suspect_cell": "quality", "missing_input": "quality",
+    "recomputed_cell": "quality",
+}  # fmt: skip
 # Of tables with rows for each of some hundred panel columns: what is read, of the columns that are named.
 BY_COLUMN = {
     "panel_cell": (
@@ -30,9 +33,16 @@ BY_COLUMN = {
     "missing_input": (
         "region_level", "panel_column", "input_indicator_id", "year", "missing_in_edition",
     ),
+    "recomputed_cell": ("region_level", "region_code", "year", "panel_column", "value", "value_of_all"),
 }  # fmt: skip
+# Of those, what a sample keeps of a cell.
+CELL_COLUMNS = ("year", "panel_column", "obs_status", "imputed_share")
 # SDMX precedence, highest first; spelt out because an estimator reads no registry.
 PRECEDENCE = "BOMLHQJSDKWIFEPNUVGA"
+# How far the places of two regions are apart.
+YEARS = 10_000
+# A share below this is printed as smaller than it, in per cent: a letter that is there never reads 0.
+LEAST_SHARE = 0.1
 # A study is not estimated on what is left of its sample: each outcome, control and mediator has a value in at
 # least this share of the rows that the sample offers.
 MIN_COVERED = 0.5
@@ -65,15 +75,16 @@ class StudyData:
     treatment_city_year: pd.DataFrame
     suspect_cell: pd.DataFrame
     missing_input: pd.DataFrame
+    recomputed_cell: pd.DataFrame
 
     @classmethod
-    def from_reader(cls, read: Callable[[str], Any]) -> StudyData:
+    def from_reader(cls, read: Callable[[str], Any], also: Iterable[str] = ()) -> StudyData:
         """read gives a DuckDB relation for a table's name; of a table in BY_COLUMN only those panel columns
-        are taken that a specification names."""
+        are taken that a specification names, and those of also (what diagnostics read beside them)."""
         tables = {item.name: read(item.name) for item in fields(cls)}
         specification = tables.pop("specification").df()
         rows = (Specification.from_row(row) for row in _records(specification))
-        named = sorted({name for spec in rows for name in spec.columns})
+        named = sorted({name for spec in rows for name in spec.columns} | {source(name)[0] for name in also})
         listed = ", ".join("'" + name.replace("'", "''") + "'" for name in named)
         for name, columns in BY_COLUMN.items():
             tables[name] = tables[name].project(", ".join(columns))
@@ -102,13 +113,24 @@ class StudyData:
 
     @cached_property
     def cells_of(self) -> dict[tuple[str, str], pd.DataFrame]:
-        """Rows of panel_cell by level and column: every specification reads a few of some hundred columns."""
-        return self._by_column(self.panel_cell)
+        """Rows of panel_cell by level and column: every specification reads a few of some hundred columns.
 
-    @cached_property
-    def suspects_of(self) -> dict[tuple[str, str], pd.DataFrame]:
-        """Rows of suspect_cell by level and column."""
-        return self._by_column(self.suspect_cell)
+        cell and place: the region and year as one number, see `places`; is_flagged: whether suspect_cell has
+        it.
+        """
+        suspects = {
+            key: self.places(part["region_code"], part["year"])
+            for key, part in self.suspect_cell.groupby(["region_level", "panel_column"], sort=False)
+        }
+        found = {}
+        for key, part in self.panel_cell.groupby(["region_level", "panel_column"], sort=False):
+            level, column = (str(name) for name in key)
+            cell = self.places(part["region_code"], part["year"])
+            flagged = np.isin(cell, suspects.get(key, []))
+            found[level, column] = part.rename(columns={"region_code": KEYS[level]})[
+                [KEYS[level], *CELL_COLUMNS]
+            ].assign(cell=cell, place=cell, is_flagged=flagged)
+        return found
 
     @cached_property
     def missing_inputs_of(self) -> dict[tuple[str, str], pd.DataFrame]:
@@ -116,12 +138,12 @@ class StudyData:
         parts = self.missing_input.groupby(["region_level", "panel_column"], sort=False)
         return {(str(level), str(column)): part for (level, column), part in parts}
 
-    def _by_column(self, cells: pd.DataFrame) -> dict[tuple[str, str], pd.DataFrame]:
-        parts = cells.groupby(["region_level", "panel_column"], sort=False)
+    @cached_property
+    def recomputed_of(self) -> dict[tuple[str, str], pd.DataFrame]:
+        """Rows of recomputed_cell by level and column, with the place of each."""
+        parts = self.recomputed_cell.groupby(["region_level", "panel_column"], sort=False)
         return {
-            (str(level), str(column)): part.rename(columns={"region_code": KEYS[str(level)]}).assign(
-                place=self.places(part["region_code"], part["year"])
-            )
+            (str(level), str(column)): part.assign(place=self.places(part["region_code"], part["year"]))
             for (level, column), part in parts
         }
 
@@ -135,7 +157,7 @@ class StudyData:
     def places(self, codes: pd.Series, years: pd.Series) -> np.ndarray[Any, np.dtype[np.int64]]:
         """One integer a region and year, ten thousand apart from region to region: joins of text are slow."""
         numbers = np.asarray(codes.map(self._numbers), dtype=np.int64)
-        places: np.ndarray[Any, np.dtype[np.int64]] = numbers * 10_000 + np.asarray(years, dtype=np.int64)
+        places: np.ndarray[Any, np.dtype[np.int64]] = numbers * YEARS + np.asarray(years, dtype=np.int64)
         return places
 
     @cached_property
@@ -203,6 +225,11 @@ class StudyData:
         """Regions and years of a sample; no row for an unknown one."""
         return self._samples.get(sample, self.sample_member.iloc[:0])
 
+    def no_cells(self, level: str) -> pd.DataFrame:
+        """No row, with the columns of `cells_of`."""
+        of_level = self.panel_cell.iloc[:0].rename(columns={"region_code": KEYS[level]})
+        return of_level[[KEYS[level], *CELL_COLUMNS]].assign(cell=0, place=0, is_flagged=False)
+
     def _digest_of(self, kind: str, name: str | None, frame: Callable[[], pd.DataFrame]) -> str:
         key = (kind, name)
         if key not in self._digests:
@@ -230,8 +257,8 @@ class StudyData:
                 ]
         for kind, of in (
             ("cells", self.cells_of),
-            ("suspects", self.suspects_of),
             ("missing", self.missing_inputs_of),
+            ("recomputed", self.recomputed_of),
         ):
             if (level, name) in of:
                 parts.append(self._digest_of(f"{kind} {level}", name, partial(of.__getitem__, (level, name))))
@@ -274,48 +301,116 @@ class StudyData:
 
 
 @dataclass(frozen=True)
+class CellStatus:
+    """What the figures behind an estimate are, over the cells of the rows and columns that entered it.
+
+    imputed_share: of cells that were filled (of an index or a productivity, the filled share of what it is
+    made of); imputed_row_share: of rows that rest on a filled cell; flagged_share and flagged_row_share: of
+    cells, and of rows resting on a cell, that a detector holds to be filled or misprinted; cell_status: the
+    composition by SDMX letter, `A 14.0 %, V 86.0 %`; worst_status: the letter of highest precedence.
+    """
+
+    imputed_share: float | None
+    imputed_row_share: float | None
+    flagged_share: float | None
+    flagged_row_share: float | None
+    cell_status: str | None
+    worst_status: str | None
+
+    @classmethod
+    def none(cls) -> CellStatus:
+        """Of a row that nothing entered."""
+        return cls(None, None, None, None, None, None)
+
+    @classmethod
+    def of(cls, cells: pd.DataFrame, n_rows: int) -> CellStatus:
+        """Of rows of `StudyData.cells_of`, whose place is that of the row that rests on the cell."""
+        if cells.empty:
+            return cls(0.0, 0.0, 0.0, 0.0, "", "A")
+        filled, flagged = (
+            cells.loc[is_so, "place"].nunique() / n_rows
+            for is_so in (cells["imputed_share"] > 0, cells["is_flagged"])
+        )
+        if (cells["place"] != cells["cell"]).any():
+            # One that rests behind several rows, as a level and as a lag, counts once.
+            cells = cells.drop_duplicates(["panel_column", "cell"])
+        counts = cells["obs_status"].value_counts()
+        letters = sorted(counts.index, key=lambda letter: (-counts[letter], PRECEDENCE.index(letter)))
+        return cls(
+            imputed_share=float(cells["imputed_share"].mean()),
+            imputed_row_share=filled,
+            flagged_share=float(cells["is_flagged"].mean()),
+            flagged_row_share=flagged,
+            cell_status=", ".join(f"{letter} {_percent(counts[letter] / len(cells))}" for letter in letters),
+            worst_status=min(letters, key=PRECEDENCE.index),
+        )
+
+
+def _percent(share: float) -> str:
+    percent = 100 * share
+    if percent < LEAST_SHARE:
+        return f"<{LEAST_SHARE:g} %"
+    # Nor does one that is not the only one read 100.
+    return f"{min(percent, 100 - LEAST_SHARE) if share < 1 else 100:.1f} %"
+
+
+@dataclass(frozen=True)
 class EstimationSample:
     """Complete rows of one specification.
 
     level: level of the regions, a key of KEYS.
-    rows: unit, year and every column the equation names, winsorised on request; cells: status and
-    imputed_share of the panel cells behind them, one row for each unit, year and column; n_offered: rows of
-    the sample's grid (of the subgroup); reasons: why the others are not used; n_filled_here: blanks that were
-    filled for this sample alone.
+    rows: unit, year and every column the equation names, winsorised on request; cells: the panel cells behind
+    them, those of a column that parts the sample among them, with their own year, status, imputed_share,
+    is_flagged, and the place of the row that rests on them; place: of each row, shape (n,); n_offered: rows
+    of the sample's grid (of the subgroup); reasons: why the others are not used; n_filled_here: blanks that
+    were filled for this sample alone, and blanks: which cells of rows they are, by the names of the equation,
+    None where none was to be filled; note: units that left with filled and flagged cells, and columns that
+    were computed again; is_recomputed: whether a value is another than that of the sample of all cells.
     """
 
     rows: pd.DataFrame
     cells: pd.DataFrame
+    place: np.ndarray[Any, np.dtype[np.int64]]
     level: str
     unit: str
     n_offered: int
     reasons: tuple[str, ...] = field(default=())
     n_filled_here: int = 0
+    note: str | None = None
+    is_recomputed: bool = False
+    blanks: pd.DataFrame | None = field(default=None, repr=False)
 
-    @property
-    def imputed_share(self) -> float:
-        return float(self.cells["imputed_share"].mean()) if len(self.cells) else 0.0
+    def status(self, used: np.ndarray[Any, np.dtype[np.bool_]] | None = None) -> CellStatus:
+        """Of the cells behind the rows that entered a fit, shape (n,); of all rows without it."""
+        if used is None or used.all():
+            return CellStatus.of(self.cells, len(self.rows))
+        return CellStatus.of(self._behind(used), int(used.sum()))
 
-    @property
-    def worst_status(self) -> str:
-        return min(self.cells["obs_status"].unique(), key=PRECEDENCE.index, default="A")
+    def restricted(self, used: np.ndarray[Any, np.dtype[np.bool_]]) -> EstimationSample:
+        """The rows that entered a fit, shape (n,), and the cells behind them."""
+        blanks = None if self.blanks is None else self.blanks[used]
+        return replace(
+            self, rows=self.rows[used], cells=self._behind(used), place=self.place[used], blanks=blanks
+        )
+
+    def _behind(self, used: np.ndarray[Any, np.dtype[np.bool_]]) -> pd.DataFrame:
+        return self.cells[np.isin(self.cells["place"], self.place[used])]
 
 
 @dataclass(frozen=True)
 class Offered:
-    """Rows of a sample that its equation can use. cells: those behind all rows of the grid, each with its
-    place; suspects: places of cells that a detector flags; place: of each row of the grid. The rest: see
-    `EstimationSample`."""
+    """Rows of a sample that its equation can use. cells: those behind all rows of the grid; place: of each
+    row of the grid. The rest: see `EstimationSample`."""
 
     rows: pd.DataFrame
     cells: pd.DataFrame
-    suspects: pd.Series
     place: pd.Series
     level: str
     unit: str
     n_offered: int
     reasons: tuple[str, ...]
     n_filled: int
+    blanks: pd.DataFrame | None
 
 
 def _records(rows: pd.DataFrame) -> list[dict[str, Any]]:
@@ -333,8 +428,10 @@ def assemble(
     """Join the sample's grid, the panel and the treatment of the rule; keep rows that the equation can use.
 
     observed_only: leave out rows that rest on a cell that somebody filled, or that a detector holds to be
-    filled or misprinted. fill: "linear" or "geometric" fills blanks of outcome and controls between two
-    years of a unit, never across its first treated year; for comparison only, nothing is kept.
+    filled or misprinted, and take indices and productivity as they are computed from the other cells alone
+    (quality.recomputed_cell): weights, bounds and frontier rest on every cell of a sample. fill: "linear" or
+    "geometric" fills blanks of outcome and controls between two years of a unit, never across its first
+    treated year; for comparison only, nothing is kept.
 
     Raises AwaitingDataError when a column has no value in the sample, ValueError for an unknown sample, rule
     or column, EmptiedError when a control empties a cohort or the control group.
@@ -342,22 +439,80 @@ def assemble(
     offered = data.offered(spec, fill)
     frame, place, reasons = offered.rows, offered.place, list(offered.reasons)
     if observed_only:
-        filled = offered.cells.loc[offered.cells["imputed_share"] > 0, "place"]
-        for places, words in (
-            (filled, "a cell was filled"),
-            (offered.suspects, "a detector flags a cell"),
+        cells = offered.cells
+        for is_so, words in (
+            (cells["imputed_share"] > 0, "a cell was filled"),
+            (cells["is_flagged"], "a detector flags a cell"),
         ):
-            is_found = np.isin(place[frame.index], places)
+            is_found = np.isin(place[frame.index], cells.loc[is_so, "place"])
             if is_found.any():
                 reasons.append(f"{int(is_found.sum())} rows: {words}")
                 frame = frame[~is_found]
+    notes: list[str] = []
+    is_recomputed = False
+    if observed_only:
+        frame, again = _recomputed(data, spec, offered, frame)
+        reasons += again.reasons
+        is_recomputed = bool(again.notes)
+        notes += again.notes
+    n_units, n_left = (part[offered.unit].nunique() for part in (offered.rows, frame))
+    if n_left < n_units:
+        notes.insert(0, f"{n_left} of {n_units} units have a row without a filled or flagged cell")
     if spec.winsor:
         frame = winsorise(frame, spec.variables, spec.winsor)
-    is_used = np.isin(offered.cells["place"], place[frame.index])
-    used = offered.cells[is_used].drop(columns="place").reset_index(drop=True)
+    of_rows = place[frame.index].to_numpy()
+    used = offered.cells[np.isin(offered.cells["place"], of_rows)].reset_index(drop=True)
     return EstimationSample(
-        frame, used, offered.level, offered.unit, offered.n_offered, tuple(reasons), offered.n_filled
+        rows=frame,
+        cells=used,
+        place=of_rows,
+        level=offered.level,
+        unit=offered.unit,
+        n_offered=offered.n_offered,
+        reasons=tuple(reasons),
+        n_filled_here=offered.n_filled,
+        note="; ".join(notes) or None,
+        is_recomputed=is_recomputed,
+        blanks=None if offered.blanks is None else offered.blanks.loc[frame.index],
     )
+
+
+@dataclass(frozen=True)
+class _Again:
+    """What was computed again: why rows left, and what to say of each column that changed."""
+
+    reasons: list[str]
+    notes: list[str]
+
+
+def _recomputed(
+    data: StudyData, spec: Specification, offered: Offered, frame: pd.DataFrame
+) -> tuple[pd.DataFrame, _Again]:
+    """Rows with indices and productivity as observed cells alone give them."""
+    again = _Again([], [])
+    for name in dict.fromkeys(spec.variables):
+        column, lag = source(name)
+        part = data.recomputed_of.get((offered.level, column))
+        if part is None or frame.empty:
+            continue
+        values = pd.Series(part["value"].to_numpy(dtype=float), index=part["place"] + lag)
+        found = values.reindex(offered.place[frame.index]).to_numpy()
+        is_absent = np.isnan(found)
+        if is_absent.any():
+            again.reasons.append(f"{int(is_absent.sum())} rows: no {name} without filled and flagged cells")
+        before = frame[name].to_numpy(dtype=float)
+        if not np.array_equal(found[~is_absent], before[~is_absent]):
+            every, left = (part[part[value].notna()] for value in ("value_of_all", "value"))
+            units, units_left = every["region_code"].nunique(), left["region_code"].nunique()
+            words = (
+                f"{column} computed again from observed cells: {len(left)} of {len(every)} values,"
+                f" {units_left} of {units} units"
+            )
+            # Once for a column and its lags.
+            if words not in again.notes:
+                again.notes.append(words)
+        frame = frame.assign(**{name: found})[~is_absent]
+    return frame, again
 
 
 def _offer(data: StudyData, spec: Specification, fill: str | None) -> Offered:
@@ -377,28 +532,51 @@ def _offer(data: StudyData, spec: Specification, fill: str | None) -> Offered:
     extra = [name for name in COMPANIONS if name in everything.columns and name not in wanted]
     grid, places = data.grid(level, spec.treatment_rule, spec.sample, everything)
     frame = grid[[*wanted, *extra]]
-    behind = [data.panel_cell.iloc[:0].rename(columns={"region_code": unit}).assign(place=0)]
-    suspects = [data.suspect_cell.iloc[:0].rename(columns={"region_code": unit}).assign(place=0)]
+    behind = [data.no_cells(level)]
     for name in dict.fromkeys(spec.variables):
         column, lag = source(name)
         if lag:
             earlier = everything[[unit, "year", column]].rename(columns={column: name})
             frame = frame.merge(earlier.assign(year=earlier["year"] + lag), on=[unit, "year"], how="left")
-        for parts, of in ((behind, data.cells_of), (suspects, data.suspects_of)):
-            part = of.get((level, column))
-            if part is not None:
-                parts.append(part.assign(year=part["year"] + lag, place=part["place"] + lag) if lag else part)
+        part = data.cells_of.get((level, column))
+        if part is not None:
+            # A lag rests on the cell of an earlier year, at the place of the row.
+            behind.append(part.assign(place=part["place"] + lag) if lag else part)
     place = pd.Series(places, index=frame.index)
+    if spec.subgroup:
+        behind.append(_grouping(data, level, spec.subgroup, frame, place))
     lacking = partial(_lacking, data, level, (int(grid["year"].min()), int(grid["year"].max())))
     if spec.subgroup:
         frame = _subgroup(frame, spec.with_(subgroup=None), spec.subgroup, unit, lacking)
     n_offered = len(frame)
-    frame, n_filled = _filled(frame, spec, fill, unit) if fill else (frame, 0)
-    cells = pd.concat(behind)[[unit, "year", "panel_column", "obs_status", "imputed_share", "place"]]
+    blanks, n_filled = None, 0
+    if fill:
+        frame, blanks = _filled(frame, spec, fill, unit)
+        n_filled = int(blanks.to_numpy().sum())
+    cells = pd.concat(behind)
     frame, reasons = _complete(frame, spec, cells, lacking)
-    return Offered(
-        frame, cells, pd.concat(suspects)["place"], place, level, unit, n_offered, tuple(reasons), n_filled
-    )
+    return Offered(frame, cells, place, level, unit, n_offered, tuple(reasons), n_filled, blanks)
+
+
+def _grouping(
+    data: StudyData, level: str, group: Subgroup, frame: pd.DataFrame, place: pd.Series
+) -> pd.DataFrame:
+    """Cells of the column that parts a sample, behind the rows that they put into a group."""
+    cells = data.cells_of.get((level, group.column))
+    if cells is None:
+        return data.no_cells(level)
+    if group.value != "median":
+        return cells
+    # Every row of a unit rests on all of the unit's years before anyone is treated.
+    before = cells[cells["year"] < _first_treated(frame)].drop(columns="place")
+    rows = pd.DataFrame({"place": place, "number": place // YEARS})
+    return before.assign(number=before["cell"] // YEARS).merge(rows, on="number").drop(columns="number")
+
+
+def _first_treated(frame: pd.DataFrame) -> float:
+    """The first year in which anyone of a sample is treated; the one after its first where nobody ever is."""
+    start = frame["first_treated_year"].min() if "first_treated_year" in frame else None
+    return float(frame["year"].min() + 1 if start is None or start != start else start)
 
 
 def _with_treatment(
@@ -464,24 +642,24 @@ def _parted(
 ) -> tuple[pd.Series, pd.Series | float]:
     """What is compared with a median, and the median."""
     if group.value == "median":
-        # Before anyone of the sample is treated, or in its first year when nobody ever is.
-        start = frame["first_treated_year"].min() if "first_treated_year" in frame else None
-        first = frame["year"].min() + 1 if start is None or start != start else start
-        before = frame.assign(number=number)[frame["year"] < first].groupby(unit)["number"].mean()
+        is_before = frame["year"] < _first_treated(frame)
+        before = frame.assign(number=number)[is_before].groupby(unit)["number"].mean()
         return frame[unit].map(before), before.median()
     if group.value == "median_by_year":
         return number, number.groupby(frame["year"]).transform("median")
     return number, number.median()
 
 
-def _filled(frame: pd.DataFrame, spec: Specification, rule: str, unit: str) -> tuple[pd.DataFrame, int]:
-    out = frame.copy()
+def _filled(
+    frame: pd.DataFrame, spec: Specification, rule: str, unit: str
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The frame with blanks of outcome and controls filled, and which cells of these columns were."""
+    out, blanks = frame.copy(), pd.DataFrame(index=frame.index)
     start = frame.get("first_treated_year", pd.Series(float("nan"), frame.index))
     assert start is not None
     start = start.astype(float)
     # Anchors lie on one side of the approval: each side is a series of its own.
     side = [frame[unit], frame["year"] >= start.fillna(float("inf"))]
-    changed = 0
     for name in dict.fromkeys(spec.variables):
         if name == spec.treatment or frame[name].dtype == bool:
             continue
@@ -491,8 +669,8 @@ def _filled(frame: pd.DataFrame, spec: Specification, rule: str, unit: str) -> t
         scaled = numbers.map(np.log) if is_log else numbers
         path = _between(scaled, side)
         out[name] = (path.map(np.exp) if is_log else path).where(numbers.isna(), numbers)
-        changed += int((numbers.isna() & path.notna()).sum())
-    return out, changed
+        blanks[name] = numbers.isna() & path.notna()
+    return out, blanks
 
 
 def _between(values: pd.Series, groups: list[pd.Series]) -> pd.Series:
@@ -596,7 +774,7 @@ def _awaited(data: StudyData, level: str, span: tuple[int, int], names: Iterable
 def _unpublished(frame: pd.DataFrame, name: str, status: pd.DataFrame) -> list[int]:
     """Years of a variable that have no value and whose cells rest on what no edition prints (status L)."""
     of_column = status[status["panel_column"] == source(name)[0]]
-    no_edition = set(of_column.loc[of_column["obs_status"] == "L", "year"])
+    no_edition = set(of_column.loc[of_column["obs_status"] == "L", "place"] % YEARS)
     has_value = set(frame.loc[frame[name].notna(), "year"])
     return sorted(int(year) for year in no_edition & set(frame["year"]) - has_value)
 

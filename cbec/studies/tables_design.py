@@ -1,15 +1,16 @@
-"""Diagnostics of the design: falsification, pre-trends, weights of comparisons, functional form."""
+"""Diagnostics of the design: falsification, pre-trends, functional form."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from scipy import stats
 
-from cbec.estimators.diagnostics import bacon_decomposition, pretrend_power, pretrend_test, twfe_weights
+from cbec.estimators.diagnostics import pretrend_power, pretrend_test
+from cbec.estimators.equivalence import equivalence_test, within_deviation
 from cbec.estimators.functional_form import FORMS, density_test, transformed
 from cbec.estimators.placebo import time_placebo
 from cbec.estimators.regression import fit_least_squares
@@ -25,31 +26,56 @@ from cbec.studies.diagnostics import (
 )
 from cbec.studies.fit import reason_of
 from cbec.studies.memory import Memory
-from cbec.studies.sample import AwaitingDataError, StudyData, assemble
+from cbec.studies.sample import AwaitingDataError, EstimationSample, StudyData, assemble
 
 #: Whose mean over event years is an average of their own, "dynamic", and not of a window.
 AVERAGED_OVER_EVENT_YEARS = ("callaway_santanna", "sun_abraham")
 FALSIFICATION = table_schema(
-    "outcome:s kind:s variant:s estimate:f std_error:f p_value:f ci_low:f ci_high:f n_treated_cells:i n_obs:i"
+    "outcome:s kind:s variant:s estimate:f std_error:f p_value:f ci_low:f ci_high:f n_treated_cells:i"
+    " n_obs:i",
+    end="note:s n_effective_clusters:f equivalence_bound:f equivalence_margin:f equivalence_p:f",
 )
 
 
 PRETREND = table_schema(
     "outcome:s estimator:s statistic:f df1:i df2:i p_value:f slope_power_50:f slope_power_80:f estimate:f"
-    " breakdown_relative_magnitude:f honest_ci_low:f honest_ci_high:f honest_bound:f"
-)
-
-
-BACON = table_schema("outcome:s treated_cohort:i control_cohort:i comparison_type:s weight:f estimate:f")
-TWFE_WEIGHT = table_schema(
-    "outcome:s estimate:f n_weights:i n_negative:i sum_negative:f sigma_zero:f sigma_opposite:f"
+    " breakdown_relative_magnitude:f honest_ci_low:f honest_ci_high:f honest_bound:f",
+    end="note:s n_effective_clusters:f equivalence_bound:f equivalence_margin:f equivalence_p:f",
 )
 
 
 FUNCTIONAL_FORM = table_schema(
     "outcome:s form:s estimate:f std_error:f p_value:f ci_low:f ci_high:f effect_in_percent:f statistic:f"
-    " lowest_probability:f n_bins:i n_obs:i n_units:i n_draws:i seed:i"
+    " lowest_probability:f n_bins:i n_obs:i n_units:i n_draws:i seed:i",
+    end="note:s n_effective_clusters:f",
 )
+
+
+def _equivalence(
+    requested: Requested,
+    sample: EstimationSample,
+    outcome: str,
+    coefficients: Sequence[tuple[float, float, float]],
+) -> dict[str, float]:
+    """Columns of the equivalence test of coefficients that should be zero: (estimate, error, effective
+    clusters) each. The margin is the option's number of standard deviations of the outcome within units and
+    years. Nothing where one of them has a single effective cluster, so that t has no degree of freedom, or
+    where the outcome does not vary within units and years, so that there is no margin."""
+    b, s, g = (np.array(values) for values in zip(*coefficients, strict=True))
+    if not (g >= 2).all():
+        return {}
+    rows = sample.rows
+    deviation = within_deviation(
+        rows[outcome].to_numpy(dtype=float), rows[sample.unit].tolist(), rows["year"].tolist()
+    )
+    if not deviation > 0:
+        return {}
+    found = equivalence_test(b, s, g - 1, margin=float(requested.options["margin_sd"]) * deviation)
+    return {
+        "equivalence_bound": found.bound,
+        "equivalence_margin": found.margin,
+        "equivalence_p": found.p_value,
+    }
 
 
 def falsification_table(data: StudyData, diagnostic: pd.DataFrame, kept: Memory | None = None) -> pa.Table:
@@ -67,18 +93,26 @@ def falsification_table(data: StudyData, diagnostic: pd.DataFrame, kept: Memory 
         found = []
         per_shift = zip(result.shifts, result.estimates, result.n_placebo_cells, result.n_obs, strict=True)
         for shift, fit, cells, n_obs in per_shift:
-            half = float(stats.t.ppf(0.975, fit.df)) * fit.se
+            p_value, ci_low, ci_high = fit.effective_test
             found.append(
                 {
                     "kind": "in_time",
                     "variant": str(shift),
                     "estimate": fit.estimate,
                     "std_error": fit.se,
-                    "p_value": fit.p_value,
-                    "ci_low": fit.estimate - half,
-                    "ci_high": fit.estimate + half,
+                    "p_value": p_value,
+                    "ci_low": ci_low,
+                    "ci_high": ci_high,
                     "n_treated_cells": int(cells),
                     "n_obs": int(n_obs),
+                    "used": (requested.rows[requested.specification.treatment] == 0).to_numpy(),
+                    "n_effective_clusters": fit.n_effective_clusters,
+                    **_equivalence(
+                        requested,
+                        requested.sample,
+                        requested.specification.outcome,
+                        [(fit.estimate, fit.se, fit.n_effective_clusters)],
+                    ),
                 }
             )
         return found
@@ -104,6 +138,11 @@ def falsification_table(data: StudyData, diagnostic: pd.DataFrame, kept: Memory 
             estimate, std_error, p_value, ci_low, ci_high = term_numbers(term)
             row |= {"estimate": estimate, "std_error": std_error, "p_value": p_value}
             row |= {"ci_low": ci_low, "ci_high": ci_high, "n_obs": fit.n_obs}
+            row |= vars(sample.status(fit.used))
+            number = term.n_effective_clusters
+            row["n_effective_clusters"] = number
+            if number is not None:
+                row |= _equivalence(requested, sample, name, [(estimate, std_error, number)])
             found.append(row | {"n_treated_cells": int(sample.rows[spec.treatment].astype(bool).sum())})
         if not found:
             raise ValueError("outcome_placebo names no outcome")
@@ -143,9 +182,12 @@ def pretrend_table(data: StudyData, diagnostic: pd.DataFrame, kept: Memory | Non
         joint = pretrend_test(fit.events, fit.event_vcov, n_clusters=fit.n_clusters, base=int(base))
         power = {p.power: p.slope for p in pretrend_power(fit.events, fit.event_vcov, base=int(base))}
         honest = honest_did(fit.events, fit.event_vcov, bounds=(1.0,), base=int(base))
+        leads = [e for e in fit.events if e.event_year in joint.event_years]
+        mean = next((e for e in fit.effects if (e.aggregation, e.group) == ("dynamic", None)), fit.overall)
         return [
             {
                 "estimator": spec.estimator,
+                "used": fit.used,
                 "statistic": joint.statistic,
                 "df1": joint.df,
                 "df2": joint.df_denominator,
@@ -167,38 +209,22 @@ def pretrend_table(data: StudyData, diagnostic: pd.DataFrame, kept: Memory | Non
                         ),
                     ]
                 ),
+                # Of the leads, and of the mean after treatment that the honest interval is about.
+                "n_effective_clusters": min(
+                    mean.n_effective_clusters,
+                    fit.overall.n_effective_clusters,
+                    *(e.n_effective_clusters for e in leads),
+                ),
+                **_equivalence(
+                    requested,
+                    sample,
+                    spec.outcome,
+                    [(e.estimate, e.std_error, e.n_effective_clusters) for e in leads],
+                ),
             }
         ]
 
     return diagnostic_table(data, diagnostic, "pretrend", PRETREND, rows, kept)
-
-
-def bacon_table(data: StudyData, diagnostic: pd.DataFrame, kept: Memory | None = None) -> pa.Table:
-    """Two-group comparisons behind two-way effects, in the columns of estimates.bacon."""
-
-    def rows(requested: Requested) -> list[dict[str, Any]]:
-        frame = bacon_decomposition(
-            requested.sample.rows, outcome=requested.specification.outcome, unit=requested.sample.unit
-        )
-        named = frame.rename(columns={"comparison": "comparison_type"})
-        named = named.astype(object).where(named.notna(), None)
-        return [{str(k): v for k, v in row.items()} for row in named.to_dict("records")]
-
-    return diagnostic_table(data, diagnostic, "bacon", BACON, rows, kept)
-
-
-def twfe_weight_table(data: StudyData, diagnostic: pd.DataFrame, kept: Memory | None = None) -> pa.Table:
-    """Weights of the treated cells behind two-way effects, in the columns of estimates.twfe_weight."""
-
-    def rows(requested: Requested) -> list[dict[str, Any]]:
-        spec = requested.specification
-        result = twfe_weights(
-            requested.sample.rows, outcome=spec.outcome, unit=requested.sample.unit, controls=spec.controls
-        )
-        names = ("estimate", "n_negative", "sum_negative", "sigma_zero", "sigma_opposite")
-        return [{name: getattr(result, name) for name in names} | {"n_weights": len(result.weights)}]
-
-    return diagnostic_table(data, diagnostic, "bacon", TWFE_WEIGHT, rows, kept)
 
 
 def functional_form_table(data: StudyData, diagnostic: pd.DataFrame, kept: Memory | None = None) -> pa.Table:

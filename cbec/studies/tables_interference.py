@@ -26,18 +26,21 @@ from cbec.studies.sample import StudyData, assemble
 
 MEDIATION = table_schema(
     "outcome:s mediator:s a:f a_se:f b:f b_se:f c:f c_se:f c_prime:f c_prime_se:f indirect:f identity_gap:f"
-    " share_mediated:f sobel_z:f sobel_p:f ci_low:f ci_high:f n_boot:i seed:i n_obs:i rho_at_zero:f"
+    " share_mediated:f sobel_z:f sobel_p:f ci_low:f ci_high:f n_boot:i seed:i n_obs:i rho_at_zero:f",
+    end="note:s n_effective_clusters:f",
 )
 
 
 SPILLOVER = table_schema(
     "outcome:s variant:s ring:s estimate:f std_error:f p_value:f ci_low:f ci_high:f n_cells:i n_obs:i"
-    " n_clusters:i"
+    " n_clusters:i",
+    end="note:s n_effective_clusters:f",
 )
 
 
 POLICY = table_schema(
-    "outcome:s policy_id:s variant:s term:s estimate:f std_error:f p_value:f ci_low:f ci_high:f n_obs:i"
+    "outcome:s policy_id:s variant:s term:s estimate:f std_error:f p_value:f ci_low:f ci_high:f n_obs:i",
+    end="note:s n_effective_clusters:f",
 )
 
 
@@ -66,11 +69,12 @@ def mediation_table(data: StudyData) -> pa.Table:
                     seed=SEED,
                 )
             except ValueError as error:
-                rows.append(start | {"note": refused(spec, error)})
+                rows.append(start | vars(sample.status()) | {"note": refused(spec, error)})
                 continue
         paths = {"c": result.total, "a": result.a, "b": result.b, "c_prime": result.direct}
         rows.append(
             start
+            | vars(sample.status(result.used))
             | {name: term.estimate for name, term in paths.items()}
             | {f"{name}_se": term.std_error for name, term in paths.items()}
             | {
@@ -81,7 +85,16 @@ def mediation_table(data: StudyData) -> pa.Table:
             | {
                 "note": None
                 if result.share_mediated is not None
-                else "no share: the total effect is not clear"
+                else "no share: the total effect is not clear",
+                # The weakest of the four decides for what is made of them.
+                "n_effective_clusters": min(
+                    (
+                        term.n_effective_clusters
+                        for term in paths.values()
+                        if term.n_effective_clusters is not None
+                    ),
+                    default=None,
+                ),
             }
         )
     return pa.Table.from_pylist(

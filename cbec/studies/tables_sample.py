@@ -23,6 +23,12 @@ from cbec.estimators.selection import (
 )
 from cbec.estimators.specification import Specification, source
 from cbec.estimators.staggered.fit import fit_staggered
+from cbec.studies.breaks import (
+    breaks,
+    effects_by_regime,
+    without_breaks_near_treatment,
+    without_broken_rows,
+)
 from cbec.studies.diagnostics import (
     NOT_ESTIMATED,
     Requested,
@@ -31,18 +37,26 @@ from cbec.studies.diagnostics import (
     table_schema,
     term_numbers,
 )
+from cbec.studies.filled import (
+    BOUNDS,
+    NOTHING_FREE,
+    NOTHING_TO_IMPUTE,
+    bounds,
+    multiple_imputation,
+)
 from cbec.studies.memory import Memory, Rows, digest
-from cbec.studies.sample import EstimationSample, StudyData, assemble
+from cbec.studies.sample import CellStatus, EstimationSample, StudyData, assemble
 
 DESCRIPTIVE = table_schema(
-    "variable:s n_obs:i mean:f sd:f minimum:f maximum:f vif:f imputed_share:f sample:s",
+    "variable:s n_obs:i mean:f sd:f minimum:f maximum:f vif:f sample:s",
     key="study_id:s",
     end="",
 )
 
 
 SELECTION = table_schema(
-    "outcome:s method:s estimate:f std_error:f p_value:f ci_low:f ci_high:f n_obs:i n_treated:i n_control:i"
+    "outcome:s method:s estimate:f std_error:f p_value:f ci_low:f ci_high:f n_obs:i n_treated:i n_control:i",
+    end="note:s n_effective_clusters:f",
 )
 
 
@@ -54,10 +68,13 @@ BALANCE = table_schema(
 
 DATA_INTEGRITY = table_schema(
     "outcome:s variant:s estimate:f std_error:f p_value:f n_obs:i n_filled_here:i imputed_share_treated:f"
-    " imputed_share_control:f"
+    " imputed_share_control:f",
+    end="note:s n_effective_clusters:f",
 )
 
 
+#: Variants of estimates.data_integrity that change cells; the others change what is done about breaks.
+VERSIONS_OF_CELLS = ("all", "observed", "linear", "geometric")
 PANEL_TEST = table_schema("outcome:s test:s statistic:f df1:i df2:i p_value:f convention:s")
 
 
@@ -105,9 +122,9 @@ def _described(data: StudyData, specs: list[Specification]) -> Rows:
                 "minimum": float(values.min()),
                 "maximum": float(values.max()),
                 "vif": None,
-                "imputed_share": float(cells["imputed_share"].mean()) if len(cells) else 0.0,
                 "sample": spec.sample,
                 "is_simulated": data.is_simulated,
+                **vars(CellStatus.of(cells, len(values))),
             }
     if largest is not None and largest[0] > 1:
         _, sample, spec = largest
@@ -115,32 +132,57 @@ def _described(data: StudyData, specs: list[Specification]) -> Rows:
         for name, vif in inflation.items():
             if name in rows:
                 rows[name]["vif"] = vif if math.isfinite(vif) else None
-    return [row for _, row in sorted(rows.items())]
+    return [{name: row[name] for name in DESCRIPTIVE.names} for _, row in sorted(rows.items())]
 
 
-def data_integrity_table(data: StudyData, diagnostic: pd.DataFrame, kept: Memory | None = None) -> pa.Table:
+def data_integrity_table(
+    data: StudyData, diagnostic: pd.DataFrame, kept: Memory | None = None, *, deviations: float
+) -> pa.Table:
     """The same column on other versions of the cells, in the columns of estimates.data_integrity.
 
     all: as it is; observed: without filled and suspect cells; linear and geometric: blank cells between two
-    printed years of one side of the approval filled in; with the share of filled cells by treatment arm.
+    printed years of one side of the approval filled in; without_broken_rows, without_breaks_near_treatment
+    and effects_by_regime, where they exist: see `cbec.studies.breaks`; multiple_imputation, bounds_low and
+    bounds_high: see `cbec.studies.filled`; with the share of filled cells by treatment arm. deviations: how
+    far a filled or flagged cell of the outcome may be off, in residual deviations (var bounds_residual_sds).
     """
 
     def rows(requested: Requested) -> list[dict[str, Any]]:
-        spec = requested.specification
-        variants = [("all", requested.sample)]
-        variants.append(("observed", assemble(data, spec, observed_only=True)))
-        variants += [(name, assemble(data, spec, fill=name)) for name in ("linear", "geometric")]
+        spec, whole = requested.specification, requested.sample
+        found_breaks = breaks(data, spec, whole)
+        variants: dict[str, Callable[[], tuple[EstimationSample, Specification]]] = {
+            "all": lambda: (whole, spec),
+            "observed": lambda: (assemble(data, spec, observed_only=True), spec),
+            "linear": lambda: (assemble(data, spec, fill="linear"), spec),
+            "geometric": lambda: (assemble(data, spec, fill="geometric"), spec),
+            "without_broken_rows": lambda: (without_broken_rows(whole, found_breaks), spec),
+        }
+        # A dose has no first year, a pooled regression no effects of regions.
+        if "first_treated_year" in whole.rows:
+            variants["without_breaks_near_treatment"] = lambda: (
+                without_breaks_near_treatment(whole, found_breaks),
+                spec,
+            )
+        if whole.unit in spec.fixed_effects:
+            variants["effects_by_regime"] = lambda: effects_by_regime(whole, found_breaks, spec)
         found: list[dict[str, Any]] = []
-        for name, sample in variants:
+        for name, version in variants.items():
+            about = [] if name in VERSIONS_OF_CELLS else [_breaks_words(len(found_breaks))]
+            sample: EstimationSample | None = None
             try:
-                fit = fit_least_squares(sample.rows, spec, unit=sample.unit)
+                sample, equation = version()
+                fit = fit_least_squares(sample.rows, equation, unit=sample.unit)
             except ValueError as error:
-                found.append({"variant": name, "note": refused(spec, error)})
+                # A version that there is not has no cells, least of all those of the version before it.
+                status = sample.status() if sample else CellStatus.none()
+                found.append(vars(status) | {"variant": name, "note": refused(spec, error)})
                 continue
             term = next(term for term in fit.terms if term.term == spec.treatment)
             shares = _shares_by_arm(sample)
+            alone = [f"{fit.n_singletons} rows: alone in a fixed effect"] if fit.n_singletons else []
             found.append(
-                {
+                vars(sample.status(fit.used))
+                | {
                     "variant": name,
                     "estimate": term.estimate,
                     "std_error": term.std_error,
@@ -149,12 +191,62 @@ def data_integrity_table(data: StudyData, diagnostic: pd.DataFrame, kept: Memory
                     "n_filled_here": sample.n_filled_here,
                     "imputed_share_treated": shares.get(True),
                     "imputed_share_control": shares.get(False),
-                    "note": "; ".join(sample.reasons) or None,
+                    "note": "; ".join([*about, *sample.reasons, *alone]) or None,
+                    "n_effective_clusters": term.n_effective_clusters,
                 }
             )
-        return found
+        return [*found, *_without_filled_cells(data, requested, found[0], deviations)]
 
-    return diagnostic_table(data, diagnostic, "data_integrity", DATA_INTEGRITY, rows, kept)
+    return diagnostic_table(
+        data, diagnostic, "data_integrity", DATA_INTEGRITY, rows, kept, beside=lambda requested: deviations
+    )
+
+
+def _without_filled_cells(
+    data: StudyData, requested: Requested, everything: dict[str, Any], deviations: float
+) -> list[dict[str, Any]]:
+    """Rows of the variants that take filled and flagged cells for missing; everything: the row of variant
+    all, which they equal without such a cell."""
+    spec, options = requested.specification, requested.options
+    found = []
+    try:
+        imputed = multiple_imputation(
+            data, spec, imputations=int(options["imputations"]), seed=int(options["seed"])
+        )
+        if imputed:
+            found.append(_described_cells(*imputed))
+        else:
+            found.append(everything | {"note": _first(NOTHING_TO_IMPUTE, everything["note"])})
+    except ValueError as error:
+        found.append(vars(CellStatus.none()) | {"note": refused(spec, error)})
+    found[0] |= {"variant": "multiple_imputation"}
+    no_error = {"std_error": None, "p_value": None, "n_effective_clusters": None}
+    try:
+        ends = bounds(spec, requested.sample, deviations=deviations)
+        for name in BOUNDS:
+            row = _described_cells(ends[0], ends[1][name]) if ends else everything | no_error
+            note = row["note"] if ends else _first(NOTHING_FREE, row["note"])
+            found.append(row | {"variant": name, "note": note})
+    except ValueError as error:
+        status = vars(CellStatus.none()) | {"note": refused(spec, error)}
+        found += [status | {"variant": name} for name in BOUNDS]
+    return found
+
+
+def _first(words: str, note: str | None) -> str:
+    """A note with words before it; a refusal stays what it is."""
+    return note if note and note.startswith("refused") else "; ".join(filter(None, [words, note]))
+
+
+def _described_cells(sample: EstimationSample, row: dict[str, Any]) -> dict[str, Any]:
+    """A row with the status of the cells of the rows behind it, as they stood before."""
+    shares = _shares_by_arm(sample)
+    by_arm = {"imputed_share_treated": shares.get(True), "imputed_share_control": shares.get(False)}
+    return vars(sample.status()) | by_arm | row
+
+
+def _breaks_words(n_breaks: int) -> str:
+    return f"{n_breaks} region-years in which a series breaks" if n_breaks else "no series breaks"
 
 
 def _shares_by_arm(sample: EstimationSample) -> dict[bool, float]:
@@ -203,11 +295,12 @@ def selection_table(data: StudyData, diagnostic: pd.DataFrame, kept: Memory | No
             "doubly_robust": lambda: _group_time("doubly_robust", rows_of, spec, "dr", spec.controls),
         }
         found = []
+        status = vars(rows_of.status())
         for name, method in methods.items():
             try:
-                found.append(vars(method()))
+                found.append(status | vars(method()))
             except ValueError as error:
-                found.append({"method": name, "note": refused(spec, error)})
+                found.append(status | {"method": name, "note": refused(spec, error)})
         return found
 
     return diagnostic_table(data, diagnostic, "selection", SELECTION, rows, kept, more=_covariates)
@@ -237,8 +330,9 @@ def _two_way(method: str, sample: EstimationSample, spec: Specification) -> Sele
     term = next(term for term in fit.terms if term.term == spec.treatment)
     treated = sample.rows.groupby(sample.unit)[spec.treatment].max().astype(bool)
     return SelectionEstimate(
-        method, *term_numbers(term), fit.n_obs, int(treated.sum()), int((~treated).sum()), None
-    )
+        method, *term_numbers(term), fit.n_obs, int(treated.sum()), int((~treated).sum()), None,
+        math.nan if term.n_effective_clusters is None else term.n_effective_clusters,
+    )  # fmt: skip
 
 
 def _group_time(
@@ -251,7 +345,7 @@ def _group_time(
     effect = fit.overall
     return SelectionEstimate(
         name, effect.estimate, effect.std_error, effect.p_value, effect.ci_low, effect.ci_high,
-        fit.n_obs, effect.n_units, fit.n_units - effect.n_units, fit.note,
+        fit.n_obs, effect.n_units, fit.n_units - effect.n_units, fit.note, effect.n_effective_clusters,
     )  # fmt: skip
 
 
@@ -259,7 +353,8 @@ def balance_table(data: StudyData, diagnostic: pd.DataFrame, kept: Memory | None
     """Standardised differences before and after, and overlap, in the columns of estimates.balance."""
 
     def rows(requested: Requested) -> list[dict[str, Any]]:
-        panel = _comparable(data, requested)[2]
-        return [vars(row) for row in balance(panel, caliper=float(requested.options["caliper"]))]
+        _, sample, panel = _comparable(data, requested)
+        status = vars(sample.status())
+        return [status | vars(row) for row in balance(panel, caliper=float(requested.options["caliper"]))]
 
     return diagnostic_table(data, diagnostic, "selection", BALANCE, rows, kept, more=_covariates)

@@ -10,6 +10,7 @@ from typing import Any
 
 import duckdb
 
+from cbec.studies.diagnostics import columns_named
 from cbec.studies.memory import Memory
 from cbec.studies.sample import StudyData
 
@@ -50,8 +51,14 @@ def _read_once(dbt: Any, session: duckdb.DuckDBPyConnection) -> StudyData:
     key = tuple(tables)
     if key not in _LOADED:
         _LOADED.clear()
-        _LOADED[key] = StudyData.from_reader(lambda name: dbt.ref(name))
+        _LOADED[key] = StudyData.from_reader(lambda name: dbt.ref(name), _of_diagnostics(session))
     return _LOADED[key]
+
+
+def _of_diagnostics(session: duckdb.DuckDBPyConnection) -> list[str]:
+    """Columns that diagnostics read beside those of the specifications: what they are made of counts too."""
+    rows = session.execute("select distinct options from studies.diagnostic").fetchall()
+    return [name for (options,) in rows for _, text in columns_named(options) for name in text.split("+")]
 
 
 @contextlib.contextmanager

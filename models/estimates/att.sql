@@ -41,8 +41,12 @@ final as (
         imputed_share,
         worst_status,
         engine,
-        note,
+        {{ published_note() }} as note,
         is_simulated,
+        imputed_row_share,
+        flagged_share,
+        flagged_row_share,
+        cell_status,
     from fit
     where kind = 'effect'
 

@@ -25,7 +25,14 @@ final as (
         options,
         treatment_rule,
         imputed_share,
+        {{ published_inference('band_low') }} as band_low,
+        {{ published_inference('band_high') }} as band_high,
+        band_note,
         is_simulated,
+        imputed_row_share,
+        flagged_share,
+        flagged_row_share,
+        cell_status,
     from fit
     where kind = 'event'
 

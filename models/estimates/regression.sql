@@ -14,10 +14,23 @@ permuted as (
         placebo.column_no,
         specification.treatment as term,
         false as is_observed_only,
-        placebo.p_randomization_t as p_randomization,
+        placebo.p_randomization,
+        placebo.p_randomization_t,
     from {{ ref('placebo_summary') }} as placebo
     inner join {{ ref('specification') }} as specification using (study_id, table_no, column_no)
     where placebo.scheme = 'cohort'
+
+),
+
+units as (
+
+    select
+        study_id,
+        table_no,
+        column_no,
+        is_observed_only,
+        n_units as n_units_of_sample,
+    from {{ ref('same_sample_fit') }}
 
 ),
 
@@ -36,6 +49,7 @@ final as (
         {{ published_inference('ci_high') }} as ci_high,
         coalesce({{ published_inference('stars') }}, '') as stars,
         p_randomization,
+        p_randomization_t,
         n_obs,
         n_clusters,
         n_effective_clusters,
@@ -54,15 +68,21 @@ final as (
         outcome,
         sample,
         worst_status,
-        note,
+        {{ published_note() }} as note,
         is_simulated,
         controls,
         subgroup,
         winsor,
         mediator,
         options,
+        imputed_row_share,
+        flagged_share,
+        flagged_row_share,
+        cell_status,
+        coalesce(units.n_units_of_sample, fit.n_units) as n_units,
     from fit
     left join permuted using (study_id, table_no, column_no, term, is_observed_only)
+    left join units using (study_id, table_no, column_no, is_observed_only)
     where kind = 'term' or (kind = 'effect' and aggregation = 'overall')
 
 )

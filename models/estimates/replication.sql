@@ -148,7 +148,8 @@ paired as (
         on coefficient.study_id = ours.study_id
             and coefficient.table_no = ours.table_no
             and coefficient.column_no = ours.column_no
-            and coefficient.term = ours.term
+            -- A column of lags has one lag for all.
+            and coefficient.term = regexp_replace(ours.term, '^L[1-9]\.', '')
     left join status
         on coefficient.study_id = status.study_id
             and coefficient.table_no = status.table_no

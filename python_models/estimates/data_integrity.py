@@ -13,6 +13,8 @@ def model(dbt, session):
     dbt.ref("treatment_city_year")
     dbt.ref("suspect_cell")
     dbt.ref("missing_input")
+    dbt.ref("recomputed_cell")
     with study_data(dbt, session) as (data, kept):
-        table = data_integrity_table(data, dbt.ref("diagnostic").df(), kept)
+        deviations = float(dbt.config.meta_get("bounds_residual_sds"))
+        table = data_integrity_table(data, dbt.ref("diagnostic").df(), kept, deviations=deviations)
     return table

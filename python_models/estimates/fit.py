@@ -13,6 +13,7 @@ def model(dbt, session):
     dbt.ref("treatment_city_year")
     dbt.ref("suspect_cell")
     dbt.ref("missing_input")
+    dbt.ref("recomputed_cell")
     # Two processes: dbt itself holds one core with the other thread.
     with shared_study_data(dbt, session) as (data, kept):
         table = fit_table(data, workers=2, kept=kept, alone=TURN)

@@ -13,6 +13,7 @@ def model(dbt, session):
     dbt.ref("treatment_city_year")
     dbt.ref("suspect_cell")
     dbt.ref("missing_input")
+    dbt.ref("recomputed_cell")
     with study_data(dbt, session) as (data, kept):
         table = inference_table(data, dbt.ref("diagnostic").df(), kept)
     return table

@@ -13,6 +13,7 @@ def model(dbt, session):
     dbt.ref("treatment_city_year")
     dbt.ref("suspect_cell")
     dbt.ref("missing_input")
+    dbt.ref("recomputed_cell")
     with study_data(dbt, session) as (data, _):
         table = mediation_table(data)
     return table

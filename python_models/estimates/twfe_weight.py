@@ -1,4 +1,4 @@
-from cbec.studies.tables_design import twfe_weight_table
+from cbec.studies.tables_decomposition import twfe_weight_table
 from cbec.studies.turn import study_data
 
 
@@ -13,6 +13,7 @@ def model(dbt, session):
     dbt.ref("treatment_city_year")
     dbt.ref("suspect_cell")
     dbt.ref("missing_input")
+    dbt.ref("recomputed_cell")
     with study_data(dbt, session) as (data, kept):
         table = twfe_weight_table(data, dbt.ref("diagnostic").df(), kept)
     return table

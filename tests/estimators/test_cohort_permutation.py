@@ -57,6 +57,21 @@ def test_order_names_and_units_change_nothing() -> None:
     assert (found.p_value_coefficient, found.p_value_t) == (plain.p_value_coefficient, plain.p_value_t)
 
 
+def test_labels_in_another_order_are_as_another_seed() -> None:
+    """And nothing at all where every assignment is taken, as `permute_cohorts` says."""
+    frame = staggered(FIRST)
+    other = frame.assign(unit=-frame["unit"])
+    one, two = permuted(frame, draws=399), permuted(other, draws=399)
+    assert not np.allclose(one.coefficients, two.coefficients)
+    error = np.sqrt(one.p_value_t * (1 - one.p_value_t) / 399)
+    assert abs(one.p_value_t - two.p_value_t) < 4 * np.sqrt(2) * error
+    small = staggered([2014, 2014, 0, 0, 0, 0])
+    whole, turned = permuted(small), permuted(small.assign(unit=-small["unit"]))
+    assert whole.seed is turned.seed is None
+    np.testing.assert_allclose(np.sort(whole.coefficients), np.sort(turned.coefficients), rtol=1e-9)
+    assert whole.p_value_t == turned.p_value_t
+
+
 def test_a_large_effect_is_the_largest() -> None:
     frame = staggered(FIRST)
     treated = frame["year"] >= frame["first_treated_year"]

@@ -9,10 +9,12 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from scipy import stats
 
 from cbec.estimators.placebo import time_placebo
+from cbec.estimators.regression import fit_least_squares
 from cbec.studies.fit import run
-from cbec.studies.sample import BY_COLUMN, StudyData
+from cbec.studies.sample import BY_COLUMN, StudyData, assemble
 from cbec.studies.tables_design import falsification_table
 from cbec.studies.tables_interference import policy_table, spillover_table
 from cbec.studies.tables_resampling import inference_table
@@ -53,6 +55,7 @@ def data() -> StudyData:
         treatment_city_year=rule,
         suspect_cell=pd.DataFrame(columns=["region_level", "region_code", "year", "panel_column"]),
         missing_input=pd.DataFrame(columns=[*BY_COLUMN["missing_input"]]),
+        recomputed_cell=pd.DataFrame(columns=[*BY_COLUMN["recomputed_cell"]]),
     )
 
 
@@ -179,3 +182,19 @@ def test_falsification_moves_the_treatment_or_the_outcome(data: StudyData) -> No
     assert other["nowhere"]["estimate"] is None
     nothing = falsification_table(data, requested("outcome_placebo")).to_pylist()
     assert nothing[0]["note"] == "refused: outcome_placebo names no outcome"
+
+
+def test_the_least_effect_is_that_of_the_published_test(data: StudyData) -> None:
+    """With t(G* - 1): what the test of the column finds with probability 0.8 (Bloom 1995)."""
+    found = rows(inference_table(data, requested("minimum_detectable_effect")), "method")
+    row = found["minimum detectable effect, power 0.8"]
+    spec = data.specifications()[0]
+    sample = assemble(data, spec)
+    fit = fit_least_squares(sample.rows, spec, unit=sample.unit)
+    term = next(term for term in fit.terms if term.term == spec.treatment)
+    assert term.n_effective_clusters is not None and term.n_effective_clusters < row["n_clusters"] - 0.5
+    df = term.n_effective_clusters - 1
+    assert row["estimate"] == pytest.approx(
+        (stats.t.isf(0.025, df) + stats.t.ppf(0.8, df)) * term.std_error, rel=1e-9
+    )
+    assert row["n_effective_clusters"] == term.n_effective_clusters

@@ -122,6 +122,24 @@ def test_luenberger_parts_add_up_and_cumulate_by_sums(panel: Panel) -> None:
     assert r.efficiency_change == pytest.approx((level[:-1] - level[1:]).ravel(), abs=1e-12)
 
 
+def test_luenberger_by_hand() -> None:
+    """One input of 1, outputs 1 and 2, then 2 and 3, direction the output: a distance is the best output over
+    the own one, less 1. D1(1) = (1, 0), D1(2) = (0, -1/3), D2(1) = (2, 1/2), D2(2) = (1/2, 0); a gain is
+    positive (Chambers, Fare and Grosskopf 1996)."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", EfficiencyWarning)
+        panel = cube_panel([[1.0, 1.0], [1.0, 1.0]], [[1.0, 2.0], [2.0, 3.0]])
+    r = productivity_index(panel, Technology("ddf", direction="goods"), form="difference")
+    assert r.index == pytest.approx([1.25, 5 / 12])
+    assert r.efficiency_change == pytest.approx([0.5, 0])
+    assert r.technical_change == pytest.approx([0.75, 5 / 12])
+    # Of the frontier of both years: D(1) - D(2) with the outputs of 3.
+    whole = productivity_index(
+        panel, Technology("ddf", direction="goods"), form="difference", method="global"
+    )
+    assert whole.index == pytest.approx([1.5, 0.5])
+
+
 def test_global_index_is_circular(panel: Panel) -> None:
     """Chaining over the years equals the direct comparison of last and first year."""
     for r in (

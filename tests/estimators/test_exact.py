@@ -53,7 +53,7 @@ SMALL = [2012.0, 2012.0, 2013.0, NAN, NAN]
 def fixest(frame: pd.DataFrame, formula: str) -> pd.DataFrame:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return pf.feols(formula, data=frame, vcov={"CRV1": "unit"}).tidy()
+        return pf.feols(formula, data=frame, vcov={"CRV1": "unit"}, demeaner_backend="rust").tidy()
 
 
 @pytest.mark.parametrize("share", [1.0, 0.3])

@@ -104,6 +104,28 @@ def test_text_and_infinite_values_are_refused_by_all_alike(name: str, value: obj
         ESTIMATORS[name](frame)
 
 
+@pytest.mark.parametrize("name", ESTIMATORS)
+@pytest.mark.parametrize("column", ["y", "year"])
+@pytest.mark.parametrize("dtype", [object, "string", "category"])
+def test_numbers_written_as_text_are_text(name: str, column: str, dtype: Any) -> None:
+    frame = panel().assign(**{column: lambda f: f[column].astype(str).astype(dtype)})
+    with pytest.raises(ValueError, match=f"column '{column}' holds text, not numbers: '"):
+        ESTIMATORS[name](frame)
+
+
+@pytest.mark.parametrize("name", ["staggered", "bacon", "weights", "selection"])
+def test_a_cohort_written_as_text_is_text(name: str) -> None:
+    frame = panel()
+    words = frame["first_treated_year"].map(str).where(frame["first_treated_year"].notna())
+    with pytest.raises(ValueError, match="column 'first_treated_year' holds text, not numbers: '201"):
+        ESTIMATORS[name](frame.assign(first_treated_year=words))
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_numbers_in_a_column_of_objects_are_numbers(name: str) -> None:
+    ESTIMATORS[name](panel().astype({"y": object, "year": object, "first_treated_year": object}))
+
+
 @pytest.mark.parametrize("name", [name for name in ESTIMATORS if name not in CHOOSE_ROWS])
 def test_a_missing_number_is_refused_and_no_row_alone_in_an_effect(name: str) -> None:
     frame = panel()

@@ -53,6 +53,9 @@ def test_the_density_of_two_periods_by_hand() -> None:
     assert found.edges.tolist() == [1, 2, 3] and inside == {(0.5, 0.5)}
     assert found.implied.sum() == pytest.approx(1)
     assert (found.n_comparisons, found.n_units) == (1, 8)
+    # A bin speaks against the design by how far below zero it is.
+    assert found.statistic == pytest.approx((-found.implied / found.std_errors).max())
+    assert found.statistic < 0 and found.p_value > 0.5
 
 
 @pytest.mark.parametrize("cohorts", [(2015, math.inf), (2014, 2016, math.inf)])

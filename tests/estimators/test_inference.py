@@ -174,6 +174,9 @@ def test_p_values_by_hand() -> None:
     assert bootstrap_p(2.0, t_draws, "equal_tailed") == pytest.approx(2 * 2 / 5)
     assert bootstrap_p(-2.0, t_draws, "equal_tailed") == pytest.approx(2 * 1 / 5)
     assert bootstrap_p(0.5, t_draws, "equal_tailed") == 1.0
+    # No draw is as extreme: five draws and the real one say one in six.
+    for p_type in ("symmetric", "equal_tailed"):
+        assert bootstrap_p(9.0, t_draws, p_type) == bootstrap_p(-9.0, t_draws, p_type) == 1 / 6
 
 
 @pytest.mark.parametrize("p_type", ["symmetric", "equal_tailed"])
@@ -408,6 +411,36 @@ def test_group_difference_enumerates_few_units() -> None:
     assert result.p_two_sided >= 2 / 70  # the split and its mirror image
     mirrored = np.sort(-result.differences)
     np.testing.assert_allclose(np.sort(result.differences), mirrored, atol=1e-9)
+
+
+def test_a_large_effect_has_no_p_of_zero() -> None:
+    data = make_panel(n_units=40, effect=60.0)
+    for weights in ("rademacher", "webb"):
+        found = wild_cluster_bootstrap(data, **TWO_WAY, draws=199, weights=weights)
+        assert (found.p_symmetric, found.p_equal_tailed) == (1 / 200, 1 / 200)
+        assert found.ci_low > 0
+    options = {name: value for name, value in TWO_WAY.items() if name != "outcome"}
+    family = family_test(data.assign(z=data["y"] + data["z"]), outcomes=("y", "z"), **options, draws=199)
+    np.testing.assert_allclose(family.p_values, 1 / 200)
+    np.testing.assert_allclose(family.p_holm, 2 / 200)
+    np.testing.assert_allclose(family.p_romano_wolf, 1 / 200)
+
+
+@FEW
+@given(seed=st.integers(0, 2**32 - 1), n_draws=st.integers(20, 200), n_hypotheses=st.integers(2, 6))
+def test_holm_is_never_below_what_romano_and_wolf_can_say(seed: int, n_draws: int, n_hypotheses: int) -> None:
+    """Null t of all hypotheses distributed alike, dependent in any way: the share of draws whose largest |t*| is
+    beyond t is at most the sum of the shares (Bonferroni)."""
+    rng = np.random.default_rng(seed)
+    one = rng.normal(size=n_draws)
+    null = np.column_stack([rng.permutation(one) if rng.random() < 0.7 else one for _ in range(n_hypotheses)])
+    t_values = rng.normal(scale=2, size=n_hypotheses) + rng.choice([0.0, 20.0], n_hypotheses)
+    p_values = np.array([bootstrap_p(t, null[:, k], "symmetric") for k, t in enumerate(t_values)])
+    adjusted, wolf, least = holm(p_values), romano_wolf(t_values, null), 1 / (1 + n_draws)
+    assert (adjusted >= least).all() and (wolf >= least - 1e-15).all()
+    assert (adjusted >= wolf - least - 1e-12).all()
+    beyond = np.abs(t_values) > np.abs(one).max()
+    assert (adjusted[beyond] >= wolf[beyond] - 1e-12).all()
 
 
 # --- power --------------------------------------------------------------------------------

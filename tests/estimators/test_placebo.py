@@ -511,7 +511,6 @@ from cbec.estimators.wild_bootstrap import wild_cluster_bootstrap
 data = make_panel(n_units=20)
 data["city"] = ["city%d" % c for c in data["city"]]
 data["province"] = ["province%d" % p for p in data["province"]]
-data["year"] = ["y%d" % y for y in data["year"]]
 options = dict(TWO_WAY, controls=("x2", "x1"))
 draws = placebo_test(data, draws=15, scheme="mixed", strata="province", **options)
 boot = wild_cluster_bootstrap(data, draws=50, weights="webb", **options)

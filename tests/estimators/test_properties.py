@@ -8,6 +8,8 @@ import pyfixest
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
+from statsmodels.api import OLS, add_constant
 
 from cbec.estimators.regression import Fit, fit_least_squares
 from cbec.estimators.specification import Specification
@@ -163,7 +165,7 @@ def test_a_specification_is_never_half_understood(field: str, value: str, messag
 
 
 def test_stars() -> None:
-    assert [stars(p) for p in (0.0099, 0.01, 0.0499, 0.05, 0.0999, 0.1, None)] == [
+    assert [stars(p, "CRV1:unit") for p in (0.0099, 0.01, 0.0499, 0.05, 0.0999, 0.1, None)] == [
         "***",
         "**",
         "**",
@@ -172,3 +174,44 @@ def test_stars() -> None:
         "",
         "",
     ]
+
+
+@pytest.mark.parametrize(
+    ("vcov", "mark"),
+    [
+        ("CRV1:unit", "***"), ("CRV1:unit+year", "***"), ("conley:500", ""), ("mean_group", "***"),
+        ("iid", ""), ("HC1", ""), ("", ""),
+    ],
+)  # fmt: skip
+def test_errors_that_are_not_clustered_have_no_stars(vcov: str, mark: str) -> None:
+    assert stars(1e-37, vcov) == mark
+
+
+def test_p_and_interval_are_of_one_t() -> None:
+    """Two-sided p and interval of 95 %, by statsmodels on N - K degrees of freedom without clusters, by scipy on
+    G* - 1 with them, of regressions and of averages over cohorts."""
+    frame = panel(3)
+    plain = Specification.from_row(ROW | {"estimator": "pooled", "fixed_effects": None, "vcov": "iid"})
+    term = next(term for term in fit_least_squares(frame, plain).terms if term.term == "d")
+    other = OLS(frame["y"], add_constant(frame[["d", "x"]])).fit()
+    assert [term.ci_low, term.ci_high] == pytest.approx(other.conf_int().loc["d"].tolist(), rel=1e-9)
+    assert term.p_value == pytest.approx(other.pvalues["d"], rel=1e-9)
+    clustered = next(term for term in fit_least_squares(frame, TWFE).terms if term.term == "d")
+    average = fit_staggered(frame, estimator="callaway_santanna", outcome="y", unit="unit").overall
+    for found in (clustered, average):
+        assert found.std_error is not None and found.n_effective_clusters is not None
+        t = stats.t(found.n_effective_clusters - 1, loc=found.estimate, scale=found.std_error)
+        assert [found.ci_low, found.ci_high] == pytest.approx(list(t.interval(0.95)), rel=1e-9)
+        beyond = t.cdf(0) if found.estimate > 0 else t.sf(0)
+        assert found.p_value == pytest.approx(2 * beyond, rel=1e-9)
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e-6, 1e9])
+def test_the_covariance_of_events_is_in_the_unit_of_the_outcome(scale: float) -> None:
+    frame = panel(4)
+    fit = fit_staggered(
+        frame.assign(y=frame["y"] * scale), estimator="twfe_event_study", outcome="y", unit="unit"
+    )
+    assert fit.event_vcov is not None
+    errors = [event.std_error for event in fit.events]
+    np.testing.assert_allclose(np.sqrt(np.diag(fit.event_vcov)), errors, rtol=1e-9)

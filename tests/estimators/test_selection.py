@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import optimize
+from scipy import optimize, stats
 
 from cbec.estimators.selection import (
     Panel,
@@ -226,6 +226,15 @@ def test_comparable_cities_give_the_effect_back(
 
 
 # --- balance ------------------------------------------------------------------------------------
+
+
+def test_p_values_and_intervals_are_of_effective_clusters() -> None:
+    panel = arrays(make_panel(seed=4, n_units=60))
+    for found in (matched_did(panel), entropy_did(panel), entropy_twfe(panel)):
+        df = found.n_effective_clusters - 1
+        assert found.p_value == pytest.approx(2 * stats.t.sf(abs(found.estimate) / found.std_error, df))
+        half = stats.t.ppf(0.975, df) * found.std_error
+        assert (found.ci_low, found.ci_high) == pytest.approx((found.estimate - half, found.estimate + half))
 
 
 def test_balance_before_and_after() -> None:

@@ -9,17 +9,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from cbec.common.words import translate
 from cbec.estimators.mediation import mediate
 from cbec.estimators.regression import (
+    Fit,
     conley_meat,
     fit_least_squares,
     fit_unit_slopes,
     great_circle_km,
 )
 from cbec.estimators.specification import Specification, Subgroup, Winsor
-from cbec.studies.fit import fit_table
+from cbec.studies.fit import fit_table, run
 from cbec.studies.sample import BY_COLUMN, MIN_COVERED, AwaitingDataError, StudyData, assemble
 from cbec.studies.tables_design import pretrend_table
 from cbec.studies.tables_resampling import inference_table
@@ -76,6 +78,7 @@ def warehouse(**changes: Any) -> StudyData:
             columns=["region_level", "region_code", "year", "panel_column"],
         ),
         "missing_input": pd.DataFrame(columns=[*BY_COLUMN["missing_input"]]),
+        "recomputed_cell": pd.DataFrame(columns=[*BY_COLUMN["recomputed_cell"]]),
     }
     return StudyData(**tables)
 
@@ -90,12 +93,58 @@ def test_rows_are_kept_dropped_and_counted() -> None:
     assert sample.n_offered == 120
     assert len(sample.rows) == 119
     assert sample.reasons == ("1 rows: control x missing",)
-    assert sample.worst_status == "I"
-    assert sample.imputed_share == pytest.approx(2 / (2 * 119))
+    status = sample.status()
+    assert status.worst_status == "I"
+    assert status.imputed_share == pytest.approx(2 / (2 * 119))
     observed = assemble(data, one(), observed_only=True)
     assert len(observed.rows) == 116
     assert observed.reasons[-2:] == ("2 rows: a cell was filled", "1 rows: a detector flags a cell")
-    assert observed.imputed_share == 0
+    assert observed.status().imputed_share == 0
+    assert observed.note is None
+
+
+def test_the_observed_variant_takes_what_observed_cells_alone_give() -> None:
+    """A computed column is replaced in place and at its lag; a row without such a value leaves with a reason."""
+    data = warehouse()
+    panel = data.panel_city_year
+    x = panel.dropna(subset="x").rename(columns={"prefecture_code": "region_code", "x": "value_of_all"})
+    again = x[["region_code", "year", "value_of_all"]].assign(
+        region_level="prefecture", panel_column="x", value=x["value_of_all"] * 2 + 1
+    )
+    # Nothing of one city is left.
+    again.loc[again["region_code"] == CITIES[3], "value"] = np.nan
+    renewed = replace(data, recomputed_cell=again[[*BY_COLUMN["recomputed_cell"]]])
+    spec = one(controls="x + L1.x")
+    assert assemble(renewed, spec).rows.equals(assemble(data, spec).rows)
+    before = assemble(data, spec, observed_only=True)
+    after = assemble(renewed, spec, observed_only=True)
+    left = before.rows[before.rows["prefecture_code"] != CITIES[3]]
+    assert not before.is_recomputed
+    assert after.is_recomputed
+    for name in ("x", "L1.x"):
+        np.testing.assert_array_equal(after.rows[name], left[name] * 2 + 1)
+    np.testing.assert_array_equal(after.rows["y"], left["y"])
+    n = len(before.rows) - len(left)
+    assert f"{n} rows: no x without filled and flagged cells" in after.reasons
+    assert after.note is not None
+    n_left = int(again["value"].notna().sum())
+    assert (
+        after.note.count(f"x computed again from observed cells: {n_left} of 119 values, 11 of 12 units") == 1
+    )
+    # The same values are the same sample, and its fit is not another one.
+    same = replace(
+        data, recomputed_cell=again.assign(value=again["value_of_all"])[[*BY_COLUMN["recomputed_cell"]]]
+    )
+    assert not assemble(same, spec, observed_only=True).is_recomputed
+    # A fit on as many rows is not taken for that of all cells.
+    clean = data.panel_cell.assign(obs_status="A", imputed_share=0.0)
+    whole = again.assign(value=again["value_of_all"] ** 2)[[*BY_COLUMN["recomputed_cell"]]]
+    none_out = replace(data, panel_cell=clean, suspect_cell=data.suspect_cell.head(0), recomputed_cell=whole)
+    results = [run(none_out, one()), run(none_out, one(), observed_only=True, known=run(none_out, one()))]
+    estimates = [fit.terms[0].estimate for fit in (result.fit for result in results) if isinstance(fit, Fit)]
+    assert len(estimates) == 2
+    assert estimates[0] != estimates[1]
+    assert data.digest(spec) != renewed.digest(spec)
 
 
 def test_lags_come_from_the_year_before_even_outside_of_the_sample() -> None:
@@ -415,7 +464,12 @@ def test_slopes_by_unit_equal_least_squares_in_each() -> None:
     slope = np.polyfit(city["x"], city["y"], 1)[0]
     by_name = {term.term: term.estimate for term in fit.terms}
     assert by_name[f"x:{CITIES[4]}"] == pytest.approx(slope)
-    assert by_name["x"] == pytest.approx(np.mean([v for k, v in by_name.items() if ":" in k]))
+    slopes = [v for k, v in by_name.items() if ":" in k]
+    assert by_name["x"] == pytest.approx(np.mean(slopes))
+    # Its error, p and interval are those of a mean of twelve numbers (Pesaran and Smith 1995), by scipy.
+    mean, other = fit.terms[0], stats.ttest_1samp(slopes, 0)
+    assert [mean.t_value, mean.p_value] == pytest.approx([other.statistic, other.pvalue])
+    assert [mean.ci_low, mean.ci_high] == pytest.approx(list(other.confidence_interval(0.95)))
 
 
 def test_mediation_holds_its_identity_with_effects_and_controls() -> None:

@@ -149,6 +149,24 @@ def test_a_donut_without_controls_is_a_row_that_says_so() -> None:
     assert (row.note or "").startswith("refused: ")
 
 
+def test_a_later_adopter_stays_without_its_rows_beside_a_treated_city() -> None:
+    """Of cities, only the never treated leave (1); of city-years, every untreated row beside a treated city:
+    those of 1 from 2014 on (5), and of 2, treated from 2016, those of 2014 and 2015."""
+    degrees = {0: 0.0, 1: 1.0, 2: -1.0, 3: 30.0, 4: 31.0, 5: 32.0}
+    first = {0: 2014, 2: 2016}
+    rng = np.random.default_rng(6)
+    rows = [(city, year, year >= first.get(city, 9999)) for city in degrees for year in range(2011, 2019)]
+    frame = pd.DataFrame(rows, columns=["city", "year", "is_treated"])
+    frame["y"] = rng.normal(size=len(frame))
+    places = pd.DataFrame({"city": list(degrees), "longitude": list(degrees.values()), "latitude": 0.0})
+    result = run(frame, places, donut=200.0)
+    assert result["donut cities", "treated"].n_obs == 8 * 5
+    assert (result["donut cities", "treated"].note or "").startswith(
+        "1 never-treated units within 200 km left out, 3 stay"
+    )
+    assert result["donut city-years", "treated"].n_obs == 8 * 6 - 5 - 2
+
+
 def test_rows_and_labels_may_be_exchanged() -> None:
     frame, places = make_panel(seed=5, near=0.3)
     name = {city: f"c{999 - city}" for city in places["city"]}

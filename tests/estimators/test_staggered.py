@@ -446,15 +446,24 @@ def test_averages_weigh_cells_as_their_names_say(sizes: dict[int, int], last: in
     def mean(part: pd.DataFrame) -> float:
         return float(np.average(part.b, weights=part.n))
 
-    assert math.isclose(rows["overall", None].weights @ b, mean(post), abs_tol=1e-12)
+    # Event years from 0 on and calendar years count alike, cohorts by their size (Callaway and Sant'Anna 2021).
+    by_cohort = {g: mean(part) for g, part in post.groupby("g")}
+    whole = {
+        "overall": mean(post),
+        "dynamic": np.mean([mean(part) for _, part in post.groupby(post.t - post.g)]),
+        "calendar": np.mean([mean(part) for _, part in post.groupby("t")]),
+        "group": np.average(list(by_cohort.values()), weights=[sizes[g] for g in by_cohort]),
+    }
     for (aggregation, group), row in rows.items():
         assert math.isclose(row.weights.sum(), 1.0, abs_tol=1e-12)
         if group is None:
-            continue
-        part = {"group": post[post.g == group], "calendar": post[post.t == group]}.get(
-            aggregation, table[table.t - table.g == group]
-        )
-        assert math.isclose(row.weights @ b, mean(part), abs_tol=1e-12)
+            expected = whole[aggregation]
+        else:
+            part = {"group": post[post.g == group], "calendar": post[post.t == group]}.get(
+                aggregation, table[table.t - table.g == group]
+            )
+            expected = mean(part)
+        assert math.isclose(row.weights @ b, expected, abs_tol=1e-12), aggregation
         # The slope says how the average moves with a cohort's share.
         cohorts = sorted(sizes)
         for i, g in enumerate(cohorts):
@@ -699,6 +708,50 @@ def test_bad_input_is_refused_in_words(
     frame = panel if change is None else change(panel)
     with pytest.raises(ValueError, match=words):
         fit_staggered(frame, **({"estimator": "callaway_santanna"} | MODEL | options))
+
+
+@pytest.mark.parametrize("scale", [1.0, 3e9])
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_a_perfect_fit_has_no_error_and_is_refused(panel: pd.DataFrame, estimator: str, scale: float) -> None:
+    """As `fit_treatment` and the bootstrap refuse it: what is left of no error is rounding, not an error."""
+    treated = (panel.year >= panel.first_treated_year).astype(float)
+    with pytest.raises(ValueError, match=f"^{estimator} of 'y'"):
+        fit(panel.assign(y=scale * treated), estimator)
+
+
+@pytest.mark.parametrize("estimator", ["twfe", "sun_abraham", "lp_did", "callaway_santanna"])
+def test_a_perfect_fit_beside_effects_of_units_and_years_is_refused(
+    panel: pd.DataFrame, estimator: str
+) -> None:
+    treated = (panel.year >= panel.first_treated_year).astype(float)
+    frame = panel.assign(y=treated + 0.3 * panel.city + 0.7 * panel.year**2)
+    with pytest.raises(ValueError, match="the fit is perfect, no clustered error"):
+        fit(frame, estimator)
+    # A thousandth of the noise is still noise.
+    assert fit(frame.assign(y=frame.y + 1e-3 * panel.y), estimator).overall.std_error > 0
+
+
+def test_what_a_library_raises_is_a_refusal(panel: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
+    for error in (
+        ZeroDivisionError("division by zero"),
+        OverflowError("x"),
+    ):
+
+        def broken(*_: Any, raised: Exception = error) -> Any:
+            raise raised
+
+        monkeypatch.setitem(ESTIMATORS, "lp_did", broken)
+        with pytest.raises(ValueError, match=f"^lp_did of 'y': {type(error).__name__}: {error}"):
+            fit(panel, "lp_did")
+
+
+def test_a_fault_of_the_code_is_no_refusal(panel: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: Any) -> Any:
+        raise TypeError("unsupported operand")
+
+    monkeypatch.setitem(ESTIMATORS, "lp_did", broken)
+    with pytest.raises(TypeError, match="unsupported operand"):
+        fit(panel, "lp_did")
 
 
 UNSUPPORTED = [

@@ -32,6 +32,8 @@ class Options:
     weights: str
     aggregations: tuple[str, ...] = AGGREGATIONS
     leads: str = "base"
+    #: Years whose average is asked for; all where None.
+    calendar_years: frozenset[int] | None = None
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,6 @@ class Estimates:
     base_period: str
     vcov: FloatArray | None = None
     notes: tuple[str, ...] = ()
-    n_obs: int | None = None
     unused: tuple[tuple[int, ...], str] = ((), "")
 
 
@@ -167,15 +168,8 @@ def split_averages(
     return effects, events, covariance[np.ix_(inside, inside)]
 
 
-def treated_cells(sample: Sample) -> list[Cell]:
-    """Treated cohort-years of the sample."""
-    data = sample.data[sample.data["cohort"] > 0]
-    pairs = data[["cohort", "time"]].drop_duplicates().sort_values(["cohort", "time"])
-    return [(int(g), int(t)) for g, t in pairs.itertuples(index=False)]
-
-
 def cells_after(sample: Sample) -> list[Cell]:
-    return [(g, t) for g, t in treated_cells(sample) if t >= g]
+    return [(g, t) for g, t in sample.treated_cells if t >= g]
 
 
 def diff_diff_version() -> str:
@@ -209,7 +203,7 @@ def of_aggregates(
     base_period: str,
 ) -> Estimates:
     """Overall, dynamic and group effects as the library averages them; calendar ones if it can."""
-    cells, post = treated_cells(sample), cells_after(sample)
+    cells, post = sample.treated_cells, cells_after(sample)
     if by_event is None:
         by_event = result.aggregate("event_study")
     effects: list[tuple[str, int | None, float, float, Sequence[Cell]]] = [
@@ -227,6 +221,7 @@ def of_aggregates(
         for g, b, s in zip(by_group.label, by_group.att, by_group.se, strict=True):
             effects.append(("group", int(g), float(b), float(s), [c for c in post if c[0] == int(g)]))
     if calendar is not None and "calendar" in options.aggregations:
-        for year in sorted({t for _, t in post}):
+        years = {t for _, t in post}
+        for year in sorted(years if options.calendar_years is None else years & options.calendar_years):
             effects.append(("calendar", year, *calendar(year), [c for c in post if c[1] == year]))
     return Estimates(effects, events, formula, engine, base_period, notes=notes)

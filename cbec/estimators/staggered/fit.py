@@ -11,23 +11,29 @@ import re
 import warnings
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy import stats
 
-from cbec.estimators.staggered.aggregation import AGGREGATIONS, Estimates, FloatArray, Options, treated_cells
+from cbec.estimators.simultaneous import simultaneous_bands
+from cbec.estimators.staggered.aggregation import AGGREGATIONS, Estimates, FloatArray, Options
 from cbec.estimators.staggered.engines import ESTIMATORS
 from cbec.estimators.staggered.libraries import BASE_PERIODS, CONTROL_GROUPS, LEADS, METHODS, WEIGHTS
 from cbec.estimators.staggered.sample import Sample, prepare_sample
 from cbec.estimators.staggered.support import Support, of_two_way
+from cbec.estimators.staggered.synthetic import unused_cohorts
+from cbec.estimators.staggered.two_way import not_alone
 
 
 @dataclass(frozen=True)
 class EventTime:
     """Average effect at one distance from treatment; n_cohorts cohorts have that distance.
 
-    std_error and interval are NaN where no error can be learnt; see `Effect`.
+    std_error and interval are NaN where no error can be learnt; see `Effect`. band_low and band_high hold all
+    event years of the fit at once (`simultaneous_bands`), NaN without a joint covariance of them.
     """
 
     event_year: int
@@ -37,6 +43,8 @@ class EventTime:
     ci_high: float
     n_cohorts: int
     n_effective_clusters: float = math.nan
+    band_low: float = math.nan
+    band_high: float = math.nan
 
 
 @dataclass(frozen=True)
@@ -78,6 +86,7 @@ class StaggeredFit:
     test or sensitivity analysis of them means anything: imputation and two_stage (leads are residuals of
     years that the first stage fits), lp_did and de_chaisemartin_dhaultfoeuille (one regression each),
     extended_twfe without leads, synthetic_did (a weighted base), callaway_santanna with a varying base.
+    used says of each row that was given whether it entered, shape (n,).
     """
 
     estimator: str
@@ -92,6 +101,7 @@ class StaggeredFit:
     formula: str
     engine: str
     note: str | None
+    used: NDArray[np.bool_] = field(compare=False, repr=False)
     event_vcov: FloatArray | None = field(default=None, compare=False, repr=False)
 
     @property
@@ -99,6 +109,13 @@ class StaggeredFit:
         return next(effect for effect in self.effects if effect.aggregation == "overall")
 
 
+#: What estimators and their libraries raise where they cannot estimate; some divide by a variance of zero. A
+#: TypeError is none of it: that is a fault of the code, and has to show.
+CANNOT_ESTIMATE = (ValueError, NotImplementedError, np.linalg.LinAlgError, ArithmeticError)
+#: An error below these shares of the estimate and of the outcome's spread is rounding.
+ROUNDED_ESTIMATE, ROUNDED_OUTCOME = 1e-12, 1e-14
+#: Two-way effects as papers run them: also on units treated throughout, and years in which all are treated.
+NAIVE = ("twfe", "twfe_event_study")
 #: Which estimators an option other than its default is for; elsewhere it is an error, never ignored.
 SUPPORT = {
     "method": ("callaway_santanna",),
@@ -178,7 +195,8 @@ def fit_staggered(
     (synthetic). stacked takes none.
 
     Raises ValueError as `prepare_sample` does, for an unknown or unsupported choice (with those
-    allowed), and when an estimator cannot identify the overall effect.
+    allowed), when an estimator cannot identify the overall effect, and where the fit is perfect: an
+    error that is rounding is none.
     """
     if estimator not in ESTIMATORS:
         raise ValueError(f"estimator {estimator!r}; allowed: {', '.join(ESTIMATORS)}")
@@ -206,11 +224,12 @@ def fit_staggered(
     for option, estimators in SUPPORT.items():
         if requested[option] and estimator not in estimators:
             raise ValueError(f"{option} is no option of {estimator}; it is one of {', '.join(estimators)}")
-    naive = estimator in ("twfe", "twfe_event_study")
+    naive = estimator in NAIVE
     if control_group == "never_treated" and not naive and not _has_never_treated(frame, time, cohort):
         raise ValueError("no never-treated unit in the window; use control_group='not_yet_treated'")
-    sample = prepare_sample(
+    sample = sample_of(
         frame,
+        estimator=estimator,
         outcome=outcome,
         unit=unit,
         time=time,
@@ -220,8 +239,6 @@ def fit_staggered(
         treatment=treatment,
         anticipation=anticipation,
         gaps=gaps,
-        keep_always_treated=naive,
-        needs_controls=not naive,
     )
     options = Options(
         control_group,
@@ -247,9 +264,10 @@ def fit_staggered(
         try:
             _require_known_effects(sample, naive=naive)
             found = _scaled(_found(estimator, whole, options), factor)
-        except (ValueError, NotImplementedError, np.linalg.LinAlgError) as error:
+        except CANNOT_ESTIMATE as error:
             with_controls = f" with controls {', '.join(sample.controls)}" if sample.controls else ""
-            raise ValueError(f"{estimator} of {outcome!r}{with_controls}: {error}") from error
+            kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
+            raise ValueError(f"{estimator} of {outcome!r}{with_controls}: {kind}{error}") from error
     if found.unused[0]:
         sample = sample.without(*found.unused)
     n_clusters = sample.n_clusters
@@ -261,10 +279,19 @@ def fit_staggered(
         unknown = members <= set(lone) if not naive else _n_clusters(sample, members) == 1
         return math.nan if members and unknown else float(std_error)
 
+    def is_rounding(estimate: float, error: float) -> bool:
+        """Whether an error is what is left of none where the fit is perfect."""
+        return error <= max(ROUNDED_ESTIMATE * abs(estimate), ROUNDED_OUTCOME * factor)
+
     support = Support(sample, anticipation=anticipation, never_only=_compares_with_never(estimator, options))
 
     def effective(aggregation: str, group: int | None, cells: Sequence[tuple[int, int]]) -> float:
         return of_two_way(sample) if estimator == "twfe" else support(aggregation, group, cells)
+
+    def is_known(aggregation: str, estimate: float, error: float, cells: Sequence[tuple[int, int]]) -> bool:
+        if math.isnan(error):
+            return aggregation != "overall" and bool(cells)
+        return error > 0 and not is_rounding(estimate, error)
 
     known = [
         (aggregation, group, float(estimate), error, cells)
@@ -272,14 +299,14 @@ def fit_staggered(
         for error in [error_of(cells, given)]
         if aggregation in options.aggregations
         and math.isfinite(estimate)
-        and (error > 0 or (math.isnan(error) and aggregation != "overall" and cells))
+        and is_known(aggregation, estimate, error, cells)
     ]
     if not known or known[0][0] != "overall":
         given, cells = next(row[3:] for row in found.effects if row[0] == "overall")
         reason = (
             "cohorts in one cluster alone have an estimate"
             if math.isnan(error_of(cells, given))
-            else "the clustered formula gives none that is positive"
+            else "the fit is perfect, no clustered error; allowed: residual variation"
         )
         raise ValueError(f"{estimator} of {outcome!r}: the overall effect has no standard error: {reason}")
     effects = tuple(
@@ -312,14 +339,15 @@ def fit_staggered(
         ]
         for error in [error_of(at_event[e], given) if e in at_event else float(given)]
     )
-    n_obs = len(sample.data) if found.n_obs is None else found.n_obs
+    used = rows_of(sample, estimator, frame[unit], frame[time])
+    n_obs = int(used.sum())
     dropped = [f"{n} rows: {reason}" for reason, n in sample.dropped]
     if n_obs < len(sample.data):
         dropped.append(f"{len(sample.data) - n_obs} rows: alone in a fixed effect")
     return StaggeredFit(
         estimator=estimator,
         effects=effects,
-        events=events,
+        events=_banded(events, found.vcov),
         n_obs=n_obs,
         n_units=sample.n_units,
         n_clusters=n_clusters,
@@ -329,7 +357,58 @@ def fit_staggered(
         formula=_readable(found.formula, sample, outcome),
         engine=found.engine,
         note="; ".join([*sample.notes, sample.usage, *found.notes, *([COUNTED] if counted else [])]) or None,
+        used=used,
         event_vcov=found.vcov,
+    )
+
+
+def sample_of(
+    frame: pd.DataFrame, *, estimator: str, anticipation: int = 0, gaps: str = "drop", **columns: Any
+) -> Sample:
+    """What an estimator is given; columns: those of `prepare_sample`, which says what raises."""
+    naive = estimator in NAIVE
+    return prepare_sample(
+        frame,
+        anticipation=anticipation,
+        gaps=gaps,
+        keep_always_treated=naive,
+        needs_controls=not naive,
+        **columns,
+    )
+
+
+def used_sample(frame: pd.DataFrame, *, estimator: str, **columns: Any) -> Sample:
+    """The rows that `fit_staggered` with these arguments rests on, without the fit.
+
+    What other estimators say on exactly these rows differs from it by the estimator alone. Controls are all
+    that were given, those that the estimator has no use for among them. columns: as `sample_of` has them.
+    """
+    sample = sample_of(frame, estimator=estimator, **columns)
+    unused = unused_cohorts(sample) if estimator == "synthetic_did" else ((), "")
+    return sample.without(*unused) if unused[0] else sample
+
+
+def rows_of(sample: Sample, estimator: str, unit: pd.Series, time: pd.Series) -> NDArray[np.bool_]:
+    """Which of the rows that were given an estimator uses of a sample, shape (n,)."""
+    if estimator in OWN_REGRESSIONS:
+        sample = replace(sample, data=sample.data[not_alone(sample)])
+    return sample.has(unit, time)
+
+
+def _banded(events: tuple[EventTime, ...], vcov: FloatArray | None) -> tuple[EventTime, ...]:
+    """Events with the band of those that have an error."""
+    known = [i for i, event in enumerate(events) if event.std_error > 0]
+    if vcov is None or not known:
+        return events
+    low, high = simultaneous_bands(
+        np.array([events[i].estimate for i in known]),
+        np.asarray(vcov, dtype=float)[np.ix_(known, known)],
+        np.array([max(events[i].n_effective_clusters - 1, 1e-6) for i in known]),
+    )
+    ends = dict(zip(known, zip(low, high, strict=True), strict=True))
+    return tuple(
+        replace(event, band_low=float(ends[i][0]), band_high=float(ends[i][1])) if i in ends else event
+        for i, event in enumerate(events)
     )
 
 
@@ -370,6 +449,8 @@ SLOPES_OF_UNTREATED = (
 )
 #: Estimators whose averages are made here, of cohorts and years (`aggregation.averages`).
 OWN_AVERAGES = ("twfe", "twfe_event_study", "sun_abraham", "synthetic_did")
+#: Estimators that are one regression of ours, in which a row alone in a unit or year says nothing.
+OWN_REGRESSIONS = ("twfe", "twfe_event_study", "sun_abraham")
 #: Libraries that need every unit in every year, or compare with whole units only.
 WHOLE_UNITS = ("stacked", "lp_did", "de_chaisemartin_dhaultfoeuille")
 #: Libraries that take differences over evenly spaced times.
@@ -395,11 +476,14 @@ def _found(estimator: str, sample: Sample, options: Options) -> Estimates:
     whole_units = estimator in WHOLE_UNITS or options.control_group == "never_treated"
     main = _on_even_years(estimator, sample.without_effects_of(lone, whole_units=whole_units), options)
     others = [g for g in sample.cohort_sizes if g not in lone]
-    try:
-        own = _on_even_years(estimator, sample.without_effects_of(others, whole_units=whole_units), options)
-    except (ValueError, NotImplementedError, np.linalg.LinAlgError) as error:
-        return replace(main, notes=(*main.notes, f"no estimate of the cohort(s) in one cluster: {error}"))
+    # What the others have an average of is theirs; the library need not fit a year again for it.
     effects = {(name, group) for name, group, *_ in main.effects}
+    averaged = {group for name, group in effects if name == "calendar"}
+    left = replace(options, calendar_years=frozenset(set(sample.years) - averaged))
+    try:
+        own = _on_even_years(estimator, sample.without_effects_of(others, whole_units=whole_units), left)
+    except CANNOT_ESTIMATE as error:
+        return replace(main, notes=(*main.notes, f"no estimate of the cohort(s) in one cluster: {error}"))
     years = {row[0] for row in main.events}
     return replace(
         main,
@@ -452,7 +536,7 @@ def _cells_by_event(sample: Sample, options: Options, *, binned: bool) -> dict[i
     if options.base_calendar_year is not None:
         return {}
     found: dict[int, list[tuple[int, int]]] = {}
-    for g, t in treated_cells(sample):
+    for g, t in sample.treated_cells:
         event = min(max(t - g, options.first_event), options.last_event) if binned else t - g
         found.setdefault(event, []).append((g, t))
     return found

@@ -26,7 +26,6 @@ from cbec.estimators.staggered.aggregation import (
     diff_diff_version,
     of_aggregates,
     require_unit_clusters,
-    treated_cells,
 )
 from cbec.estimators.staggered.sample import Sample
 from cbec.estimators.staggered.two_way import leads_before
@@ -117,7 +116,7 @@ def stacked_did(sample: Sample, options: Options) -> Estimates:
         anticipation=options.anticipation,
         control_group=options.control_group,
     ).fit(sample.data, **column_names(sample))
-    inside = [(g, t) for g, t in treated_cells(sample) if -before <= t - g <= after]
+    inside = [(g, t) for g, t in sample.treated_cells if -before <= t - g <= after]
     post = [c for c in inside if c[1] >= c[0]]
     table = result.aggregate("event_study")
     rows = [
@@ -182,7 +181,7 @@ def lp_did(sample: Sample, options: Options) -> Estimates:
         covariates=sample.control_columns or None,
         post_pooled=(0, pooled),
     )
-    cells = treated_cells(sample)
+    cells = sample.treated_cells
     post = [(g, t) for g, t in cells if 0 <= t - g <= pooled]
     whole = result.pooled.set_index("window").loc["post"]
     rows = [
@@ -228,7 +227,7 @@ def extended_twfe(sample: Sample, options: Options) -> Estimates:
     ).fit(sample.data, xtvar=sample.control_columns or None, **column_names(sample))
     for kind in ("group", "calendar", "event_study"):
         result.aggregate(kind)
-    cells, post = treated_cells(sample), cells_after(sample)
+    cells, post = sample.treated_cells, cells_after(sample)
     tables: list[tuple[str, Any, int]] = [
         ("dynamic", result.event_study_effects, -1),
         ("group", result.group_effects, 0),

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -31,8 +31,8 @@ from cbec.estimators.permutations import (
     randomisation_p,
 )
 from cbec.estimators.staggered.aggregation import FloatArray
-from cbec.estimators.staggered.fit import fit_staggered
-from cbec.estimators.staggered.sample import Sample, prepare_sample
+from cbec.estimators.staggered.fit import fit_staggered, sample_of
+from cbec.estimators.staggered.sample import Sample
 
 IntArray = NDArray[np.int64]
 #: More draws than this share that cannot be fitted are an error.
@@ -52,10 +52,11 @@ class OverallEffects:
 class CohortPlacebo:
     """Overall effects of permuted cohorts, and where the real one lies among them.
 
-    estimate, std_error: of the real cohorts. coefficients, t_values, p_values: shape (m,), of the draws that
-    could be fitted, p by the estimator's own t. p_value_coefficient, p_value_t: shares of draws at least as
-    large, the real one among them (Phipson and Smyth 2010). seed is None when there are no more different
-    assignments than draws: all of them are then taken. n_degenerate: draws that could not be fitted.
+    estimate, std_error, n_effective_clusters: of the real cohorts. coefficients, t_values, p_values: shape
+    (m,), of the draws that could be fitted, p by the estimator's own t. p_value_coefficient, p_value_t:
+    shares of draws at least as large, the real one among them (Phipson and Smyth 2010). seed is None when
+    there are no more different assignments than draws: all of them are then taken. n_degenerate: draws that
+    could not be fitted. used: rows of the frame that the real cohorts' fit rests on, shape (n,).
     """
 
     estimate: float
@@ -69,6 +70,8 @@ class CohortPlacebo:
     n_draws: int
     n_degenerate: int
     seed: int | None
+    n_effective_clusters: float
+    used: NDArray[np.bool_] = field(compare=False, repr=False)
 
 
 def overall_effect(
@@ -152,6 +155,10 @@ def permute_cohorts(
     does not change within a unit). Raises ValueError as `fit_staggered` does, when errors are clustered above
     the unit (treatment is then not given to units), when the strata leave one assignment only, or when more
     than 5 % of draws cannot be fitted.
+
+    Draws follow the order of the units' labels, not that of rows: under labels in another order one seed
+    gives other assignments, and p values that differ as those of two seeds do. Where all assignments are
+    taken labels change nothing. `prepare_panel` ranks units by content; to do so here would move published p.
     """
     if draws < 1:
         raise ValueError(f"draws {draws}; allowed: 1 or more")
@@ -163,10 +170,9 @@ def permute_cohorts(
         "controls": controls,
     }
     real = fit_staggered(frame, estimator=estimator, **about, cluster=cluster, aggregations=(), **options)
-    naive = estimator in ("twfe", "twfe_event_study")
-    sample = prepare_sample(
-        frame, **about, cluster=cluster, anticipation=options.get("anticipation", 0),
-        gaps=options.get("gaps", "drop"), keep_always_treated=naive, needs_controls=not naive,
+    sample = sample_of(
+        frame, estimator=estimator, **about, cluster=cluster, anticipation=options.get("anticipation", 0),
+        gaps=options.get("gaps", "drop"),
     )  # fmt: skip
     if not sample.is_clustered_by_unit:
         raise ValueError(f"errors are clustered by {cluster}: cohorts are permuted among units only")
@@ -211,6 +217,8 @@ def permute_cohorts(
         n_draws=draws,
         n_degenerate=draws - len(usable),
         seed=None if is_exact else seed,
+        used=real.used,
+        n_effective_clusters=overall.n_effective_clusters,
     )
 
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from cbec.estimators.absorb import build_projector, orthonormal_columns, residualise
-from cbec.estimators.frame import check_frame
+from cbec.estimators.frame import check_frame, require_no_text
 from cbec.estimators.panel import factor_codes
 
 GAPS = ("drop", "keep")
@@ -45,33 +47,40 @@ class Sample:
     def control_columns(self) -> list[str]:
         return [f"x{i + 1}" for i in range(len(self.controls))]
 
-    @property
+    @cached_property
     def cohort_sizes(self) -> dict[int, int]:
         """Units of each treated cohort."""
         units = self.data.drop_duplicates("unit")
         cohorts, counts = np.unique(units.loc[units["cohort"] > 0, "cohort"], return_counts=True)
         return {int(g): int(n) for g, n in zip(cohorts, counts, strict=True)}
 
-    @property
+    @cached_property
     def lone_cohorts(self) -> tuple[int, ...]:
         """Treated cohorts that lie in one cluster: their effects are fitted to it, and nothing is left to
         learn a standard error from."""
-        clusters = self.data.groupby("cohort")["cluster"].nunique()
+        clusters = self.data.drop_duplicates("unit").groupby("cohort")["cluster"].nunique()
         return tuple(int(g) for g in clusters.index[clusters == 1] if g > 0)
 
-    @property
+    @cached_property
     def n_units(self) -> int:
         return int(self.data["unit"].nunique())
 
-    @property
+    @cached_property
     def n_clusters(self) -> int:
         return int(self.data["cluster"].nunique())
 
-    @property
+    @cached_property
     def years(self) -> list[int]:
         return sorted(int(t) for t in self.data["time"].unique())
 
-    @property
+    @cached_property
+    def treated_cells(self) -> list[tuple[int, int]]:
+        """Cohort-years (g, t) of cohorts that are treated at some time, in order."""
+        data = self.data[self.data["cohort"] > 0]
+        pairs = data[["cohort", "time"]].drop_duplicates().sort_values(["cohort", "time"])
+        return [(int(g), int(t)) for g, t in pairs.itertuples(index=False)]
+
+    @cached_property
     def unpublished(self) -> list[int]:
         """Years inside the window that no unit has."""
         return sorted(set(range(self.years[0], self.years[-1] + 1)) - set(self.years))
@@ -88,6 +97,21 @@ class Sample:
             f"{self.n_units} of {len(self.units)} units and {len(self.cohort_sizes)} of"
             f" {self.n_cohorts_offered} cohorts offered are used"
         )
+
+    def rows_of(self, frame: pd.DataFrame, *, unit: str, time: str = "year") -> pd.DataFrame:
+        """The rows of a frame that are used, in its order; unit and time as in `prepare_sample`."""
+        return frame[self.has(frame[unit], frame[time])]
+
+    def has(self, unit: pd.Series, time: pd.Series) -> NDArray[np.bool_]:
+        """Which of some units and times are used, shape (n,)."""
+        index = {label: code for code, label in enumerate(self.units)}
+        code = np.array([index.get(label, -1) for label in unit.tolist()], dtype=np.int64)
+        times = pd.to_numeric(time).to_numpy(dtype=np.int64)
+        own = self.data["time"].to_numpy(dtype=np.int64)
+        first, n_times = int(own.min()), int(own.max() - own.min()) + 1
+        within = (code >= 0) & (times >= first) & (times < first + n_times)
+        places = self.data["unit"].to_numpy(dtype=np.int64) * n_times + own - first
+        return within & np.isin(code * n_times + times - first, places)
 
     def without(self, cohorts: Sequence[int], reason: str) -> Sample:
         """The rows that are left when an estimator has no use for some cohorts."""
@@ -198,7 +222,7 @@ def prepare_sample(
     keep_always_treated the units treated throughout.
 
     Raises ValueError naming the culprit for: absent columns (with the nearest names), duplicated
-    unit-times, times or cohorts that are no whole numbers, a cohort that changes within a unit, a
+    unit-times, times or cohorts that are no whole numbers or text, a cohort that changes within a unit, a
     treatment that switches off or contradicts the cohort, a unit in two clusters, fewer than two
     clusters, an outcome that is constant or infinite, no treated or no control units, and controls
     whose missing values empty a cohort or the control group.
@@ -331,6 +355,7 @@ def _coded(
     )  # fmt: skip
     codes, labels = _codes(frame[unit])
     data = pd.DataFrame({"unit": codes, "time": _whole(frame[time], time)})
+    require_no_text(frame[cohort], cohort)
     first = pd.to_numeric(frame[cohort], errors="coerce").astype(float)
     unreadable = first.isna() & frame[cohort].notna()
     if unreadable.any():
@@ -424,7 +449,9 @@ def _whole(values: pd.Series, name: str) -> np.ndarray:
 
 def _lone_notes(data: pd.DataFrame) -> list[str]:
     """Which cohorts lie in one cluster, and what follows."""
-    treated = data[data["cohort"] > 0].groupby("cohort")[["unit", "cluster"]].nunique()
+    treated = (
+        data[data["cohort"] > 0].drop_duplicates("unit").groupby("cohort")[["unit", "cluster"]].nunique()
+    )
     lone = treated[treated["cluster"] == 1]
     kinds = {"unit": lone[lone["unit"] == 1].index, "cluster": lone[lone["unit"] > 1].index}
     return [

@@ -15,7 +15,6 @@ from cbec.estimators.staggered.aggregation import (
     cells_after,
     diff_diff_version,
     require_unit_clusters,
-    treated_cells,
 )
 from cbec.estimators.staggered.sample import Sample
 
@@ -29,10 +28,12 @@ def de_chaisemartin_dhaultfoeuille(sample: Sample, options: Options) -> Estimate
     require_unit_clusters(sample, "de_chaisemartin_dhaultfoeuille")
     if options.gaps == "keep":
         raise ValueError("de_chaisemartin_dhaultfoeuille needs a balanced panel; use gaps='drop'")
-    cells = treated_cells(sample)
+    cells = sample.treated_cells
     found = _event_years(sample, sample.control_columns)
     psi = influence(sample, sorted(found))
     errors = {e: math.sqrt(psi[e] @ psi[e]) for e in found}
+    if not any(e >= 0 for e in found) or not all(errors.values()):
+        raise ValueError("no error in an event year: the fit is perfect, or nobody is left to compare with")
     if sample.controls:
         plain = _event_years(sample, [])
         errors = {e: float(row["se"]) * errors[e] / float(plain[e]["se"]) for e, row in found.items()}

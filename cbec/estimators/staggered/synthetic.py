@@ -19,6 +19,13 @@ from cbec.estimators.staggered.aggregation import (
 from cbec.estimators.staggered.sample import Sample
 
 
+def unused_cohorts(sample: Sample) -> tuple[tuple[int, ...], str]:
+    """Cohorts with one year before treatment, to which no weights of years can be fitted, and the reason."""
+    years = np.array(sample.years)
+    short = tuple(g for g in sorted(sample.cohort_sizes) if (years < g).sum() < 2)
+    return short, "cohort with one year before treatment"
+
+
 def synthetic_did(sample: Sample, options: Options) -> Estimates:
     """Cohort by cohort against never-treated units, averaged by treated unit-years.
 
@@ -31,7 +38,7 @@ def synthetic_did(sample: Sample, options: Options) -> Estimates:
     require_unit_clusters(sample, "synthetic_did")
     if options.gaps == "keep":
         raise ValueError("synthetic_did needs a balanced panel; use gaps='drop'")
-    data, short = sample.data, []
+    data, (short, reason) = sample.data, unused_cohorts(sample)
     y = _without_controls(sample)
     wide = data.assign(y=y).pivot(index="unit", columns="time", values="y")
     cohort_of = data.drop_duplicates("unit").set_index("unit")["cohort"]
@@ -39,8 +46,7 @@ def synthetic_did(sample: Sample, options: Options) -> Estimates:
     years = np.array(sample.years)
     paths: dict[int, tuple[FloatArray, FloatArray, FloatArray]] = {}
     for g in sorted(sample.cohort_sizes):
-        if (years < g).sum() < 2:
-            short.append(g)
+        if g in short:
             continue
         two = data[data["cohort"].isin([0, g])]
         two = two.assign(y=y[two.index], d=two["cohort"].eq(g).astype(int))
@@ -112,7 +118,7 @@ def synthetic_did(sample: Sample, options: Options) -> Estimates:
         engine=diff_diff_version(),
         base_period="years before treatment, weighted",
         notes=tuple(f"the cohort of {g} has one year before treatment and is left out" for g in short),
-        unused=(tuple(short), "cohort with one year before treatment"),
+        unused=(short, reason),
     )
 
 

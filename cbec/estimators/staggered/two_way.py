@@ -20,22 +20,21 @@ from cbec.estimators.staggered.aggregation import (
     averages,
     cells_after,
     split_averages,
-    treated_cells,
 )
 from cbec.estimators.staggered.sample import Sample
 
 
 def _regress(
     sample: Sample, columns: Mapping[str, NDArray[Any]]
-) -> tuple[FloatArray, FloatArray, int, tuple[str, ...]]:
+) -> tuple[FloatArray, FloatArray, tuple[str, ...]]:
     """Two-way fixed effects of y on columns and controls: coefficients and covariance of columns.
 
-    Gives also the rows used and notes. Raises ValueError when a column is collinear.
+    Gives also notes. Raises ValueError when a column is collinear.
     """
     import pyfixest
 
     data = pd.concat([sample.data, pd.DataFrame(dict(columns), index=sample.data.index)], axis=1)
-    data = data[_not_alone(sample)]
+    data = data[not_alone(sample)]
     right = " + ".join([*columns, *sample.control_columns])
     model = pyfixest.feols(
         f"y ~ {right} | unit + time",
@@ -57,10 +56,10 @@ def _regress(
     ]
     notes = tuple(f"control absorbed by the fixed effects: {name}" for name in absorbed)
     order = [names.index(name) for name in columns]
-    return model._beta_hat[order], model._vcov[np.ix_(order, order)], int(model._N), notes
+    return model._beta_hat[order], model._vcov[np.ix_(order, order)], notes
 
 
-def _not_alone(sample: Sample) -> NDArray[np.bool_]:
+def not_alone(sample: Sample) -> NDArray[np.bool_]:
     """Rows that are not alone in a unit or year."""
     effects = [factor_codes(sample.data[name].to_numpy()) for name in ("unit", "time")]
     return rows_in_pairs(effects, len(sample.data))
@@ -73,7 +72,7 @@ def _pyfixest() -> str:
 def twfe(sample: Sample, options: Options) -> Estimates:
     data = sample.data
     treated = (data["cohort"].gt(0) & data["time"].ge(data["cohort"])).to_numpy(dtype=float)
-    b, v, n_obs, notes = _regress(sample, {"treated": treated})
+    b, v, notes = _regress(sample, {"treated": treated})
     return Estimates(
         effects=[("overall", None, b[0], math.sqrt(v[0, 0]), cells_after(sample))],
         events=[],
@@ -81,7 +80,6 @@ def twfe(sample: Sample, options: Options) -> Estimates:
         engine=_pyfixest(),
         base_period="all untreated years, weighted by the regression",
         notes=notes,
-        n_obs=n_obs,
     )
 
 
@@ -112,8 +110,8 @@ def twfe_event_study(sample: Sample, options: Options) -> Estimates:
     if base not in {int(k) for k in key[ever]}:
         raise ValueError(f"no treated unit is observed in the base event year {base}")
     columns = {f"e{k}".replace("-", "m"): (ever & (key == k)).astype(float) for k in labels}
-    b, v, n_obs, notes = _regress(sample, columns)
-    cells = treated_cells(sample)
+    b, v, notes = _regress(sample, columns)
+    cells = sample.treated_cells
     at = dict(
         zip(zip(data["cohort"].tolist(), data["time"].tolist(), strict=True), key.tolist(), strict=True)
     )
@@ -157,7 +155,6 @@ def twfe_event_study(sample: Sample, options: Options) -> Estimates:
             if calendar
             else f"overall: mean of post-treatment coefficients weighted by treated unit-years{left_out}",
         ),
-        n_obs=n_obs,
     )
 
 
@@ -180,7 +177,7 @@ def leads_before(sample: Sample, options: Options) -> list[tuple[int, float, flo
     if not labels or not (ever & ~inside).any():
         raise ValueError(f"no untreated year before event year {options.first_event} to compare leads with")
     columns = {f"e{-e}": (inside & (event == e)).astype(float) for e in labels}
-    b, v, _, _ = _regress(untreated, columns)
+    b, v, _ = _regress(untreated, columns)
     cohorts = [len(set(rows["cohort"].to_numpy()[inside & (event == e)])) for e in labels]
     return list(zip(labels, b.tolist(), np.sqrt(np.diag(v)).tolist(), cohorts, strict=True))
 
@@ -189,7 +186,7 @@ def sun_abraham(sample: Sample, options: Options) -> Estimates:
     """A dummy for every cohort and year but the base, averaged over observed unit-years, held fixed."""
     data = sample.data
     base = options.base - options.anticipation
-    every = treated_cells(sample)
+    every = sample.treated_cells
     omitted = {g: sample.last_before(g, base) for g, _ in every}
     without = sorted(g for g, last in omitted.items() if last is None)
     if without:
@@ -197,9 +194,9 @@ def sun_abraham(sample: Sample, options: Options) -> Estimates:
     cells = [(g, t) for g, t in every if t != omitted[g]]
     g_of, t_of = data["cohort"].to_numpy(), data["time"].to_numpy()
     columns = {f"g{g}t{t}": ((g_of == g) & (t_of == t)).astype(float) for g, t in cells}
-    b, v, n_obs, notes = _regress(sample, columns)
+    b, v, notes = _regress(sample, columns)
     # As fixest: a unit-year counts once, where it is observed (Sun and Abraham 2021 on balanced panels).
-    used = data[_not_alone(sample)].groupby(["cohort", "time"]).size()
+    used = data[not_alone(sample)].groupby(["cohort", "time"]).size()
     counts = {cell: float(used[cell]) for cell in cells}
     rows = averages(cells, sample.cohort_sizes, counts=counts, lone=sample.lone_cohorts)
     weights = np.array([row.weights for row in rows])
@@ -212,5 +209,4 @@ def sun_abraham(sample: Sample, options: Options) -> Estimates:
         base_period=f"event year {base}",
         vcov=vcov,
         notes=notes,
-        n_obs=n_obs,
     )
