@@ -8,7 +8,7 @@ import errno
 import secrets
 import shutil
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,13 +17,14 @@ from cbec.common.files import landing_writer
 from cbec.common.garbage import uncollected
 from cbec.ingest import landing
 from cbec.ingest.files import File, Refused, find_files
-from cbec.ingest.mapping import load_mappings, template
+from cbec.ingest.mapping import Mapping, load_mappings, template
 from cbec.ingest.problems import Problem
 from cbec.ingest.reading import How, Readers, Reading
 from cbec.ingest.registry import Registry, load_registry
-from cbec.ingest.run import Imported
+from cbec.ingest.run import Imported, mapping_for
 from cbec.ingest.shipped import Shipped
 from cbec.project import CbecError, Project
+from cbec.registry.series import builds_panels, panel_series, shipped_figures
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 MAX_BATCH = 100
 # Runs whose data docs are kept, and the traces of errors beside them.
 KEEP_RUNS = 10
+# What becomes of files that hold figures which are there after the run.
+LANDING = {"landed", "would land", "unchanged", "nothing new"}
 TRACES = "traces.txt"
 HELD_SEEDS = (("province", "province_yearbook"), ("prefecture", "city_yearbook"))
 
@@ -56,13 +59,15 @@ class Outcome:
 @dataclass(frozen=True)
 class Run:
     """A whole run. mapping: the file to edit when something was not recognised. efforts: seconds of computing
-    and MB of memory that reading took, by name of the file."""
+    and MB of memory that reading took, by name of the file. series: rows of quality.panel_series, as the next
+    build will have them, of the columns for which something landed or would."""
 
     folder: Path
     outcomes: tuple[Outcome, ...]
     docs: Path | None
     mapping: Path | None
     efforts: dict[str, tuple[float, float]] = field(default_factory=dict)
+    series: pd.DataFrame | None = None
 
     @property
     def has_files(self) -> bool:
@@ -71,8 +76,9 @@ class Run:
 
     @property
     def has_errors(self) -> bool:
-        """A file was refused, or left out though it may hold figures."""
-        return bool({"refused", "left out"} & {outcome.action for outcome in self.outcomes})
+        """A file was refused, or left out though it may hold figures; or there is nothing that could land."""
+        actions = {outcome.action for outcome in self.outcomes}
+        return bool({"refused", "left out"} & actions) or not actions & LANDING
 
 
 @dataclass(frozen=True)
@@ -82,6 +88,8 @@ class Options:
     publication: str = ""
     edition: str = ""
     map_file: Path | None = None
+    # What holds where a file does not say it: indicator, unit, year, region_level.
+    defaults: dict[str, str] = field(default_factory=dict)
     encoding: str | None = None
     lands: bool = True
     # True for the demo warehouse only, which takes simulated files and no others.
@@ -156,7 +164,10 @@ class _Importing:
         self._known = Known(project, self._registry, shipped)
         self._validator: Validator | None = None
         self._batch: list[Imported] = []
+        self._mappings: dict[str, Mapping] = {}
         self._efforts: dict[str, tuple[float, float]] = {}
+        # By SHA-256, the first file of this run with a content that landed.
+        self._first: dict[str, str] = {}
 
     def all(self, paths: list[Path]) -> Run:
         """Read, judge and land every file of the paths."""
@@ -165,7 +176,8 @@ class _Importing:
             valid = ", ".join(registry.publications)
             raise CbecError(f"unknown publication {options.publication!r}; valid: {valid}", exit_code=2)
         self.at = str(options.map_file or "")
-        mappings = load_mappings(options.map_file, registry)
+        mappings = load_mappings(options.map_file, registry, options.defaults)
+        self._mappings = mappings
         how = How(
             self._project.root,
             options.publication,
@@ -192,7 +204,27 @@ class _Importing:
         docs = self._validator.write_docs(self._folder / "data_docs") if self._validator else None
         mapping = self._write_mapping()
         _forget_runs(self._folder)
-        return Run(self._folder, tuple(self.outcomes), docs, mapping, self._efforts)
+        return Run(self._folder, tuple(self.outcomes), docs, mapping, self._efforts, self._series())
+
+    def _series(self) -> pd.DataFrame | None:
+        """Which series the columns will read of which this run has figures. Simulated yearbooks have one."""
+        import pandas as pd
+
+        new = [o for o in self.outcomes if o.action in ("landed", "would land", "unchanged") and o.vintage]
+        cells = [(c, o.vintage) for o in new for c in o.imported.cells]
+        wanted = {c.indicator_id for c, _ in cells if c.indicator_id in self._registry.indicators}
+        # Of files that are read for something else than panels nobody asks, nor where no panel is built.
+        is_for_panels = not (self._options.is_demo or self._options.ignores_print)
+        if not (is_for_panels and wanted and builds_panels(self._project.root)):
+            return None
+        for outcome in new:
+            self._known.add_cells(outcome.imported, outcome.vintage)
+        figures = pd.concat([shipped_figures(self._project.root, wanted), *self._known.series(wanted)])
+        found = panel_series(self._project.root, figures.dropna(subset="value"))
+        own = {vintage for _, vintage in cells}
+        columns = {(c.region_level, c.indicator_id) for c, _ in cells}
+        keys = pd.MultiIndex.from_frame(found[["region_level", "indicator_id"]])
+        return found[keys.isin(columns) & (found["series_id"].isin(own) | found["n_read"].gt(0))]
 
     def _take(self, reading: Reading | Problem) -> None:
         """Settle what came of one file, or put it to those that are judged together."""
@@ -225,7 +257,10 @@ class _Importing:
 
     def _settle(self) -> None:
         """Judge what is waiting, and land it."""
-        judged = [i for i in self._batch if i.cells and i.publication and not i.errors]
+        # Also where something is asked: what is wrong with the cells is then asked with it.
+        judged = [
+            i for i in self._batch if i.cells and i.publication and all(p.answer[0] for p in i.errors)
+        ]  # fmt: skip
         found: dict[int, Imported] = {}
         if judged:
             if self._validator is None:
@@ -233,15 +268,24 @@ class _Importing:
                 from cbec.ingest.expectations import Validator
 
                 self._validator = Validator(self._registry)
-            after = _judged(self._registry, self._validator, self._known, judged)
+            left_out = {i.file.name: mapping_for(i.file, self._mappings).leaves_out for i in judged}
+            after = _judged(self._registry, self._validator, self._known, judged, left_out)
             found = {id(i): j for i, j in zip(judged, after, strict=True)}
         for imported in self._batch:
             self.at = imported.file.name
-            outcome = _landed(
-                self._project, found.get(id(imported), imported), self._options, self._held, self._known
-            )
-            self.outcomes.append(outcome)
+            self.outcomes.append(self._landed(found.get(id(imported), imported)))
         self._batch.clear()
+
+    def _landed(self, imported: Imported) -> Outcome:
+        sha256 = imported.file.sha256
+        if sha256 in self._first and not imported.errors:
+            message = f"has the same content as {self._first[sha256]}"
+            twin = Problem(imported.file.name, "", "file", "", message, is_warning=True)
+            return Outcome(replace(imported, problems=(*imported.problems, twin)), "unchanged")
+        outcome = _landed(self._project, imported, self._options, self._held, self._known)
+        if outcome.action in ("landed", "would land", "unchanged"):
+            self._first[sha256] = imported.file.name
+        return outcome
 
     def _write_mapping(self) -> Path | None:
         text = template([p for outcome in self.outcomes for p in outcome.imported.problems])
@@ -276,17 +320,31 @@ def _apart(imported: Imported, *, is_demo: bool) -> Imported:
     return replace(imported, problems=(*imported.problems, problem), status="refused")
 
 
-def _judged(registry: Registry, validator: Validator, known: Known, batch: list[Imported]) -> list[Imported]:
-    """Files of one batch after the expectations: with problems and suspicions."""
+def _judged(
+    registry: Registry,
+    validator: Validator,
+    known: Known,
+    batch: list[Imported],
+    left_out: dict[str, frozenset[str]],
+) -> list[Imported]:
+    """Files of one batch after the expectations: with problems and suspicions.
+
+    left_out: by file, what is wrong with cells that its mapping file leaves out.
+    """
     import pandas as pd
 
-    from cbec.ingest.expectations import flags, suspects, to_frame
+    from cbec.ingest.expectations import broken, flags, suspects, to_frame
 
     first = batch[0]
     assert first.publication is not None
     frame = pd.concat([to_frame(i.cells, registry, i.file.name) for i in batch], ignore_index=True)
     existing, previous = known.figures(batch)
     flagged = flags(frame, registry, existing, previous)
+    if leaves_out := frozenset().union(*left_out.values()):
+        gone = broken(flagged, leaves_out)
+        places = set(zip(flagged.loc[gone, "file"], flagged.loc[gone, "place"], strict=True))
+        batch = [_without(i, places) for i in batch]
+        flagged = flagged[~gone].reset_index(drop=True)
     kind = "print" if first.printed else first.publication.kind
     label = first.file.name
     if len(batch) > 1:
@@ -306,6 +364,15 @@ def _judged(registry: Registry, validator: Validator, known: Known, batch: list[
         status = "refused" if any(not p.is_warning for p in own) else imported.status
         out.append(replace(imported, problems=(*imported.problems, *own), status=status))
     return out
+
+
+def _without(imported: Imported, places: set[tuple[str, str]]) -> Imported:
+    """A file without the cells of these places, and how many they are."""
+    name = imported.file.name
+    kept = tuple(c for c in imported.cells if (name, c.source_locator) not in places)
+    n = len(imported.cells) - len(kept)
+    dropped = imported.dropped | ({"left out by the mapping file: beyond what can be": n} if n else {})
+    return replace(imported, cells=kept, dropped=dropped)
 
 
 class Known:
@@ -378,6 +445,29 @@ class Known:
             self._requested |= wanted
             self._split("", self._shipped.series, self._shipped.frame(wanted))
 
+    def add_cells(self, imported: Imported, vintage: str) -> None:
+        """Remember the cells of a file that was not there when this was loaded."""
+        import pandas as pd
+
+        if any(sha256 == imported.file.sha256 for parts in self._load().values() for sha256, _, _ in parts):
+            return
+        rows = [
+            (c.region_level, c.region_code, c.year, c.indicator_id, c.unit_printed, c.value, c.scope)
+            for c in imported.cells
+        ]
+        names = [*self.COLUMNS[:4], "unit_printed", "value_in_printed_unit", "scope"]
+        frame = pd.DataFrame(rows, columns=names)
+        frame["scope"] = frame["scope"].replace("", None)
+        self.add(imported.file.sha256, vintage, frame)
+
+    def series(self, indicators: set[str]) -> Iterator[pd.DataFrame]:
+        """Figures of some indicators by series: the printed ones that ship and the landed ones."""
+        self._load_shipped(indicators)
+        for indicator in sorted(indicators):
+            for _, vintage, part in self._load().get(indicator, ()):
+                if vintage:
+                    yield part.assign(series_id=vintage, is_shipped=False)
+
     def figures(self, batch: list[Imported]) -> tuple[pd.DataFrame, pd.DataFrame]:
         """All known figures of a batch's indicators with `is_imported`, and those of the version that it
         follows."""
@@ -437,6 +527,7 @@ def _landed(
         series_id=publication.vintage if publication.is_one_series == "true" else "",
         edition=imported.edition,
         printed=imported.printed,
+        names=imported.names,
     )
     if path.is_file() and landing.holds(path, table):
         return replace(outcome, action="unchanged", path=path)

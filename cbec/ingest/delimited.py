@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from pathlib import PurePosixPath
 
-from cbec.ingest.book import MAX_CELLS, MAX_COLUMNS, Book, File, Refused, Sheet, unescaped
+from cbec.ingest.book import MAX_CELLS, MAX_COLUMNS, Book, File, Refused, Sheet
+from cbec.ingest.problems import Problem
+from cbec.ingest.text import is_figure, year_of
 
 MAX_LINES_IN_A_CELL = 20
+MARKS = {",": "comma", "\t": "tab", ";": "semicolon", "|": "bar"}
+# Ends of lines and tabs that some program wrote by their number. Any other such code is what it looks like.
+ESCAPED_BLANK = re.compile("_x00(?:0D|0A|09)_", re.IGNORECASE)
 
 
 def read_delimited(file: File, familiar: frozenset[str], encoding: str | None) -> Book:
@@ -18,7 +24,7 @@ def read_delimited(file: File, familiar: frozenset[str], encoding: str | None) -
     head = text[:4096].lstrip().lower()
     if head.startswith(("<html", "<!doctype", "<?xml", "<table")):
         raise Refused(file.name, "", "is a web page, not a table; save it as .xlsx or .csv")
-    delimiter = _delimiter(text)
+    delimiter, is_sure = _delimiter(text)
     if text.count('"') % 2:
         line = text[: text.rindex('"')].count("\n") + 1
         raise Refused(file.name, f"line {line}", "has a quote that is never closed")
@@ -40,27 +46,63 @@ def read_delimited(file: File, familiar: frozenset[str], encoding: str | None) -
                 )
             line_before = reader.line_num
             if any(fields):
-                rows.append((number, tuple(map(unescaped, fields))))
+                rows.append((number, tuple(map(_without_escapes, fields))))
     except csv.Error as error:
         raise Refused(file.name, f"line {reader.line_num}", f"is not a table here: {error}") from None
     if not rows:
         raise Refused(file.name, "", "is empty")
     stem = PurePosixPath(file.name).stem
-    shown = {",": "comma", "\t": "tab", ";": "semicolon", "|": "bar"}[delimiter]
-    return Book(file, (Sheet(stem, tuple(rows), is_delimited=True),), f"{used}, {shown}")
+    sheet = Sheet(stem, tuple(rows), is_delimited=True)
+    warnings: tuple[Problem, ...] = ()
+    if not is_sure:
+        message = f"was cut at each {MARKS[delimiter]}; no mark cuts its lines into a table of one width"
+        warnings = (Problem(file.name, stem, "file", "", message, is_warning=True),)
+    return Book(file, (sheet,), f"{used}, {MARKS[delimiter]}", warnings)
 
 
-def _delimiter(text: str) -> str:
-    """The separator that cuts most lines of the sample into the same number of fields."""
-    lines = [line for line in text[:20_000].splitlines()[:60] if line.strip()]
+def _without_escapes(text: str) -> str:
+    return ESCAPED_BLANK.sub(lambda found: chr(int(found[0][2:6], 16)), text) if "_x00" in text else text
+
+
+def _delimiter(text: str) -> tuple[str, bool]:
+    """The separator that cuts most of the sample into rows of one width, of fields that are whole; and
+    whether most rows are so.
+
+    A figure that another mark cut is a piece of one (`5,300` at a comma) and counts for nothing; a field that
+    still holds another mark was not cut where it should be, and counts against this one.
+    """
+    sample = text[:20_000]
+    lines = [line for line in sample.splitlines()[:60] if line.strip()]
     lines = lines[:-1] or lines
 
-    def score(mark: str) -> int:
-        counts = [line.count(mark) for line in lines]
-        usual = max(set(counts) - {0}, key=counts.count, default=0)
-        return counts.count(usual) * usual
+    def score(mark: str) -> tuple[int, float]:
+        try:
+            rows = [row for row in csv.reader(lines, delimiter=mark) if any(row)]
+        except csv.Error:
+            rows = [line.split(mark) for line in lines]
+        widths = [len(row) for row in rows]
+        usual = max(set(widths) - {1}, key=lambda width: (widths.count(width), width), default=0)
+        if not usual:
+            return 0, 0.0
+        of_usual = [row for row in rows if len(row) == usual]
+        others = "".join(set(MARKS) - {mark})
+        n = sum(_worth(field, others) for row in of_usual for field in row[:100])
+        return n, len(of_usual) / len(rows)
 
-    return max((",", "\t", ";", "|"), key=score)
+    scores = {mark: score(mark) for mark in MARKS}
+    best = max(MARKS, key=lambda mark: scores[mark][0])
+    return best, scores[best][1] > 0.5
+
+
+def _worth(field: str, others: str) -> int:
+    """1 for a field that is whole, 0 for one that may be, -1 for a piece of one."""
+    clean = field.strip()
+    if any(mark in field for mark in others):
+        return 1 if is_figure(clean) else -1
+    if not clean or not re.fullmatch("[-+0-9.]+", clean):
+        return 1
+    is_piece = re.match("[-+]?0[0-9]", clean)
+    return 1 if not is_piece and (is_figure(clean) or year_of(clean)) else 0
 
 
 def decode(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ import numpy as np
 import pandas as pd
 from great_expectations.data_context.types.base import ProgressBarsConfig
 
+from cbec.ingest.data_docs import Judged, close_pages
 from cbec.ingest.extract import Cell
 from cbec.ingest.landing import SCOPES
 from cbec.ingest.problems import Problem
@@ -146,6 +148,21 @@ RULES = (
 )  # fmt: skip
 
 
+def left_out_as(rule: Rule, indicator: str) -> str:
+    """What a mapping file calls the cells that break a rule."""
+    return f"{indicator} {rule.message}"
+
+
+def broken(frame: pd.DataFrame, leaves_out: Collection[str]) -> pd.Series:
+    """True for cells that break a rule and that a mapping file leaves out."""
+    out = pd.Series(False, index=frame.index)
+    for rule in RULES:
+        if rule.severity == "critical":
+            names = frame["indicator_id"].map(lambda i, rule=rule: left_out_as(rule, i) in leaves_out)
+            out |= ~frame[rule.flag] & names
+    return out
+
+
 def to_frame(cells: tuple[Cell, ...], registry: Registry, file: str = "") -> pd.DataFrame:
     """Cells with their value in the unit of the indicator (float; NaN when missing), one row a cell."""
     shifts: dict[tuple[str, str], float] = {}
@@ -231,6 +248,9 @@ def _bound(indicator: str, level: str, registry: Registry) -> tuple[float, float
 def _default_bound(indicator: str, registry: Registry) -> tuple[float, float]:
     """Without a bound of its own a figure is at least not negative, unless it is a log."""
     unit = registry.unit_of(indicator)
+    if unit is None and "_unstated" in indicator:
+        # Of figures without a unit nothing is known: a log, an index or a balance may be negative.
+        return (-np.inf, np.inf)
     may_fall = (
         unit.dimension == "log" if unit else bool(re.search("增长|增速|增加|利润|盈|差额|变化", indicator))
     )
@@ -365,7 +385,7 @@ class Validator:
         source = self._context.data_sources.add_pandas("imported files")
         self._source = source
         self._suites: dict[str, Any] = {}
-        self._n = 0
+        self._judged: list[Judged] = []
 
     def _suite(self, kind: str) -> Any:
         if kind not in self._suites:
@@ -396,9 +416,9 @@ class Validator:
         Problems by file. An error is a failed expectation of severity critical, or a file of several that
         fails a rule in more of its own cells than it may; fewer are a warning.
         """
-        self._n += 1
+        number = len(self._judged) + 1
         # The name becomes a path of the data docs, which may have 255 bytes.
-        name = f"{self._n} {label}".replace("/", " : ").replace("\\", " ")[:MAX_LABEL]
+        name = f"{number} {label}".replace("/", " : ").replace("\\", " ")[:MAX_LABEL]
         asset = self._source.add_dataframe_asset(name)
         batch = asset.add_batch_definition_whole_dataframe("whole file")
         definition = self._context.validation_definitions.add(
@@ -415,6 +435,7 @@ class Validator:
             for r in result.results
             if not r.success
         }
+        self._judged.append(Judged(number, label, kind, len(result.results), len(failed)))
         problems: dict[str, list[Problem]] = {file: [] for file in frame["file"].unique()}
         ruled = {rule.flag for rule in RULES}
         for (expectation, column), severity in failed.items():
@@ -442,7 +463,9 @@ class Validator:
                         more, places, printed = f" ({indicator})", "", str(first["absent"])
                     problems[file].append(
                         Problem(file, places, rule.kind if not is_warning else "expectation",
-                                printed, rule.message + more, is_warning=is_warning)
+                                printed, rule.message + more, is_warning=is_warning,
+                                answer=("", "", "") if is_warning else
+                                ("leave_out", left_out_as(rule, str(indicator)), "true"))
                     )  # fmt: skip
         return problems
 
@@ -466,7 +489,7 @@ class Validator:
             logger.removeHandler(faults)
         if faults.reported:
             raise OSError(f"the data docs are not whole: {faults.reported[0]}")
-        return folder / "index.html"
+        return close_pages(folder, self._judged)
 
 
 class _Faults(logging.Handler):

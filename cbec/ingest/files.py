@@ -10,7 +10,6 @@ import errno
 import os
 import stat
 import zipfile
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -40,12 +39,17 @@ UNREAD = {
     )
     for suffix in suffixes.split()
 }
+# What systems leave in folders and nobody put there.
+LITTER = ("__MACOSX", ".DS_Store", "._", "~$", "Thumbs.db", "desktop.ini", ".~lock.")
 ZIP, OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
 # Of one import; the yearbook of cities has 837 workbooks and 30 MB. Entries of a folder also count what is
 # not read.
 MAX_FILES, MAX_ALL_BYTES, MAX_ENTRIES = 20_000, 2 * 2**30, 200_000
 MAX_NAME, N_KINDS = 1_000, 5
+# Names of files of one kind that are told.
+N_NAMED = 3
+HIDDEN = "is hidden; name it itself, or give it a name that does not begin with a dot"
 SPECIAL = {
     stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device",
 }  # fmt: skip
@@ -87,7 +91,7 @@ class Found:
 def find_files(
     paths: list[Path], members: Callable[[Path, str], list[Found | Problem]] | None = None
 ) -> Iterator[Found | Problem]:
-    """Every file of the paths, in name order, without its bytes; zips are opened, hidden files passed over.
+    """Every file of the paths, in name order, without its bytes; zips are opened, hidden files are left out.
 
     members: what lists a zip, `list_members` if nothing else. What cannot be opened is a Problem beside the
     others; what is of a kind that is not read is a warning in a folder or a zip, and an error when it was
@@ -144,6 +148,7 @@ def _walked(top: Path, members: Callable[[Path, str], list[Found | Problem]]) ->
     file, files of kinds that are not read, and of other kinds how many there are."""
     problems: list[Problem] = []
     entries: list[Path] = []
+    hidden: list[Path] = []
 
     def closed(error: OSError) -> None:
         name = readable(os.path.relpath(str(error.filename), top))
@@ -151,9 +156,10 @@ def _walked(top: Path, members: Callable[[Path, str], list[Found | Problem]]) ->
         problems.append(Problem(name, "", "folder", "", f"cannot be read: {error.strerror}"))
 
     for folder, inside, names in os.walk(top, onerror=closed):
-        inside[:] = [name for name in inside if not _is_hidden((name,))]
+        hidden += (Path(folder, name) for name in (*inside, *names) if _is_hidden(name))
+        inside[:] = [name for name in inside if not _is_out_of_sight(name)]
         links = [name for name in inside if Path(folder, name).is_symlink()]
-        entries += (Path(folder, name) for name in (*names, *links) if not _is_hidden((name,)))
+        entries += (Path(folder, name) for name in (*names, *links) if not _is_out_of_sight(name))
         if len(entries) > MAX_ENTRIES:
             problems.append(
                 Problem(
@@ -163,7 +169,9 @@ def _walked(top: Path, members: Callable[[Path, str], list[Found | Problem]]) ->
             )  # fmt: skip
             break
     yield from sorted(problems, key=lambda problem: problem.file)
-    other: Counter[str] = Counter()
+    for entry in sorted(hidden):
+        yield _left_out(readable(str(entry.relative_to(top))), HIDDEN)
+    other: dict[str, list[str]] = {}
     for entry in sorted(entries):
         name, suffix = readable(str(entry.relative_to(top))), entry.suffix.lower()
         kind = _kind(entry)
@@ -176,15 +184,26 @@ def _walked(top: Path, members: Callable[[Path, str], list[Found | Problem]]) ->
         elif suffix in SUFFIXES:
             yield from _opened(entry, name, members)
         else:
-            other[readable(suffix) or "no suffix"] += 1
+            other.setdefault(readable(suffix) or "no suffix", []).append(name)
     if other:
-        listed = ", ".join(f"{n} of {suffix}" for suffix, n in other.most_common(N_KINDS))
-        message = f"holds {sum(other.values())} files of kinds that hold no tables: {listed}"
+        kinds = sorted(other.items(), key=lambda kind: (-len(kind[1]), kind[0]))
+        listed = ", ".join(f"{len(names)} of {suffix} ({_some(names)})" for suffix, names in kinds[:N_KINDS])
+        n = sum(map(len, other.values()))
+        message = f"holds {n} file{'s' if n > 1 else ''} of kinds that hold no tables: {listed}"
         yield Problem(readable(top.name or str(top)), "", "folder", "", message, is_warning=True)
 
 
-def _is_hidden(parts: tuple[str, ...]) -> bool:
-    return any(part.startswith((".", "~$")) for part in parts)
+def _some(names: list[str]) -> str:
+    return ", ".join([*names[:N_NAMED], *(["..."] if len(names) > N_NAMED else [])])
+
+
+def _is_out_of_sight(name: str) -> bool:
+    return name.startswith((".", "~$", "__MACOSX")) or name in LITTER
+
+
+def _is_hidden(name: str) -> bool:
+    """Whether somebody has hidden it: what systems leave is no file of anybody."""
+    return name.startswith(".") and not name.startswith(LITTER)
 
 
 def _left_out(name: str, what: str) -> Problem:
@@ -214,9 +233,13 @@ def list_members(path: Path, name: str) -> list[Found | Problem]:
             for number, member in enumerate(archive.infolist()):
                 inner = PurePosixPath(readable(_member_name(member)))
                 suffix, full = inner.suffix.lower(), f"{name}/{inner}"
-                if member.is_dir() or inner.parts[:1] == ("__MACOSX",) or _is_hidden(inner.parts):
+                if member.is_dir() or any(part.startswith(LITTER) for part in inner.parts):
                     continue
-                if len(full) > MAX_NAME:
+                if ".." in inner.parts:
+                    found.append(_left_out(full, "has a path that leaves the zip"))
+                elif any(_is_hidden(part) for part in inner.parts):
+                    found.append(_left_out(full, HIDDEN))
+                elif len(full) > MAX_NAME:
                     found.append(Problem(f"{full[:60]}...", "", "file", "", "has too long a name"))
                 elif suffix in UNREAD:
                     found.append(_left_out(full, UNREAD[suffix]))
@@ -224,6 +247,8 @@ def list_members(path: Path, name: str) -> list[Found | Problem]:
                     found.append(Problem(full, "", "file", "", "is a zip inside a zip; unpack it first"))
                 elif suffix in SUFFIXES:
                     found.append(Found(full, path, number, member.file_size))
+                else:
+                    found.append(_left_out(full, "is of a kind that holds no tables"))
     except Refused as refused:
         return [refused.problem]
     except OSError as error:

@@ -92,10 +92,11 @@ def to_table(
     series_id: str = "",
     edition: str = "",
     printed: Printed | None = None,
+    names: dict[str, tuple[str, str]] | None = None,
 ) -> pa.Table:
     """Cells in the landed columns, in the order of region, indicator and year; then printed totals and
     refused cells."""
-    names = printed.indicators if printed else {}
+    names = printed.indicators if printed else names or {}
     shared = {
         "vintage": vintage, "source_id": source_id, "source_file": source_file, "source_file_sha256": sha256,
         "is_simulated": is_simulated, "series_id": series_id or vintage,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +18,21 @@ from cbec.project import CbecError
 
 ROLES = (
     "region", "province", "region_code", "province_code", "year", "indicator", "unit", "value", "note",
-    "qualifier", "ignore",
+    "qualifier", "ignore", "dimension", "figure",
 )  # fmt: skip
-RULE_KEYS = ("use", "unit", "note", "filled")
-KEYS = ("publication", "headers", "regions", "sheets", "defaults")
+RULE_KEYS = ("use", "unit", "note", "filled", "take")
+KEYS = ("publication", "headers", "regions", "sheets", "defaults", "leave_out")
+# Where figures are to land under the words of their own title, sheet or file.
+OWN_WORDS = ("words",)
+LEVELS = ("province", "prefecture")
 
 
 @dataclass(frozen=True)
 class Mapping:
     """headers: compact header to meaning. regions: printed name to code or 'ignore'. sheets: ignored names.
 
-    defaults: indicator, unit, year, region_level and edition where a table does not say them.
+    defaults: indicator, unit, year, region_level and edition where a table does not say them. leaves_out:
+    what is wrong with cells that are to be left out.
     """
 
     publication: str = ""
@@ -35,6 +40,7 @@ class Mapping:
     regions: dict[str, str] = field(default_factory=dict)
     sheets: frozenset[str] = frozenset()
     defaults: dict[str, str] = field(default_factory=dict)
+    leaves_out: frozenset[str] = frozenset()
 
 
 class _Loader(yaml.SafeLoader):
@@ -46,10 +52,18 @@ class _Loader(yaml.SafeLoader):
         return super().compose_node(parent, index)
 
 
-def load_mappings(path: Path | None, registry: Registry) -> dict[str, Mapping]:
-    """Mapping by file name, '' for all files. Raises CbecError (2) naming the bad key and the valid ones."""
-    if path is None:
-        return {}
+def load_mappings(
+    path: Path | None, registry: Registry, defaults: dict[str, str] | None = None
+) -> dict[str, Mapping]:
+    """Mapping by file name, '' for all files. defaults: those of the command line, which go before those of
+    the file. Raises CbecError (2) naming the bad key and the valid ones."""
+    given = {key: value for key, value in (defaults or {}).items() if value}
+    checked = _mapping(Path("the command line"), {"defaults": given}, registry).defaults
+    mappings = _load(path, registry) if path else {"": Mapping()}
+    return {name: replace(m, defaults=m.defaults | checked) for name, m in mappings.items()}
+
+
+def _load(path: Path, registry: Registry) -> dict[str, Mapping]:
     try:
         content = yaml.load(path.read_text(encoding="utf-8"), _Loader) or {}
     except RecursionError:
@@ -94,12 +108,17 @@ def _mapping(path: Path, content: dict[Any, Any], registry: Registry) -> Mapping
         for key in rule:
             if key not in RULE_KEYS:
                 raise bad(f"headers: {header}: unknown key", key, RULE_KEYS)
-        use, unit = str(rule.get("use") or "ignore"), str(rule.get("unit") or "")
-        if unit and unit not in registry.units:
-            raise bad(f"headers: {header}: unit: unknown unit of {str(header)!r}", unit, registry.units)
+        use, written = str(rule.get("use") or "ignore"), str(rule.get("unit") or "")
+        unit = _unit(registry, written, use)
+        if written and not unit:
+            names = [*registry.units, *(u.name_zh for u in registry.units.values())]
+            raise bad(f"headers: {header}: unit: unknown unit of {str(header)!r}", written, names)
         if use in ROLES:
             note = str(rule.get("note") or "by the mapping file")
-            meaning = Meaning(role=use, note=note, matched=str(header))
+            meaning = Meaning(
+                role=use, note=note, matched=str(header), units=(unit,) if unit else (), unit_text=unit,
+                take=str(rule.get("take") or ""),
+            )  # fmt: skip
         elif use in measures:
             if unit:
                 _check_dimension(registry, use, unit, f"{path}: headers: {header}: unit:")
@@ -120,6 +139,10 @@ def _mapping(path: Path, content: dict[Any, Any], registry: Registry) -> Mapping
     for name, code in regions.items():
         if code != "ignore" and code not in codes:
             raise bad(f"regions: {name}: unknown region code of {name!r}", code, codes)
+    left_out = _section(path, content, "leave_out")
+    for fault, said in left_out.items():
+        if said is not True:
+            raise bad(f"leave_out: {fault}: unknown use", said, ("true",))
     sheets = _section(path, content, "sheets")
     for name, use in sheets.items():
         if use != "ignore":
@@ -130,7 +153,21 @@ def _mapping(path: Path, content: dict[Any, Any], registry: Registry) -> Mapping
         {compact(name): code for name, code in regions.items()},
         frozenset(str(name) for name in sheets),
         _defaults(path, _section(path, content, "defaults"), registry, bad),
+        frozenset(map(str, left_out)),
     )
+
+
+def _unit(registry: Registry, written: str, indicator: str = "") -> str:
+    """The unit that a person writes by its id or in the words of print; of the indicator's kind where the
+    words may mean several, '' for none."""
+    if written in registry.units:
+        return written
+    clean = compact(written)
+    found = [u.unit for u in registry.units.values() if compact(u.name_zh) == clean]
+    found += [unit for pattern, unit in registry.unit_patterns if pattern.fullmatch(clean)]
+    known = registry.indicators.get(indicator)
+    wanted = registry.units[known.unit].dimension if known else ""
+    return next((u for u in found if registry.units[u].dimension == wanted), found[0] if found else "")
 
 
 def _defaults(
@@ -142,7 +179,7 @@ def _defaults(
         "indicator": measures,
         "unit": registry.units,
         "year": range(1949, THIS_YEAR + 1),
-        "region_level": ("province", "prefecture"),
+        "region_level": LEVELS,
         "edition": range(1949, THIS_YEAR + 1),
     }
     found = {}
@@ -152,10 +189,19 @@ def _defaults(
         if value is None or value == "":
             continue
         known = [str(v) for v in valid[key]]
-        if str(value) not in known:
+        text = str(value)
+        if key == "indicator" and (text in OWN_WORDS or re.fullmatch("x:.+", text)):
+            found["indicator"] = text
+            continue
+        if key == "indicator" and text not in known:
+            text = registry.names().get(text, text)
+        if key == "unit":
+            text = _unit(registry, text, str(content.get("indicator") or "")) or text
+            known += [u.name_zh for u in registry.units.values()]
+        if text not in known:
             raise bad(f"defaults: {key}: unknown {str(key).replace('_', ' ')}", value, known)
-        found[str(key)] = str(value)
-    if "indicator" in found and "unit" in found:
+        found[str(key)] = text
+    if found.get("indicator") in registry.indicators and "unit" in found:
         _check_dimension(registry, found["indicator"], found["unit"], f"{path}: defaults: unit:")
     return found
 
@@ -167,40 +213,64 @@ def _check_dimension(registry: Registry, indicator: str, unit: str, place: str) 
         raise CbecError(f"{place} {indicator} has no unit {unit!r}; valid: {fitting}", exit_code=2)
 
 
-def template(problems: list[Problem]) -> str:
-    """A mapping file that lets the next run pass over what was not recognised; '' when it cannot help.
+HEAD = """\
+# What the import could not know, and what it guessed. Passed back as it is, it says yes to every guess:
+#   cbec import ... --map THIS_FILE
+# headers: `figure` lets a column land under its own words, `ignore` leaves it out, the id of an indicator
+#   makes it that one ({use: gdp, unit: 亿元}); roles: ROLES.
+#   A `dimension` makes a series of each of its words; {use: dimension, take: 合计} takes one word alone.
+# regions: a six-digit code, or `ignore`. sheets: `ignore`. defaults: indicator, unit, year, region_level.
+#   indicator: `words` lets figures land under the words of their title, sheet or file; x:词 under yours.
+# leave_out: cells that are wrong in this way stay out, the rest of the file comes in.
+# 导入时无法知道的内容，以及所作的猜测及其理由。原样传回即表示同意全部猜测：cbec import ... --map 本文件
+# headers：表头的含义。figure 按其自身文字入库，ignore 不用，也可写指标编号与单位，如 {use: gdp, unit: 亿元}；
+#   dimension 使每个词各成一列，take 只取其中一个词。regions：六位代码或 ignore。
+# defaults：表中未写明的指标、单位、年份与级别。leave_out：有此类错误的单元格不入库，其余照常入库。
+files:
+"""
 
-    Everything is set to ignore, with the nearest names beside it, so that a person only replaces words.
+
+def template(problems: list[Problem]) -> str:
+    """A mapping file with everything that a run asks and what was guessed of it; '' when it asks nothing.
+
+    Passed back as it is, it says yes to every guess. Columns that land under their own words are in it too,
+    for a person to name.
     """
-    files: dict[str, dict[str, dict[str, tuple[str, str]]]] = {}
-    for problem in problems:
-        kinds = {"header": "headers", "unit": "headers", "region": "regions", "table": "sheets"}
-        section = kinds.get(problem.kind)
-        if section and problem.text and not problem.is_warning:
+    files: dict[str, dict[str, dict[str, tuple[str, str, str]]]] = {}
+    for problem in sorted(problems, key=lambda p: p.is_warning):
+        section, key, value = problem.answer
+        if section and (key or section == "defaults"):
             held = files.setdefault(problem.file, {}).setdefault(section, {})
-            held[problem.text] = (", ".join(problem.nearest), f"{problem.locator} {problem.message}")
+            near = ", ".join(problem.nearest)
+            held.setdefault(key, (value, near, f"{problem.locator} {problem.message}"))
     if not files:
         return ""
-    lines = [
-        "# What the import did not recognise. `ignore` leaves it out; replace it by an indicator id, a role",
-        f"# ({', '.join(ROLES)})",
-        "# or, for a region, by its six-digit code. Then: cbec import ... --map THIS_FILE",
-        "files:",
-    ]
+    lines = [HEAD.replace("ROLES", ", ".join(ROLES)).rstrip("\n")]
     for name, sections in files.items():
         lines.append(f"  {_quoted(name)}:")
         for section, entries in sections.items():
             lines.append(f"    {section}:")
-            for text, (near, place) in entries.items():
-                lines.append(f"      # {' '.join(place.split())}")
-                lines.append(f"      # nearest: {near}" if near else "      # nothing near it")
-                if section == "headers":
-                    lines.append(f"      {_quoted(text)}: {{use: ignore, unit: null}}")
-                else:
-                    lines.append(f"      {_quoted(text)}: ignore")
+            for key, (value, near, place) in entries.items():
+                lines.append(f"      # {_plain(place)}")
+                if near:
+                    lines.append(f"      # nearest: {_plain(near)}")
+                shown = _quoted(value) if section == "defaults" and value else value or "null  # ?"
+                lines.append(f"      {_quoted(key)}: {shown}")
     return "\n".join(lines) + "\n"
 
 
+def _plain(text: str) -> str:
+    return "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))
+
+
 def _quoted(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\t", "\\t")
-    return f'"{escaped}"'
+    """A text in the double quotes of YAML, with whatever cannot be printed as its number."""
+    return '"' + "".join(_escaped(c) for c in text) + '"'
+
+
+def _escaped(character: str) -> str:
+    if character in '"\\':
+        return "\\" + character
+    if character.isprintable():
+        return character
+    return f"\\u{ord(character):04x}" if ord(character) < 0x10000 else f"\\U{ord(character):08x}"

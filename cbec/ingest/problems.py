@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 class Problem:
     """One thing that keeps a file out (or, as a warning, does not).
 
-    kind: file, header, unit, region, year, value, key, expectation. text: as printed in the cell.
+    kind: file, header, unit, region, year, value, key, expectation. text: as printed in the cell. answer:
+    what a mapping file says to it, as section, key and value in YAML.
     """
 
     file: str
@@ -21,6 +22,7 @@ class Problem:
     message: str
     nearest: tuple[str, ...] = ()
     is_warning: bool = False
+    answer: tuple[str, str, str] = ("", "", "")
 
     def __str__(self) -> str:
         near = f"; nearest: {', '.join(self.nearest)}" if self.nearest else ""

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from cbec.common.garbage import uncollected
-from cbec.common.workers import Done, GuardedWorker, single_threaded_children
+from cbec.common.workers import Done, GuardedWorker, pace, single_threaded_children
 from cbec.ingest.extract import Extract
 from cbec.ingest.files import File, Found, Refused, list_members
 from cbec.ingest.mapping import Mapping
@@ -24,8 +24,8 @@ from cbec.ingest.tables import Table
 # Two, because the process that asks for the files works too, and each may hold so much memory.
 N_READERS = 2
 MAX_MEMORY = 2**30
-# Computing that a file may take: what any small one gets, and more for each MB of its bytes.
-SECONDS, SECONDS_PER_MB = 5.0, 1.0
+# Computing that a file may take where `pace` is 1: what any small one gets, and more for each of its MB.
+SECONDS, SECONDS_PER_MB = 5.0, 1.25
 # Files read ahead of the one that is waited for, a reader.
 AHEAD = 3
 HINT = "; if it is what it should be, divide it into smaller files"
@@ -79,7 +79,7 @@ class Readers:
 
     def members(self, path: Path, name: str) -> list[Found | Problem]:
         """What a zip holds."""
-        done = self._threads.submit(self._do, path, name, seconds=SECONDS).result()
+        done = self._threads.submit(self._do, path, name, seconds=SECONDS * pace()).result()
         found: list[Found | Problem] = done.result
         return found if not done.reason else [Problem(name, "", "file", "", done.reason)]
 
@@ -96,7 +96,7 @@ class Readers:
             yield _waited_for(ahead.popleft())
 
     def _read(self, found: Found) -> Done:
-        return self._do(found, seconds=SECONDS + SECONDS_PER_MB * found.size / 2**20)
+        return self._do(found, seconds=pace() * (SECONDS + SECONDS_PER_MB * found.size / 2**20))
 
     def _do(self, *job: Any, seconds: float) -> Done:
         """Let an idle reader do a job, or a new one when there is none."""
@@ -173,5 +173,5 @@ def light(imported: Imported) -> Imported:
 
 
 def _light(table: Table) -> Table:
-    sheet = replace(table.sheet, rows=(), merges=(), comments={})
+    sheet = replace(table.sheet, rows=(), merges=(), comments={}, doubts={})
     return replace(table, sheet=sheet, body=(), texts=())

@@ -30,6 +30,8 @@ PROVINCE_TAIL = re.compile(
 ENGLISH_TAIL = re.compile(
     r"(?:(?:zhuang|hui|uygur|uyghur)?(?:autonomousregion)|province|municipality|city|prefecture|league)$"
 )
+# Urumqi (city), Hebei (province).
+KIND_IN_BRACKETS = re.compile(r"\((?:city|province|prefecture|municipality|league|region)\)$")
 TOTAL_OF_A_PROVINCE = "total of a province among prefectures"
 
 
@@ -95,8 +97,10 @@ class Regions:
                 self._province_names |= dict.fromkeys(names, row["region_code"])
             else:
                 names = short_names(row["name_zh"])
-            english = compact(row["name_en"])
-            names |= {english, ENGLISH_TAIL.sub("", english)} if level == "prefecture" else {english}
+            # Tibet (Xizang) is either.
+            for english in {compact(row["name_en"]), *map(compact, re.split("[()]", row["name_en"]))} - {""}:
+                if level == "province" or english == compact(row["name_en"]):
+                    names |= {english, ENGLISH_TAIL.sub("", english)} if level == "prefecture" else {english}
             for name in names:
                 held = self._rows.setdefault((level, name), [])
                 if row not in held:
@@ -119,8 +123,20 @@ class Regions:
 
     def clean(self, text: str) -> str:
         """A printed name without blanks, marks and traditional characters."""
-        name = compact(text).translate(self._registry.simplified)
+        name = KIND_IN_BRACKETS.sub("", compact(text).translate(self._registry.simplified))
         return re.sub(r"(?:[*#†]|\([0-9]\)|\[[0-9]\])+$", "", name)
+
+    def level_of_code(self, code: str) -> str:
+        """province or prefecture where an official code is one, in whatever year; else ''."""
+        return next((level for level in ("province", "prefecture") if (level, code) in self._by_code), "")
+
+    def by_code(self, code: str, level: str, year: int) -> Match:
+        """The region of an official code in a year."""
+        if (level, code) not in self._by_code:
+            return Match("", f"is the code of no {level}", True)
+        if level == "province":
+            return Match(code)
+        return self._in_year(self._by_code[level, code], year, True, "")
 
     def province_code(self, text: str) -> str:
         """Code of the province that a text names, or ''."""
@@ -336,7 +352,19 @@ class Regions:
         if code and ("prefecture", code) in self._by_code and code not in codes:
             other = self._by_code[("prefecture", code)][0]["name_zh"]
             return Match("", f"stands beside the code {code}, which is {other}", True)
-        return self._in_year(rows, year, is_later_name or bool(code) or not name.endswith("市"), "")
+        # A county-level city that lies in a prefecture of its name: neither stands for the other.
+        if code and not code.endswith("00") and any(code[:4] == c[:4] for c in codes):
+            return Match("", f"stands beside the code {code}, which is a county's or a district's", True)
+        match = self._in_year(rows, year, is_later_name or bool(code) or not name.endswith("市"), "")
+        if match.region_code and compact(text).endswith("(city)"):
+            held = self._by_code["prefecture", match.region_code]
+            names = [
+                row["name_zh"] for row in held
+                if int(row["valid_from_year"] or 0) <= year <= int(row["valid_to_year"] or 9999)
+            ]  # fmt: skip
+            if names and not names[0].endswith("市"):
+                return Match("", f"is a city by its name, and {names[0]} is none in {year}", True)
+        return match
 
     def years_of_name(self, name: str) -> tuple[int, int]:
         """First and last year in which a prefecture-level unit has this very name; (0, 9999) for others."""

@@ -21,6 +21,7 @@ class Unit:
     dimension: str
     scale: int
     name_en: str
+    name_zh: str = ""
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,10 @@ class Registry:
         listed = {i.name_zh: i.indicator_id for i in self.indicators.values()}
         return listed | {i.indicator_id: i.indicator_id for i in self.indicators.values()}
 
+    def words_of(self, unit: str) -> str:
+        """A unit in the words of print, 亿元; '' for none."""
+        return self.units[unit].name_zh if unit else ""
+
     def unit_of(self, indicator: str) -> Unit | None:
         """Unit that the warehouse keeps an indicator in; None for a column that nobody has named."""
         known = self.indicators.get(indicator)
@@ -166,7 +171,10 @@ def load_registry(root: Path) -> Registry:
     for r in rows("indicator_part"):
         parts[r["total_indicator_id"]] = (*parts.get(r["total_indicator_id"], ()), r["part_indicator_id"])
     return Registry(
-        units={r["unit"]: Unit(r["unit"], r["dimension"], int(r["scale"]), r["name_en"]) for r in units},
+        units={
+            r["unit"]: Unit(r["unit"], r["dimension"], int(r["scale"]), r["name_en"], r["name_zh"])
+            for r in units
+        },
         unit_patterns=tuple((re.compile(r["pattern"]), r["unit"]) for r in rows("unit_alias"))
         + tuple((re.compile(re.escape(compact(r["name_zh"]))), r["unit"]) for r in units),
         indicators={

@@ -1,4 +1,4 @@
-"""What a remark says of figures: filled, estimated, forecast, preliminary or of something else; how, when."""
+"""What a remark says of figures: filled, estimated, forecast, preliminary, broken off, of something else."""
 
 from __future__ import annotations
 
@@ -29,6 +29,11 @@ KINDS = (
         re.IGNORECASE,
     )),
     ("P", re.compile(r"快报|初步|初值|初报|preliminary|provisional|flash", re.IGNORECASE)),
+    ("B", re.compile(
+        r"不可比|不能?(?:直接)?(?:比较|对比)|(?:序列|数据|数列)(?:有)?(?:中断|断裂|断点)"
+        r"|break in (?:the )?series|series break|not (?:directly )?comparable",
+        re.IGNORECASE,
+    )),
     ("D", re.compile(
         r"市辖区|(?<![省城各])市区(?!域)|不含|不包括|(?<!全市)(?<!全国)口径(?!不变|一致|相同)|城区"
             r"|districts? (?:only|under)|excluding",
@@ -75,7 +80,7 @@ SPAN = re.compile(r"(?<![0-9])((?:19|20)[0-9]{2})年?\s*(?:[-–—~～至到]|t
 
 @dataclass(frozen=True)
 class Claim:
-    """One clause of a remark. letter: I, F, E, P or D. method: of impute_method. years: those it names."""
+    """One clause of a remark. letter: I, F, E, P, B or D. method: of impute_method. years: those it names."""
 
     letter: str
     method: str

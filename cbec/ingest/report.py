@@ -10,6 +10,7 @@ from rich.table import Table as Grid
 from cbec.ingest.command import Outcome, Run
 from cbec.ingest.run import Imported
 from cbec.ingest.tables import Column, Recognition, Table
+from cbec.registry.series import sentences
 
 MAX_PROBLEMS = 30
 MAX_REASONS = 12
@@ -35,9 +36,7 @@ def print_run(run: Run, out: Console, err: Console, *, shows_columns: bool, expl
         _print_problems(outcome.imported, err, shared)
     _print_shared(shared, err)
     totals = Counter(outcome.action for outcome in files)
-    n_cells = sum(
-        len(o.imported.cells) for o in run.outcomes if o.action in ("landed", "unchanged", "would land")
-    )
+    n_cells = sum(len(o.imported.cells) for o in run.outcomes if o.action in ("landed", "would land"))
     counted = ", ".join(f"{n} {action}" for action, n in totals.items()) or "no file found"
     out.print(f"{len(files)} files: {counted}; {n_cells} cells", highlight=False)
     tables = [o.imported.printed for o in run.outcomes if o.imported.printed and o.imported.cells]
@@ -52,6 +51,10 @@ def print_run(run: Run, out: Console, err: Console, *, shows_columns: bool, expl
             f" {n_totals} printed totals, {n_refused} printed cells left out",
             highlight=False,
         )
+    if run.series is not None and len(run.series):
+        out.print("what the next build reads:", highlight=False)
+        for sentence in sentences(run.series, "en"):
+            out.print(f"  {sentence}", markup=False, highlight=False, soft_wrap=True)
     if run.docs:
         out.print(f"data docs: {run.docs}", markup=False, highlight=False, soft_wrap=True)
     if run.mapping:
@@ -66,12 +69,16 @@ def print_problems(run: Run, err: Console) -> None:
     _print_shared(shared, err)
 
 
-def _print_shared(shared: dict[tuple[str, str], int], err: Console) -> None:
-    for (text, message), n in shared.items():
+def _print_shared(shared: dict[tuple[str, str], list[str]], err: Console) -> None:
+    for (text, message), names in shared.items():
         reported = f" {text!r}" if text else ""
+        # A file that was left out is named, however many there are: nothing else says so.
+        shown = names if message.startswith("was left out") else names[:MANY]
+        more = f" and {len(names) - len(shown)} more" if len(names) > len(shown) else ""
         err.print(
-            f"warning: in {n} files:{reported} {message}", markup=False, highlight=False, soft_wrap=True
-        )
+            f"warning: in {len(names)} files:{reported} {message}: {', '.join(shown)}{more}",
+            markup=False, highlight=False, soft_wrap=True,
+        )  # fmt: skip
 
 
 def _print_summary(outcome: Outcome, out: Console) -> None:
@@ -87,23 +94,23 @@ def _print_summary(outcome: Outcome, out: Console) -> None:
             parts.append(f"{outcome.n_shipped} of them ship already")
         if outcome.n_conflicts:
             parts.append(f"{outcome.n_conflicts} differ from the figures that ship")
-        parts.append(f"vintage {outcome.vintage}")
+        if outcome.vintage:
+            parts.append(f"vintage {outcome.vintage}")
         if outcome.supersedes:
             parts.append(f"supersedes {outcome.supersedes}, which stays")
     out.print(f"{imported.file.name}: {'; '.join(parts)}", markup=False, highlight=False, soft_wrap=True)
 
 
-def _shared_warnings(run: Run) -> dict[tuple[str, str], int]:
-    """Warnings that many files share, with the number of files: told once."""
-    counts = Counter(
-        key
-        for outcome in run.outcomes
-        for key in {(p.text, p.message) for p in outcome.imported.problems if p.is_warning}
-    )
-    return {key: n for key, n in counts.items() if n >= MANY}
+def _shared_warnings(run: Run) -> dict[tuple[str, str], list[str]]:
+    """Warnings that many files share, with the names of the files: told once."""
+    names: dict[tuple[str, str], list[str]] = {}
+    for outcome in run.outcomes:
+        for key in dict.fromkeys((p.text, p.message) for p in outcome.imported.problems if p.is_warning):
+            names.setdefault(key, []).append(outcome.imported.file.name)
+    return {key: found for key, found in names.items() if len(found) >= MANY}
 
 
-def _print_problems(imported: Imported, err: Console, shared: dict[tuple[str, str], int]) -> None:
+def _print_problems(imported: Imported, err: Console, shared: dict[tuple[str, str], list[str]]) -> None:
     shown = [p for p in imported.problems if not (p.is_warning and (p.text, p.message) in shared)]
     shown.sort(key=lambda p: p.is_warning)
     for problem in shown[:MAX_PROBLEMS]:

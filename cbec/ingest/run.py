@@ -9,6 +9,7 @@ from pathlib import Path
 from cbec.ingest.cells import Reader
 from cbec.ingest.extract import Cell
 from cbec.ingest.files import Book, File, Refused, read_book
+from cbec.ingest.likeness import Published
 from cbec.ingest.mapping import Mapping
 from cbec.ingest.printed import edition as editions
 from cbec.ingest.printed.layout import NOTE, Page, table_number
@@ -17,6 +18,7 @@ from cbec.ingest.problems import Causes, Problem
 from cbec.ingest.publication import CITY_YEARBOOK, names_publication, recognise_publication, reseller
 from cbec.ingest.regions import Regions
 from cbec.ingest.registry import Publication, Registry, load_registry
+from cbec.ingest.roles import is_number
 from cbec.ingest.tables import N_SCANNED, Recognition, recognise
 from cbec.ingest.text import compact, plain
 from cbec.ingest.vocabulary import Vocabulary
@@ -42,6 +44,8 @@ class Imported:
     problems: tuple[Problem, ...] = ()
     # What a printed table holds beside its cells: totals, refused cells, columns nobody has named.
     printed: Printed | None = None
+    # Words of indicators that the registry has not, in Chinese and English, by id.
+    names: dict[str, tuple[str, str]] = field(default_factory=dict)
 
     @property
     def errors(self) -> tuple[Problem, ...]:
@@ -55,7 +59,8 @@ class Imported:
         # Editions that print one year each are one series: the edition stands beside the cell.
         if self.edition and self.publication.is_one_series != "true":
             return f"{self.publication.vintage}_{self.edition}"
-        if self.publication.publication_id == "undocumented":
+        # Files of compilers are never versions of one another, whichever comes in first.
+        if self.publication.kind == "vendor":
             return f"{self.publication.vintage}_{self.file.sha256[:8]}"
         return self.publication.vintage
 
@@ -66,11 +71,12 @@ class Recogniser:
 
     registry: Registry
     regions: Regions
+    published: Published
 
     @classmethod
     def of(cls, root: Path) -> Recogniser:
         registry = load_registry(root)
-        return cls(registry, Regions(registry))
+        return cls(registry, Regions(registry), Published(root, registry))
 
     def read(
         self,
@@ -83,7 +89,7 @@ class Recogniser:
     ) -> Imported:
         """Recognise a file. Problems carry the place; what is in a file raises nothing but MemoryError, and
         RecursionError where it is nested too deeply."""
-        mapping = _mapping_for(file, mappings or {})
+        mapping = mapping_for(file, mappings or {})
         try:
             book = read_book(file, self.registry.familiar, encoding=encoding)
         except Refused as refused:
@@ -104,7 +110,9 @@ class Recogniser:
         stem = book.file.name.rsplit("/", 1)[-1].rsplit(".", 1)[0]
         tables, stray = printed_pages(book, vocabulary)
         is_named = names_publication(publication, book.file)
-        heads = [stem, *(c for sheet in book.sheets[:1] for _, row in sheet.rows[:6] for c in row)]
+        # 1.5 is a figure, 1-5 the number of a table.
+        heads = [c for sheet in book.sheets[:1] for _, row in sheet.rows[:6] for c in row if not is_number(c)]
+        heads.append(stem)
         is_first = any(table_number(text)[0].startswith("1-") for text in heads)
         if is_first and DIVISIONS.search(plain(" ".join(heads))):
             reason = "is a list of administrative divisions, without indicators"
@@ -146,7 +154,8 @@ class Recogniser:
         }  # fmt: skip
         comments = {(sheet.name, *at): text for sheet in book.sheets for at, text in sheet.comments.items()}
         reader = PrintedReader(book.file.name, self.registry, vocabulary, publication, found, found - offset)
-        out = reader.read(tables, texts, stem, stray, comments)
+        doubts = {(sheet.name, *at): text for sheet in book.sheets for at, text in sheet.doubts.items()}
+        out = reader.read(tables, texts, stem, stray, comments, doubts)
         # A hidden sheet without figures is no part of the table.
         read = {page.sheet for pages in tables.values() for page in pages}
         problems = [w for w in book.warnings if w.locator in read]
@@ -208,12 +217,12 @@ class Recogniser:
             elif reasons <= {"names indicators but holds no figures of regions"}:
                 return Imported(book.file, "no figures", chosen, edition, book.reading, sheets)
             else:
-                problems.append(
-                    Problem(name, place, "table", place, f"holds no table of regions and figures ({listed})")
-                )
-        reader = Reader(name, self.registry, vocabulary, chosen, edition, mapping, texts)
+                problems.append(Problem(name, "", "table", "", _no_table(book, sheets)))
+        reader = Reader(name, self.registry, vocabulary, chosen, edition, mapping, texts, self.published)
+        reader.years = {table.year for table in tables if table.year}
+        # Also where something is asked already: a person is asked everything at once.
         for sheet in sheets:
-            if sheet.table and not any(not p.is_warning for p in sheet.problems):
+            if sheet.table and (is_asked(sheet) or not any(not p.is_warning for p in sheet.problems)):
                 reader.read(sheet.table)
         extract = reader.finish()
         problems += extract.problems
@@ -240,7 +249,28 @@ class Recogniser:
             dropped=dict(extract.dropped),
             n_rows=extract.n_rows,
             problems=tuple(problems),
+            names=reader.names,
         )
+
+
+def is_asked(sheet: Recognition) -> bool:
+    """True where a mapping file answers all that is wrong with a sheet."""
+    return all(p.is_warning or p.answer[0] for p in sheet.problems)
+
+
+def _no_table(book: Book, sheets: tuple[Recognition, ...]) -> str:
+    """What a table needs, and what was tried on this file."""
+    tried = []
+    for sheet in sheets[:N_RANGES]:
+        place = "" if book.sheets[0].is_delimited else f"sheet {sheet.sheet}: "
+        tried.append(f"{place}{sheet.reason}" + (f" ({sheet.tried})" if sheet.tried else ""))
+    # Read with one separator, a file may look as if it had one column.
+    width = max((len(row) for sheet in book.sheets for _, row in sheet.rows), default=0)
+    reading = f"read as {book.reading}, at most {width} columns wide; " if book.reading else ""
+    return (
+        "holds no table of regions and figures: a row of headings such as 城市, 年份, GDP(亿元) is needed,"
+        f" and below it rows with a region, a year and figures. Tried: {reading}{'; '.join(tried)}"
+    )
 
 
 def _texts_with_years(book: Book, tables: dict[str, list[Page]]) -> list[tuple[str, str]]:
@@ -268,7 +298,7 @@ def _leaves_out(book: Book, mapping: Mapping) -> bool:
     )
 
 
-def _mapping_for(file: File, mappings: dict[str, Mapping]) -> Mapping:
+def mapping_for(file: File, mappings: dict[str, Mapping]) -> Mapping:
     for name in (file.name, file.name.rsplit("/", 1)[-1], ""):
         if name in mappings:
             return mappings[name]

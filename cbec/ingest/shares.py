@@ -35,7 +35,8 @@ Keep = Callable[[Cell, bool], None]
 
 
 class Shares:
-    """The shares of one file; unsaid: cells without a unit and whether their column was filled, by group."""
+    """The shares of one file; unstated: cells without a unit and whether their column was filled, by group;
+    heads: what stands over them, by the same."""
 
     def __init__(
         self,
@@ -43,7 +44,9 @@ class Shares:
         registry: Registry,
         extract: Extract,
         unstated: dict[Group, list[tuple[Cell, bool]]],
+        heads: dict[Group, str],
     ) -> None:
+        self.heads = heads
         self.file = file
         self.registry = registry
         self.extract = extract
@@ -66,7 +69,7 @@ class Shares:
                 if unit:
                     votes.setdefault(unit, cell)
                     voted.add(cell.source_locator)
-            units[group] = self._unit(group[3], [c for c, _ in held], votes, voted)
+            units[group] = self._unit(group, [c for c, _ in held], votes, voted)
         for group, held in self.unstated.items():
             for cell, is_filled in held if units[group] else ():
                 cell.unit_printed = units[group]
@@ -135,14 +138,19 @@ class Shares:
                         "contradicted share",
                     )  # fmt: skip
 
-    def _unit(self, indicator: str, cells: list[Cell], votes: dict[str, Cell], voted: set[str]) -> str:
+    def _unit(self, group: Group, cells: list[Cell], votes: dict[str, Cell], voted: set[str]) -> str:
         """The one unit that all figures of a group have; '' after a problem."""
+        indicator = group[3]
+        head = self.heads.get(group, "")
+        answer = (
+            ("headers", head, "{use: figure}") if head and group[2] else ("defaults", "indicator", "words")
+        )
 
         def refuse(cell: Cell, message: str) -> str:
             self.extract.problem(
                 Problem(self.file, cell.source_locator, "unit", cell.value_printed,
                         f"{message}; name the unit of {indicator} in the header, the title or a mapping file",
-                        ("%", "pct", "ratio")),
+                        ("%", "pct", "ratio"), answer=answer),
                 f"unit of {indicator} at {cell.source_locator}",
             )  # fmt: skip
             return ""

@@ -9,14 +9,30 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from cbec.ingest.book import JOINER, STROKE, STRUCK
 from cbec.ingest.files import Sheet
-from cbec.ingest.mapping import Mapping
-from cbec.ingest.printed.edition import data_years
+from cbec.ingest.headings import spans
+from cbec.ingest.mapping import OWN_WORDS, Mapping
+from cbec.ingest.printed.edition import EDITION, data_years
 from cbec.ingest.problems import Problem
 from cbec.ingest.remarks import no_years_figures
+from cbec.ingest.roles import (
+    HALF,
+    MOST,
+    NEARLY_ALL,
+    NUMBERED,
+    WITHIN_REGIONS,
+    Contents,
+    Unnamed,
+    code_of,
+    guess,
+    is_number,
+)
 from cbec.ingest.text import PLAIN_NUMBER, compact, number_of, plain, year_of, years_in
+from cbec.ingest.titles import SOURCE_LINE, of_figures, speaks_of_constant_prices, without_years
 from cbec.ingest.vocabulary import Meaning, Vocabulary
 
 NOTE_START = re.compile(
@@ -28,9 +44,20 @@ BOOK = re.compile("年鉴|来源|来自|yearbook|source", re.IGNORECASE)
 # 各省市区 are provinces, municipalities and autonomous regions; 城市区域 is no district.
 DISTRICTS = re.compile(r"市辖区|(?<![省城各])市区(?!域)|districts under|urban districts", re.IGNORECASE)
 WHOLE = re.compile(r"全市|全地区|total city|whole city", re.IGNORECASE)
+REGION_LINE = re.compile(r"(?:地区|城市|省份|行政区|region|city|province)\s*[:：]\s*(.+)", re.IGNORECASE)
+YEAR_BEHIND = re.compile(r"[\s_-]*(?:19|20)[0-9]{2}年?$")
+PLACES_OF_FIGURES = ("province", "prefecture", "both")
+MARKED = re.compile(f"[{STROKE}{JOINER}]|{re.escape(STRUCK)}")
+# The platform's downloads name their indicator so.
+NAMED_INDICATOR = re.compile(r"(?:指标|indicator)\s*[:：]\s*(.+)", re.IGNORECASE)
+INDICATOR_ASKED = "names no indicator of the registry"
 KEY_ROLES = {"region", "province", "region_code", "province_code", "year", "indicator"}
+FIGURES = {"measure", "year_value", "region_value", "value", "qualifier", "unit_value"}
+# Columns that no heading needs to stand over.
+ALONE = KEY_ROLES | {"unit", "note"}
 N_SCANNED = 40
-MAX_UNKNOWN = 100
+# Names, and columns of figures, for which the nearest ones are looked for, which is slow.
+MAX_UNKNOWN, MAX_SUGGESTED = 100, 20
 
 
 @dataclass(frozen=True)
@@ -81,13 +108,15 @@ class Table:
 
 @dataclass(frozen=True)
 class Recognition:
-    """A sheet as a table, or why it is none. texts: every remark found on it."""
+    """A sheet as a table, or why it is none. texts: every remark found on it. tried: the row most like a
+    header, where none is one."""
 
     sheet: str
     table: Table | None
     reason: str = ""
     texts: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
+    tried: str = ""
 
 
 def locator(sheet: str, row: int, column: int) -> str:
@@ -140,11 +169,13 @@ def _parts(file: str, sheet: Sheet, vocabulary: Vocabulary) -> tuple[list[Part],
     titles: tuple[str, ...] = ()
     stop, first = _header_stop(sheet, vocabulary, start)
     roles = _roles(sheet, vocabulary, start, stop)
-    if not set(roles.values()) & {"measure", "year_value", "region_value", "value", "qualifier"}:
+    if not set(roles.values()) & FIGURES:
         return [Part(sheet, start)], []
     part_rows = list(sheet.rows[:first])
     part_start, is_first = start, True
+    # Lines of text since the last figures, and those among them that say what the rows below are.
     lines: list[int] = []
+    speaking: list[int] = []
     index = first
 
     def close() -> None:
@@ -155,11 +186,25 @@ def _parts(file: str, sheet: Sheet, vocabulary: Vocabulary) -> tuple[list[Part],
         row = sheet.rows[index][1]
         kind = _row_kind(row, roles, vocabulary, signs)
         header = sheet.rows[start:stop]
+        if kind == "line" and (found := _header_without_keys(row, roles, header, vocabulary, signs)):
+            fault, columns = found
+            if fault:
+                place, text = fault
+                problems.append(
+                    Problem(file, locator(sheet.name, sheet.rows[index][0], place), "table", text,
+                            "stands in a row of headings between the figures that is not that of the header"
+                            f" in row {header[0][0]}; print the whole header again, or move the row away")
+                )  # fmt: skip
+            elif columns:
+                sheet = _with_row(sheet, index, columns)
+                row, kind = columns, "header"
+            else:
+                index += 1
+                continue
         again = kind == "header" and _same_header(row, header)
-        speaking = [k for k in lines if _speaks(sheet.rows[k][1], roles, vocabulary)]
         if kind == "header" and not (again and not speaking):
             own = lines
-            lines = []
+            lines, speaking = [], []
             close()
             above = tuple(plain(c) for _, r in part_rows[:part_start] for c in r if c.strip())
             titles = (*above, *titles) if again else ()
@@ -172,6 +217,8 @@ def _parts(file: str, sheet: Sheet, vocabulary: Vocabulary) -> tuple[list[Part],
             continue
         if kind == "line":
             lines.append(index)
+            if _speaks(row, vocabulary):
+                speaking.append(index)
         elif kind == "data" and speaking:
             notes = [k for k in speaking if _is_note(sheet.rows[k][1])]
             if notes:
@@ -183,7 +230,7 @@ def _parts(file: str, sheet: Sheet, vocabulary: Vocabulary) -> tuple[list[Part],
                             " or move the line below the table")
                 )  # fmt: skip
             own = lines
-            lines = []
+            lines, speaking = [], []
             close()
             above = tuple(plain(c) for _, r in part_rows[:part_start] for c in r if c.strip())
             titles = (*above, *titles)
@@ -192,7 +239,7 @@ def _parts(file: str, sheet: Sheet, vocabulary: Vocabulary) -> tuple[list[Part],
         else:
             part_rows += [sheet.rows[k] for k in lines]
             part_rows.append(sheet.rows[index])
-            lines = []
+            lines, speaking = [], []
         index += 1
     close()
     return parts, problems
@@ -201,8 +248,71 @@ def _parts(file: str, sheet: Sheet, vocabulary: Vocabulary) -> tuple[list[Part],
 def _roles(sheet: Sheet, vocabulary: Vocabulary, start: int, stop: int) -> dict[int, str]:
     """Role of each column by place, from its header alone; '' without one."""
     header = sheet.rows[start:stop]
-    paths = _paths(sheet, header, sheet.rows[stop : stop + 50])
-    return {place: vocabulary.meaning(path).role if path else "" for place, _, _, path in paths}
+    paths, _ = _paths(sheet, header, sheet.rows[stop : stop + 50], vocabulary)
+    meant = {place: vocabulary.meaning(path) if path else Meaning() for place, _, _, path in paths}
+    # Under a header that nobody has named figures may stand.
+    return {
+        place: "measure" if m.is_unnamed and _has_number(sheet.rows[stop:], place) else m.role
+        for place, m in meant.items()
+    }
+
+
+def _has_number(rows: Sequence[tuple[int, tuple[str, ...]]], place: int) -> bool:
+    return any(place <= len(row) and is_number(row[place - 1]) for _, row in rows)
+
+
+def _header_without_keys(
+    row: tuple[str, ...],
+    roles: dict[int, str],
+    header: tuple[tuple[int, tuple[str, ...]], ...],
+    vocabulary: Vocabulary,
+    signs: set[str],
+) -> tuple[tuple[int, str] | None, tuple[str, ...]] | None:
+    """A row of headings over the figures that names no keys, as 续表 prints: what is wrong with it, or the
+    whole header that it stands for, or neither where it repeats the one above. None for another row."""
+    values = [place for place, role in roles.items() if role in FIGURES]
+    texts = {
+        p: row[p - 1]
+        for p in values
+        if p <= len(row) and plain(row[p - 1]) and compact(row[p - 1]) not in signs
+    }
+    meant = {p: vocabulary.meaning((text,)) for p, text in texts.items()}
+    named = [p for p, m in meant.items() if m.role in ("measure", "year_value", "region_value", "ignore")]
+    above = {p: [r[p - 1] for _, r in header if p <= len(r) and r[p - 1].strip()] for p in values}
+    if texts and all(m.role == "unit_value" for m in meant.values()) and len(texts) == sum(
+        bool(c.strip()) for c in row
+    ):  # fmt: skip
+        # Units alone: those of the header again, or others, which the rows above do not have.
+        for p, m in meant.items():
+            own = vocabulary.meaning(tuple(above[p])).units
+            if not own or vocabulary.contradict(own, m.units):
+                return (p, plain(texts[p])), ()
+        return None, ()
+    if not named:
+        return None
+    if all(any(compact(text) == compact(a) for a in above[p]) for p, text in texts.items()):
+        # Some of the headings again, in their places.
+        return None, ()
+    unknown = next((p for p in values if p not in texts or meant[p].problem or p not in named), None)
+    keys = {p: row[p - 1] for p in roles if p not in values and p <= len(row) and row[p - 1].strip()}
+    is_key = {p: vocabulary.meaning((t,)) for p, t in keys.items()}
+    renamed = [
+        p
+        for p, m in is_key.items()
+        if not m.problem or (len(keys) > 1 and len({*map(compact, keys.values())}) > 1)
+    ]
+    if unknown is not None or renamed or len(header) > 1:
+        place = unknown if unknown in texts else (renamed or named)[0]
+        return (place, plain(row[place - 1])), ()
+    width = max(len(row), len(header[0][1]))
+    first = [*header[0][1], *[""] * (width - len(header[0][1]))]
+    return None, tuple(texts.get(p, first[p - 1]) for p in range(1, width + 1))
+
+
+def _with_row(sheet: Sheet, index: int, cells: tuple[str, ...]) -> Sheet:
+    rows = list(sheet.rows)
+    rows[index] = (rows[index][0], cells)
+    return replace(sheet, rows=tuple(rows))
 
 
 def _same_header(row: tuple[str, ...], header: tuple[tuple[int, tuple[str, ...]], ...]) -> bool:
@@ -245,7 +355,7 @@ def _is_note(row: tuple[str, ...]) -> bool:
     return bool(NOTE_START.match(plain(next(c for c in row if c.strip()))))
 
 
-def _speaks(row: tuple[str, ...], roles: dict[int, str], vocabulary: Vocabulary) -> bool:
+def _speaks(row: tuple[str, ...], vocabulary: Vocabulary) -> bool:
     """True when a line says a year, a unit or an indicator, in which the rows below may differ."""
     for cell in row:
         text = plain(cell)
@@ -268,17 +378,26 @@ def _recognise(
     if start is None:
         figures = sum(1 for _, row in sheet.rows for c in row if c and _is_figure(c))
         reason = "no header row" if figures else "text only"
-        return Recognition(sheet.name, None, reason, texts)
+        return Recognition(sheet.name, None, reason, texts, tried=_nearest_to_a_header(sheet, vocabulary))
     stop, first = _header_stop(sheet, vocabulary, start)
     header = sheet.rows[start:stop]
     body = sheet.rows[first:]
     titles = [plain(c) for _, row in sheet.rows[:start] for c in row if c.strip()]
     texts = tuple(dict.fromkeys([*titles, *_texts(sheet, 16)]))
+    paths, unclear = _paths(sheet, header, body, vocabulary)
     columns = [
         Column(place, text, row, vocabulary.meaning(path) if path else Meaning())
-        for place, text, row, path in _paths(sheet, header, body)
+        for place, text, row, path in paths
     ]
+    columns, asked = _guessed(file, sheet, columns, {p: path for p, _, _, path in paths}, body, vocabulary)
     columns, dropped, problems = _by_content(file, sheet, columns, body, vocabulary)
+    problems += asked
+    problems += [
+        Problem(file, locator(sheet.name, row, place), "table", plain(text),
+                "is a heading of which it cannot be told over which columns it stands: merge its cells, or"
+                " write it above every column")
+        for row, place, text in unclear
+    ]  # fmt: skip
     return _assemble(
         file, part, vocabulary, mapping, columns, header, body, titles, texts, dropped, problems, siblings
     )
@@ -293,6 +412,9 @@ def _texts(sheet: Sheet, length: int) -> tuple[str, ...]:
 
 def _is_figure(text: str) -> bool:
     """A number that cannot be a year."""
+    # Nearly all figures end here.
+    if PLAIN_NUMBER.fullmatch(text) and text[:2] not in ("19", "20"):
+        return True
     try:
         return number_of(text) is not None and year_of(text) is None
     except OverflowError:
@@ -312,7 +434,27 @@ def _known(vocabulary: Vocabulary, text: str) -> bool:
 
 
 def _header_start(sheet: Sheet, vocabulary: Vocabulary) -> int | None:
-    """Index of the first header row: no figures, at least two cells that mean something, most of them."""
+    """Index of the first header row. A row of units is one together with the words above it."""
+    start = _first_header(sheet, vocabulary)
+    if not start:
+        return start
+    row = [c for c in sheet.rows[start][1] if c.strip()]
+    n_units = sum(
+        vocabulary.meaning((c,)).role in ("unit_value", "qualifier") or is_unit_word(c) for c in row
+    )
+    is_units = n_units >= 0.8 * len(row)
+    above = [plain(c) for c in sheet.rows[start - 1][1] if c.strip()]
+    is_words = len(set(above)) >= 3 and not any(is_number(c) or len(c) > 60 for c in above)
+    return start - 1 if is_units and is_words and len(above) >= HALF * len(row) else start
+
+
+def is_unit_word(text: str) -> bool:
+    """True for the word that heads a row of units, and for a power of ten in front of one."""
+    return bool(re.fullmatch(r"(?:计量)?单位|units?|10\^?[0-9]+.+", compact(text)))
+
+
+def _first_header(sheet: Sheet, vocabulary: Vocabulary) -> int | None:
+    """Index of the first row without figures of which at least two cells mean something, most of them."""
     best, best_known = None, 0
     for index, (_, row) in enumerate(sheet.rows[:N_SCANNED]):
         filled = [c for c in row if c.strip()]
@@ -338,7 +480,41 @@ def _header_start(sheet: Sheet, vocabulary: Vocabulary) -> int | None:
             return best
         if best_known >= 2:
             return best
+    return _unnamed_header(sheet)
+
+
+def _unnamed_header(sheet: Sheet) -> int | None:
+    """Index of a row of words of which the registry knows none: the row above figures that are as wide."""
+    for index, (_, row) in enumerate(sheet.rows[:N_SCANNED]):
+        filled = [k for k, c in enumerate(row) if c.strip()]
+        words = [k for k in filled if not is_number(row[k])]
+        if len({compact(row[k]) for k in filled}) < 3 or len(words) < MOST * len(filled):
+            continue
+        if any(len(plain(row[k])) > 60 for k in filled):
+            continue
+        below = [r for _, r in sheet.rows[index + 1 : index + 21]]
+        figures = [sum(_is_figure(c) for c in r if c.strip()) for r in below]
+        widths = [sum(bool(c.strip()) for c in r) for r in below]
+        is_over = sum(n > 0 and HALF * len(filled) <= w for n, w in zip(figures, widths, strict=True))
+        if len(below) >= 2 and is_over >= HALF * len(below):
+            return index
     return None
+
+
+def _nearest_to_a_header(sheet: Sheet, vocabulary: Vocabulary) -> str:
+    """The first of the rows scanned that has most words that are known, in words for a person."""
+    best, text = (-1, 0), "every row is blank"
+    for number, row in sheet.rows[:N_SCANNED]:
+        filled = [plain(c) for c in row if c.strip()]
+        words = [c for c in filled if not _is_figure(c)]
+        known = [c for c in words if _known(vocabulary, c)]
+        if filled and (len(known), len(words)) > best:
+            best = (len(known), len(words))
+            cells = ", ".join(repr(c[:20]) for c in filled[:4]) + (" ..." if len(filled) > 4 else "")
+            text = (
+                f"row {number} is most like a header, with {len(known)} of {len(filled)} cells known: {cells}"
+            )
+    return text
 
 
 def _header_stop(sheet: Sheet, vocabulary: Vocabulary, start: int) -> tuple[int, int]:
@@ -370,49 +546,229 @@ def _header_stop(sheet: Sheet, vocabulary: Vocabulary, start: int) -> tuple[int,
             if any(place == 0 for place, _ in filled):
                 break
         known = sum(_known(vocabulary, c) for _, c in filled)
-        distinct = {compact(c) for _, c in filled}
-        if not filled or known < 0.5 * len(filled) or (len(distinct) == 1 and len(filled) == 1 and width > 3):
+        is_level = _is_level(sheet, stop, start)
+        if not filled or (known < 0.5 * len(filled) and not is_level):
+            break
+        # One word alone is a line between, unless it is the unit of the heading above it.
+        place, text = filled[0]
+        is_unit = place not in keys and vocabulary.meaning((text,)).role == "unit_value"
+        if len(filled) == 1 and width > 3 and not (is_unit or is_level):
             break
         stop += 1
     return stop, stop
+
+
+def _is_level(sheet: Sheet, index: int, start: int) -> bool:
+    """True for a row of words below a header whose column of keys is merged down over it, or is blank there
+    and comes to its names below."""
+    number, row = sheet.rows[index]
+    filled = [k for k, c in enumerate(row) if c.strip()]
+    above = [k for k, c in enumerate(sheet.rows[start][1]) if c.strip()]
+    if not above or any(is_number(row[k]) for k in filled):
+        return False
+    key = above[0]
+    merged = any(
+        r0 <= sheet.rows[start][0] < number <= r1 and c0 == key + 1 for r0, c0, r1, _ in sheet.merges
+    )
+    return merged or (len(filled) >= 2 and key not in filled and filled[0] > key and key == 0)
 
 
 def _paths(
     sheet: Sheet,
     header: tuple[tuple[int, tuple[str, ...]], ...],
     body: tuple[tuple[int, tuple[str, ...]], ...],
-) -> list[tuple[int, str, int, tuple[str, ...]]]:
-    """For each column: place from 1, header text, row of its last level, levels from the outermost."""
+    vocabulary: Vocabulary,
+) -> tuple[list[tuple[int, str, int, tuple[str, ...]]], list[tuple[int, int, str]]]:
+    """For each column: place from 1, header text, row of its last level, levels from the outermost. Beside
+    them the headings of which nobody can tell the columns: row, place, text."""
     width = max(len(row) for _, row in (*header, *body[:2000]))
     grid = [list(row) + [""] * (width - len(row)) for _, row in header]
     numbers = [number for number, _ in header]
     merged_rows: set[int] = set()
     for r0, c0, r1, c1 in sheet.merges:
         if r0 in numbers and c0 <= width:
-            merged_rows.add(r0)
+            # A cell that is merged downwards says nothing of how far its neighbours reach.
+            if c1 > c0:
+                merged_rows.add(r0)
             text = grid[numbers.index(r0)][c0 - 1]
             for number in range(r0, r1 + 1):
                 if number in numbers:
                     for column in range(c0, min(c1, width) + 1):
                         grid[numbers.index(number)][column - 1] = text
-    if len(header) > 1:
-        for level, number in enumerate(numbers[:-1]):
-            if number in merged_rows:
-                continue
-            # A merged header saved as text leaves blanks to the right of its first cell.
-            held = ""
-            for column in range(width):
-                if grid[level][column].strip():
-                    held = grid[level][column]
-                elif held and any(grid[below][column].strip() for below in range(level + 1, len(grid))):
-                    grid[level][column] = held
+    unclear: list[tuple[int, int, str]] = []
+    # From the innermost outwards, so that all levels below a heading are known.
+    for level in range(len(numbers) - 2, -1, -1):
+        if numbers[level] not in merged_rows:
+            unclear += [(numbers[level], c + 1, grid[level][c]) for c in _spread(grid, level, vocabulary)]
     paths = []
     for column in range(width):
         levels = [(numbers[k], grid[k][column]) for k in range(len(grid)) if grid[k][column].strip()]
         text = "/".join(dict.fromkeys(plain(t) for _, t in levels))
         row = levels[-1][0] if levels else numbers[0]
         paths.append((column + 1, text, row, tuple(t for _, t in levels)))
-    return paths
+    return paths, unclear
+
+
+def _spread(grid: list[list[str]], level: int, vocabulary: Vocabulary) -> list[int]:
+    """Write each heading of a level over the columns that it stands for; the columns of those of which this
+    cannot be told."""
+    width = len(grid[level])
+    below = [tuple(row[c] for row in grid[level + 1 :] if row[c].strip()) for c in range(width)]
+    roles = [vocabulary.meaning(b).role if b else "" for b in below]
+
+    # The districts are left out and need their heading; a serial number is left out and needs none.
+    is_alone = [
+        role in ALONE or (role == "ignore" and not DISTRICTS.search(plain(b[-1])))
+        for role, b in zip(roles, below, strict=True)
+    ]
+    unclear: list[int] = []
+    column = 0
+    while column < width:
+        # A run of columns with further levels; a key ends it.
+        start = column
+        while column < width and below[column] and not is_alone[column]:
+            column += 1
+        if column == start:
+            column += 1
+            continue
+        heads = [c for c in range(start, column) if grid[level][c].strip()]
+        if not heads or len(heads) == column - start:
+            continue
+        first = heads[0] if all(roles[c] == "measure" for c in range(start, heads[0])) else start
+        groups = spans(
+            [h - first for h in heads], 0, column - 1 - first, [_key(b) for b in below[first:column]],
+            lambda head, at, first=first: not vocabulary.meaning(  # type: ignore[misc]
+                (grid[level][head + first], *below[at + first])
+            ).problem,
+        )  # fmt: skip
+        if groups is None:
+            unclear += heads[:1]
+            continue
+        for head, (a, b) in zip(heads, groups, strict=True):
+            text = grid[level][head]
+            for c in range(a + first, b + first + 1):
+                grid[level][c] = text
+    return unclear
+
+
+def _key(levels: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(compact(text) for text in levels)
+
+
+def _guessed(
+    file: str,
+    sheet: Sheet,
+    columns: list[Column],
+    paths: dict[int, tuple[str, ...]],
+    body: tuple[tuple[int, tuple[str, ...]], ...],
+    vocabulary: Vocabulary,
+) -> tuple[list[Column], list[Problem]]:
+    """Columns whose header nobody has named, by what stands in them; and what a person is asked of them.
+
+    A guess on which figures of other columns hang is an error that a mapping file answers with yes; figures
+    land under the words of their header, and helpers of estimations are left out, with a word of it.
+    """
+    said = {c.place: m for c in columns if not c.header and (m := vocabulary.of_column(c.place))}
+    columns = [replace(c, meaning=said.get(c.place, c.meaning)) for c in columns]
+    unnamed = [
+        Unnamed(c.place, c.header, paths[c.place]) for c in columns
+        if c.meaning.is_unnamed or (not c.header and not c.role) or _is_no_number(c, body)
+    ]  # fmt: skip
+    # t heads years as often as tonnes, 项目 regions as often as indicators.
+    held = Contents(body, vocabulary)
+    roles = {c.role for c in columns}
+    has_region = bool(roles & {"region", "province", "region_code", "province_code", "region_value"})
+    unnamed += [
+        Unnamed(c.place, c.header, paths[c.place]) for c in columns
+        if (
+            c.role in ("indicator", "unit_value") and len(paths[c.place]) == 1
+            and not roles & {"year", "year_value"} and held.share(c.place, year_of) >= NEARLY_ALL
+        )
+        or (
+            c.role == "indicator" and not has_region
+            and held.share(c.place, lambda t: vocabulary.regions.is_name(t) in PLACES_OF_FIGURES) >= HALF
+        )
+    ]  # fmt: skip
+    belied = _belied(columns, {c.place for c in unnamed}, body, vocabulary)
+    unnamed += [Unnamed(c.place, c.header, paths[c.place]) for c in belied]
+    open_ = {c.place for c in unnamed}
+    known = {c.place: c.role for c in columns if c.place not in open_ and c.role}
+    # What nobody sees, or somebody struck out, is no header that a column could land under.
+    # Figures of districts are none of the whole city, whatever their words.
+    unnamed = [
+        c for c in unnamed
+        if not any(MARKED.search(text) or DISTRICTS.search(plain(text)) for text in c.path)
+    ]  # fmt: skip
+    found = guess(unnamed, known, body, vocabulary)
+    # In a table of no year, a header that names one among other words says of which time its figures are.
+    keys = {*known.values(), *(g.meaning.role for g in found.values())}
+    if not keys & {"year", "year_value"}:
+        found = {
+            p: g for p, g in found.items()
+            if g.meaning.role != "measure" or g.meaning.year or not years_in(g.meaning.words)
+        }  # fmt: skip
+    problems: list[Problem] = []
+    out = []
+    for column in columns:
+        made = found.get(column.place)
+        if not made or (
+            not column.header
+            and not said.get(column.place)
+            and made.meaning.role not in ("indicator", "ignore")
+        ):
+            if made is None and column.meaning.is_unnamed and not held.n_words(column.place):
+                column = replace(column, meaning=Meaning(role="ignore", note="holds nothing"))
+            out.append(column)
+            continue
+        meaning = made.meaning
+        if meaning.problem:
+            out.append(replace(column, meaning=meaning))
+            continue
+        use = "figure" if meaning.role == "measure" else meaning.role
+        text = column.header or f"column {column.place}"
+        at = locator(sheet.name, column.header_row, column.place)
+        is_shown = made.is_key or len(problems) < MAX_SUGGESTED
+        near = vocabulary.suggest(column.meaning) if is_shown and column.header else ()
+        asks = ": say so in a mapping file, or what else it is" if made.is_key else ""
+        problems.append(
+            Problem(file, at, "header", text, f"is no header of the registry; {made.reason}{asks}", near,
+                    is_warning=not made.is_key, answer=("headers", text, f"{{use: {use}}}"))
+        )  # fmt: skip
+        out.append(replace(column, meaning=meaning))
+    return out, problems
+
+
+def _belied(
+    columns: list[Column], unnamed: set[int], body: tuple[tuple[int, tuple[str, ...]], ...],
+    vocabulary: Vocabulary,
+) -> list[Column]:  # fmt: skip
+    """Columns that are headed as regions or their codes and hold none, where another column names regions."""
+    known = vocabulary.regions
+    held = Contents(body, vocabulary)
+
+    def names(place: int) -> float:
+        return held.share(place, lambda t: known.is_name(t) in PLACES_OF_FIGURES)
+
+    codes = [
+        c for c in columns
+        if c.role in ("region_code", "province_code") and held.n_words(c.place)
+        and not held.share(c.place, lambda t: known.level_of_code(code_of(t)))
+    ]  # fmt: skip
+    others = [
+        c for c in columns
+        if c.header and (c.place in unnamed or c.role in ("region", "province")) and names(c.place) >= HALF
+    ]  # fmt: skip
+    empty = [c for c in columns if c.role == "region" and held.n_words(c.place) and not names(c.place)]
+    unknown = [c for c in empty if any(o.place in unnamed for o in others)]
+    return [*codes, *unknown] if others else []
+
+
+def _is_no_number(column: Column, body: tuple[tuple[int, tuple[str, ...]], ...]) -> bool:
+    """True for a column that is headed as a serial number is and holds something else."""
+    if column.role != "ignore" or not NUMBERED.search(plain(column.header)):
+        return False
+    texts = _column_texts(body, column.place)
+    return any(is_number(t) and not re.fullmatch(r"[0-9]+(?:\.0+)?", plain(t)) for t in texts)
 
 
 def _column_texts(
@@ -466,7 +822,7 @@ def _by_content(
             meaning = Meaning(role="province", note="names provinces; another column names the cities")
         elif column.role == "province" and good and column not in good and not share[column.place]:
             meaning = Meaning(role="ignore", note="names no province")
-        elif not column.header:
+        elif not column.header and not column.role:
             texts = _column_texts(body, column.place)
             years = sum(year_of(t) is not None for t in texts)
             figures = [t for t in texts if _is_figure(t)]
@@ -496,9 +852,10 @@ def _by_content(
                     Problem(
                         file,
                         locator(sheet.name, row, column.place),
-                        "key",
-                        figures[0],
-                        "stands in a column of figures without a header",
+                        "header",
+                        f"column {column.place}",
+                        f"holds figures such as {figures[0]!r} without a header",
+                        answer=("headers", f"column {column.place}", "ignore"),
                     )
                 )
                 continue
@@ -550,10 +907,15 @@ def _assemble(
 ) -> Recognition:
     sheet = part.sheet
     roles = {c.role for c in columns}
-    has_region = bool(roles & {"region", "province", "region_value"})
+    has_region = bool(roles & {"region", "province", "region_value", "region_code", "province_code"})
     region = ""
-    if not has_region and vocabulary.regions.is_name(sheet.name) in ("province", "prefecture", "both"):
-        region = sheet.name
+    bare = re.sub(YEAR_BEHIND, "", sheet.name)
+    if not has_region and vocabulary.regions.is_name(bare) in PLACES_OF_FIGURES:
+        region = bare
+    if not has_region and not region:
+        # 地区：广州 above a block.
+        above = [m[1] for t in (*titles, *part.titles) if (m := REGION_LINE.fullmatch(t))]
+        region = next((t for t in above if vocabulary.regions.is_name(t) in PLACES_OF_FIGURES), "")
     if (
         not has_region
         and not region
@@ -562,19 +924,20 @@ def _assemble(
         return Recognition(sheet.name, None, "names indicators but holds no figures of regions", texts)
     place = locator(sheet.name, header[0][0], 1)
     unknown = [column for column in columns if column.meaning.problem]
-    for column in unknown[:MAX_UNKNOWN]:
+    for column in unknown:
         near = vocabulary.suggest(column.meaning)
         kind = "unit" if "unit" in column.meaning.problem else "header"
         at = locator(sheet.name, column.header_row, column.place)
-        problems.append(Problem(file, at, kind, column.header, column.meaning.problem, near))
-    if len(unknown) > MAX_UNKNOWN:
-        column = unknown[MAX_UNKNOWN]
-        at = locator(sheet.name, column.header_row, column.place)
-        more = f"and {len(unknown) - MAX_UNKNOWN - 1} more headers are not recognised either"
-        problems.append(Problem(file, at, "table", column.header, more))
+        # To leave out what tells firms apart would make the figure of one that of its region.
+        is_within = column.meaning.problem.startswith(WITHIN_REGIONS)
+        answer = ("", "", "") if is_within else ("headers", column.header, "ignore")
+        problems.append(Problem(file, at, kind, column.header, column.meaning.problem, near, answer=answer))
     if not has_region and not region:
         message = "is a table without a column of regions"
-        problems.append(Problem(file, place, "table", sheet.name, message, ("地区", "城市", "省份")))
+        problems.append(
+            Problem(file, place, "table", sheet.name, message, ("地区", "城市", "省份"),
+                    answer=("sheets", sheet.name, "ignore") if siblings[1:] else ("", "", ""))
+        )  # fmt: skip
         return Recognition(sheet.name, None, message, texts, tuple(problems))
     if "region_value" in roles:
         axis = "region_value"
@@ -584,15 +947,19 @@ def _assemble(
         axis = "value"
     else:
         axis = "measure"
+    # The other sheets tell what a name is that a province and a prefecture share.
+    names = (
+        tuple(re.sub(YEAR_BEHIND, "", s) for s in siblings) if region == bare else (region,) * bool(region)
+    )
     table = Table(
         sheet=sheet,
         columns=tuple(c for c in columns if not c.meaning.problem),
         body=body,
         header_rows=tuple(number for number, _ in header),
         axis=axis,
-        level=_level(columns, body, vocabulary, mapping, siblings if region else ()),
+        level=_level(columns, body, vocabulary, mapping, names),
         region=region,
-        siblings=siblings or (sheet.name,),
+        siblings=names or (sheet.name,),
         texts=texts,
         dropped=tuple(dropped),
     )
@@ -616,6 +983,11 @@ def _level(
     for column in regions or provinces:
         for text in _column_texts(body, column.place, 100_000):
             names[vocabulary.regions.is_name(text)] += 1
+    if not regions and not provinces:
+        for column in columns:
+            if column.role in ("region_code", "province_code"):
+                codes = {code_of(t) for t in _column_texts(body, column.place, 100_000)}
+                names.update(vocabulary.regions.level_of_code(code) for code in codes)
     names.update(vocabulary.regions.is_name(name) for name in sheets)
     for column in columns:
         if column.role == "region_value":
@@ -663,19 +1035,26 @@ def _defaults(
         if why:
             problem(text, f"{why}; only figures of whole years are loaded")
             break
+    is_money = any(
+        vocabulary.unit_for(c.meaning.indicator, ("yuan",))
+        for c in table.columns if c.meaning.indicator
+    ) or table.axis != "measure"  # fmt: skip
+    constant = next((t for t in reported if is_money and speaks_of_constant_prices(t)), "")
+    if constant:
+        problem(constant, "speaks of constant prices; figures are loaded at the prices of their year")
     is_districts = any(DISTRICTS.search(plain(t)) for t in reported) and not any(
         WHOLE.search(plain(t)) for t in reported
     )
     scope = "districts" if is_districts and table.level == "prefecture" else ""
     year = int(mapping.defaults.get("year") or 0)
-    own_years = years_in(" ".join(titles))
-    printed = years_in(" ".join(t for t in titles if not BOOK.search(t)))
+    own_years = years_in(" ".join(map(of_figures, titles)))
+    printed = years_in(" ".join(of_figures(t) for t in titles if not BOOK.search(t)))
     if not year and not table.with_role("year"):
-        sources: tuple[str, ...] = (name, " ".join(titles), stem)
+        sources: tuple[str, ...] = (name, "\n".join(titles), stem)
         if not part.is_first:
-            sources = (" ".join(titles), "" if own_years else " ".join(above), name, stem)
+            sources = ("\n".join(titles), "" if own_years else "\n".join(above), name, stem)
         for text in sources:
-            found = data_years(text, vocabulary.offset)
+            found = _years_of(text, vocabulary.offset)
             if len(found) == 1:
                 year = found.pop()
                 break
@@ -700,33 +1079,56 @@ def _defaults(
         tuple(filter(None, [mapping.defaults.get("unit", "")])),
     )
     if not units:
-        unit_text, units = _unit_of(titles, vocabulary) or _unit_of(above, vocabulary) or ("", ())
+        unit_text, units, other = _units_of(titles, vocabulary)
+        if other:
+            problem(other[1], f"names another unit than {other[0]!r}, for the same figures")
+        if not units:
+            unit_text, units, _ = _units_of(above, vocabulary)
         for title in titles:
-            for column in table.columns if _unit_of([title], vocabulary) else ():
-                own = vocabulary.unit_for(column.meaning.indicator, units) if column.meaning.indicator else ""
-                stated = column.meaning.units and vocabulary.unit_for(
-                    column.meaning.indicator or "gdp", column.meaning.units
-                )
-                if own and stated and own != stated:
-                    problem(title, f"names another unit than the header {column.header!r}")
-                    break
+            meant = vocabulary.meaning((title,))
+            _, own, _ = _units_of([title], vocabulary)
+            for column in table.columns:
+                # 地方一般公共预算收入（百万元） above the rows speaks of one column, 单位：百万元 of all.
+                if own or (meant.indicator and meant.indicator == column.meaning.indicator):
+                    stated = vocabulary.unit_for(column.meaning.indicator or "gdp", column.meaning.units)
+                    if stated and vocabulary.contradict((stated,), own or meant.units):
+                        at = locator(name, column.header_row, column.place)
+                        message = f"names another unit than the header {column.header!r} at {at}"
+                        problem(title, message)
+                        break
+        table = _with_units(table, titles, vocabulary)
     indicator = Meaning()
     of_columns = {c.meaning.indicator for c in table.columns if c.meaning.indicator}
     needs_indicator = table.axis != "measure" and not table.with_role("indicator") and not of_columns
-    if mapping.defaults.get("indicator"):
-        indicator = Meaning(role="measure", indicator=mapping.defaults["indicator"])
+    given = mapping.defaults.get("indicator", "")
+    words, is_said = "", False
+    if given and given not in OWN_WORDS and not given.startswith("x:"):
+        indicator = Meaning(role="measure", indicator=given)
     elif needs_indicator:
-        for text in (*[t.split("：")[-1].split(":")[-1] for t in (*titles, *above)], name, stem):
-            named = vocabulary.indicators_named(text)
-            if len(named) == 1:
-                indicator = next(iter(named.values()))
-                break
+        for text in (*titles, *above, name, stem):
+            if NOTE_START.match(text) or SOURCE_LINE.search(text) or UNIT_LINE.fullmatch(text):
+                continue
+            named, unexplained = vocabulary.title_says(text)
             if len(named) > 1:
-                problems.append(
-                    Problem(file, name, "table", name,
-                            f"names several indicators in its title: {', '.join(sorted(named))}")
-                )  # fmt: skip
+                listed = ", ".join(sorted(named))
+                problem(text, f"names several indicators in its title: {listed}")
                 break
+            if unexplained or named:
+                labelled = NAMED_INDICATOR.fullmatch(text)
+                words, is_said = (labelled[1] if labelled else text), bool(labelled)
+            if named and not unexplained:
+                indicator = next(iter(named.values()))
+            if unexplained or named:
+                break
+        if not indicator.indicator:
+            meant = vocabulary.unnamed((without_years(words or stem).strip(" _-"),))
+            if given.startswith("x:"):
+                meant = replace(
+                    vocabulary.unnamed((given[2:],)), units=meant.units, unit_text=meant.unit_text
+                )
+            # What stands behind 指标： is said; anything else is a guess that a person has to confirm.
+            note = "" if is_said or given else INDICATOR_ASKED
+            indicator = replace(meant, note=note)
     elif not part.is_first:
         for title in titles:
             named = vocabulary.indicators_named(title)
@@ -740,10 +1142,48 @@ def _defaults(
     return found_table, problems
 
 
-def _unit_of(titles: list[str], vocabulary: Vocabulary) -> tuple[str, tuple[str, ...]] | None:
-    """The unit that the last title with one names, as text and as what it may mean."""
-    for title in reversed(titles):
+def _years_of(text: str, offset: int | None) -> set[int]:
+    """Years of figures that titles name, a line each; of a source, those of its edition alone."""
+    found: set[int] = set()
+    for line in text.split("\n"):
+        if SOURCE_LINE.search(line):
+            found |= data_years(line, offset) if EDITION.search(line) else set()
+        else:
+            found |= data_years(of_figures(line), offset)
+    return found
+
+
+def _with_units(table: Table, titles: list[str], vocabulary: Vocabulary) -> Table:
+    """Columns without a unit have that of the title that names their indicator."""
+    stated = {m.indicator: m for t in titles for m in [vocabulary.meaning((t,))] if m.indicator and m.units}
+    columns = []
+    for column in table.columns:
+        title = stated.get(column.meaning.indicator)
+        if title and not column.meaning.units:
+            meaning = replace(column.meaning, unit_text=title.unit_text, units=title.units)
+            column = replace(column, meaning=meaning)
+        columns.append(column)
+    return replace(table, columns=tuple(columns))
+
+
+def _units_of(
+    titles: list[str], vocabulary: Vocabulary
+) -> tuple[str, tuple[str, ...], tuple[str, str] | None]:
+    """Text and units that titles name, one of each dimension, and two titles that contradict one another."""
+    held: list[tuple[str, tuple[str, ...], str]] = []
+    for title in titles:
         match = UNIT_LINE.search(title)
-        if match and vocabulary.units_of(match[1]):
-            return match[1], vocabulary.units_of(match[1])
-    return None
+        text = match[1] if match else ""
+        units = vocabulary.units_of(text) if text else ()
+        # The word that heads a row of units is none.
+        if not match and not is_unit_word(title) and vocabulary.meaning((title,)).role == "unit_value":
+            # （百万元） on a line of its own.
+            text, units = title, vocabulary.units_of(title)
+        if units:
+            held.append((text, units, title))
+    for n, (_, units, title) in enumerate(held):
+        for _, before, earlier in held[:n]:
+            if vocabulary.contradict(units, before):
+                return held[-1][0], held[-1][1], (earlier, title)
+    text = held[-1][0] if held else ""
+    return text, tuple(dict.fromkeys(u for _, units, _ in reversed(held) for u in units)), None

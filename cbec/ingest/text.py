@@ -9,9 +9,12 @@ from dataclasses import dataclass
 from decimal import Context, Decimal
 
 # Joiners, marks and soft hyphens that spreadsheets leave inside names.
-INVISIBLE = re.compile("[\u200b-\u200f\u2028-\u202f\u2060-\u2064\ufeff\u00ad\x00-\x08\x0b\x0c\x0e-\x1f]")
+INVISIBLE = re.compile(
+    "[\u061c\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufeff\u00ad\x00-\x08\x0b\x0c\x0e-\x1f]"
+)
 BLANK = re.compile(r"\s+")
 YEAR = re.compile(r"((?:19|20)[0-9]{2})(?:\.0+)?(?:年|年度|年末|年底)?")
+YEAR_END = re.compile(r"((?:19|20)[0-9]{2})(?:([-/.])12\2|年12月)31日?(?:[ T]00:00(?::00(?:\.0+)?)?)?")
 NUMBER = re.compile(r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]{1,3})?")
 # What nearly every cell is; the slow path below decides the rest.
 PLAIN_NUMBER = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]+)?", re.ASCII)
@@ -19,8 +22,12 @@ PLAIN_NUMBER = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]+)?", re.ASCII)
 SPACED = re.compile(r"[-+]?[0-9]{1,3}(?: [0-9]{3})+(?:\.[0-9]+)?")
 GROUPED = re.compile(r"[-+]?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?")
 MARKS_AT_THE_END = re.compile(r"(?:[*†‡#]|[①-⑳]|\[[0-9a-z]{1,2}\])+$")
-# Shows its digits in another order than they are stored in.
-REVERSES = re.compile("[\u202d\u202e]")
+# May show digits in another order than they are stored in: 5 300 embedded from right to left is shown as
+# 300 5 (Unicode Standard Annex 9). Embeddings from left to right, and the ends of all, change nothing.
+REVERSES = re.compile("[\u202b\u202d\u202e\u2067\u2068]")
+# Letters from right to left without a form: they leave alone digits and their point what they are.
+TURNS = re.compile("[\u061c\u200f]")
+DIGIT = re.compile("[0-9０-９]")
 # All that may be narrowed inside a figure. NFKC narrows a raised 1 as well, and 5300¹ would be 53001.
 NARROW = str.maketrans(
     {full: chr(full - 0xFEE0) for full in range(0xFF01, 0xFF5F)}
@@ -89,13 +96,32 @@ def compact(text: str) -> str:
 
 def year_of(text: str) -> int | None:
     """The calendar year that a text is, as in 2022, 2022.0 or 2022年; None when it is something else."""
-    match = None if ODD_DIGIT.search(text) else YEAR.fullmatch(BLANK.sub("", plain(text)))
+    match = (
+        None if ODD_DIGIT.search(text) or is_reordered(text) else YEAR.fullmatch(BLANK.sub("", plain(text)))
+    )
+    return int(match[1]) if match else None
+
+
+def year_of_date(text: str) -> int | None:
+    """The year of its last day, as in 2019-12-31; None for another text. A date within a year is not it."""
+    match = YEAR_END.fullmatch(plain(text)) if not is_reordered(text) else None
     return int(match[1]) if match else None
 
 
 def years_in(text: str) -> set[int]:
     """Years that stand in a text as words of their own."""
+    if REVERSES.search(text):
+        return set()
     return {int(y) for y in re.findall(r"(?<![0-9])((?:19|20)[0-9]{2})(?![0-9])", plain(text))}
+
+
+def is_reordered(text: str) -> bool:
+    """True when the digits of a text may be shown in another order than they are stored in."""
+    if text.isascii() or not DIGIT.search(text):
+        return False
+    if REVERSES.search(text):
+        return True
+    return bool(TURNS.search(text)) and not re.fullmatch(r"[0-9]+(?:\.[0-9]+)?年?", plain(text))
 
 
 def is_past(year: int) -> bool:
@@ -122,7 +148,7 @@ def number_of(text: str) -> Number | None:
     if PLAIN_NUMBER.fullmatch(text):
         value = Decimal(text)
         return Number(value.quantize(PLACES) if len(text) > 10 and decimals_of(text) > 10 else value)
-    if REVERSES.search(text):
+    if is_reordered(text):
         return None
     clean = INVISIBLE.sub("", text.translate(NARROW)).strip()
     marks = ""
@@ -144,6 +170,14 @@ def number_of(text: str) -> Number | None:
     if value.as_tuple().exponent < -10:  # type: ignore[operator]
         value = value.quantize(PLACES, context=WIDE)
     return Number(value, marks, is_percent)
+
+
+def is_figure(text: str) -> bool:
+    """True for a text that is a figure, however large."""
+    try:
+        return number_of(text) is not None
+    except OverflowError:
+        return True
 
 
 def decimals_of(text: str) -> int:

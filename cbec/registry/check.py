@@ -201,18 +201,31 @@ def _test(test: str | dict[str, Any]) -> tuple[str, dict[str, Any]]:
 def _check_types(seed: Seed, column: dict[str, Any]) -> Iterator[Violation]:
     name, kind = column["name"], column["data_type"]
     required = any(c["type"] == "not_null" for c in column.get("constraints", []))
+    # A value that stands in ten thousand rows is judged once.
+    problems = {
+        value: problem
+        for value in {row.values[name] for row in seed.rows}
+        if (problem := _type_problem(value, kind, required))
+    }
+    if problems:
+        for row in seed.rows:
+            value = row.values[name]
+            if value in problems:
+                yield Violation(seed.file, row.line, name, value, *problems[value])
+
+
+def _type_problem(value: str, kind: str, required: bool) -> tuple[str, tuple[str, ...]] | None:
+    """What is wrong with a value of a type, and what was probably meant; None where nothing is."""
     pattern = TYPE_PATTERNS.get("double" if kind.startswith("decimal") else kind)
-    for row in seed.rows:
-        value = row.values[name]
-        if value == "":
-            if required:
-                yield Violation(seed.file, row.line, name, value, "is empty but required")
-        elif value != value.strip():
-            yield Violation(seed.file, row.line, name, value, "has blanks around it", (value.strip(),))
-        elif kind == "date" and not _is_date(value):
-            yield Violation(seed.file, row.line, name, value, "is not a date as YYYY-MM-DD")
-        elif pattern and not pattern[0].fullmatch(value):
-            yield Violation(seed.file, row.line, name, value, f"is not {pattern[1]}", _repaired(value))
+    if value == "":
+        return ("is empty but required", ()) if required else None
+    if value != value.strip():
+        return "has blanks around it", (value.strip(),)
+    if kind == "date" and not _is_date(value):
+        return "is not a date as YYYY-MM-DD", ()
+    if pattern and not pattern[0].fullmatch(value):
+        return f"is not {pattern[1]}", _repaired(value)
+    return None
 
 
 def _is_date(value: str) -> bool:

@@ -488,7 +488,7 @@ def _many_columns(rng: random.Random, n: int) -> tuple[str, bytes]:
     ).encode()
 
 
-@kind
+@changed
 def _many_unknown(rng: random.Random, n: int) -> tuple[str, bytes]:
     """Thousands of names that nobody knows: each is looked up, and the nearest names are looked for."""
     table = base()
@@ -846,8 +846,14 @@ def is_shown(cell: list[str], sheets: dict[str, list[list[str]]], *, is_real: bo
         return _is_named(code, "".join(texts))
     names = {code: (name[:2], english) for (name, code, _), english in zip(CITIES, ENGLISH, strict=True)}
     spoken = " ".join(texts)
-    above = (row[int(column) - 1].lower() for row in rows if len(row) >= int(column))
+    above = [row[int(column) - 1].lower() for row in rows if len(row) >= int(column)]
     means = next((MEANS[word] for text in above for word in MEANS if word in text), "")
+    if indicator.startswith("x_"):
+        # Under words that no registry has a figure lands as these words and nothing else.
+        words = (
+            re.sub(r"[^0-9a-z\u3400-\u9fff%]+", "_", re.sub(r"[(（].*", "", t)).strip("_") for t in above
+        )
+        means = indicator if any(w and indicator.startswith(f"x_{w}_") for w in words) else ""
     return any(name in spoken for name in names.get(code, ())) and year in spoken and means == indicator
 
 

@@ -29,7 +29,8 @@ def main(root: Path, folder: Path, answer: Path) -> None:
     for outcome in run.outcomes:
         imported = outcome.imported
         name = imported.file.name
-        cells = imported.cells if outcome.action == "would land" else ()
+        # A copy of a file under another name is read as well, and lands once.
+        cells = imported.cells if outcome.action in ("would land", "unchanged") else ()
         seconds, mb = run.efforts.get(name, (0.0, 0.0))
         values: dict[str, str | None] = {}
         for cell in cells:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from cbec.ingest.files import File
-from cbec.ingest.regions import Regions
 from cbec.ingest.registry import load_registry
 from cbec.ingest.run import Imported, Recogniser
 from tests.conftest import ROOT
 
 REGISTRY = load_registry(ROOT)
-RECOGNISER = Recogniser(REGISTRY, Regions(REGISTRY))
+RECOGNISER = Recogniser.of(ROOT)
 Table = list[list[object]]
 
 

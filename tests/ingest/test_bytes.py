@@ -30,7 +30,6 @@ from hypothesis import strategies as st
 
 from cbec.ingest.files import Book, File, Found, Refused, find_files, read_book
 from cbec.ingest.problems import Problem
-from cbec.ingest.regions import Regions
 from cbec.ingest.registry import load_registry
 from cbec.ingest.run import Imported, Recogniser
 from cbec.ingest.text import number_of, plain, year_of
@@ -105,7 +104,7 @@ def test_a_figure_has_the_digits_that_are_printed_and_no_others(text: str) -> No
 # Workbooks of raw XML ----------------------------------------------------------------------------------
 
 REGISTRY = load_registry(ROOT)
-RECOGNISER = Recogniser(REGISTRY, Regions(REGISTRY))
+RECOGNISER = Recogniser.of(ROOT)
 MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 LINKS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 PACKAGE = "http://schemas.openxmlformats.org/package/2006"
@@ -412,9 +411,6 @@ def test_raised_digits_elsewhere_are_no_figure() -> None:
         (lambda xml: xml.replace('r="C4"', 'r="B4"'), "twice"),
         (lambda xml: xml.replace('<row r="4">', '<row r="1048577">'), "no sheet has"),
         (lambda xml: xml.replace('<row r="4">', '<row r="x">'), "no sheet has"),
-        (lambda xml: xml.replace("</sheetData>", '<row r="1048576"><c r="XFD1048576"/></row></sheetData>'), "spans"),
-        (lambda xml: xml.replace("</sheetData>", '<row r="1048576"><c r="J1048576"><v>1</v></c></row></sheetData>'), "spans"),
-        (lambda xml: xml.replace("</sheetData>", '<row><c r="XFD5"/></row>' + "<row><c/></row>" * 600 + "</sheetData>"), "spans"),
         (lambda xml: xml.replace('<v>5600.25', '<v>9999').replace('<c r="C4">', '<c r="C4" t="s">'), "text that is missing"),
         (lambda xml: xml.replace("</sheetData>", ""), "broken"),
         (lambda xml: xml[:-40], "broken"),
@@ -429,6 +425,19 @@ def test_a_sheet_that_no_program_writes_is_refused(written: Callable[[str], str]
             ),
             REGISTRY.familiar,
         )
+
+
+@pytest.mark.parametrize(
+    "far",
+    [
+        '<row r="1048576"><c r="XFD1048576"/></row>',
+        '<row r="1048576"><c r="J1048576" t="inlineStr"><is><t>x</t></is></c></row>',
+        '<row><c r="XFD5"/></row>' + "<row><c/></row>" * 600,
+    ],
+)
+def test_a_cell_that_stands_far_away_adds_its_row_alone(far: str) -> None:
+    wrap = Wrap("far", written=lambda xml: xml.replace("</sheetData>", far + "</sheetData>"))
+    assert cell_of(workbook('<c r="C3"><v>1</v></c>', wrap)) == "1"
 
 
 def test_entities_do_not_grow() -> None:
@@ -662,9 +671,14 @@ def test_what_is_not_read_is_named(tmp_path: Path) -> None:
     ]
     warned = [p for p in found if isinstance(p, Problem) and p.is_warning]
     other = warned.pop()
-    assert (other.kind, other.message) == ("folder", "holds 1 files of kinds that hold no tables: 1 of .md")
+    assert (other.kind, other.message) == (
+        "folder",
+        "holds 1 file of kinds that hold no tables: 1 of .md (notes.md)",
+    )
     assert sorted(p.file for p in warned) == sorted(
-        [f"below/table{suffix}" for suffix in UNREAD] + [f"z.zip/in/table{suffix}" for suffix in UNREAD]
+        [f"below/table{suffix}" for suffix in UNREAD]
+        + [f"z.zip/in/table{suffix}" for suffix in UNREAD]
+        + [".hidden.pdf"]
     )
     assert all("was left out" in p.message for p in warned)
     assert [p.file for p in found if isinstance(p, Problem) and not p.is_warning] == ["z.zip/inner.zip"]

@@ -16,7 +16,7 @@ WRONG = [
     ("defaults: {indicator: gpd}", ("defaults: indicator", "'gpd'", "gdp")),
     ("defaults: {indicator: gdp_log}", ("defaults: indicator", "'gdp_log'", "gdp")),
     ("defaults: {unit: 100m_yaun}", ("defaults: unit", "'100m_yaun'", "100m_yuan")),
-    ("defaults: {unit: 亿元}", ("defaults: unit", "'亿元'", "nearest valid")),
+    ("defaults: {unit: 亿圆}", ("defaults: unit", "'亿圆'", "nearest valid", "亿元")),
     ("defaults: {year: abc}", ("defaults: year", "'abc'", "nearest valid: ")),
     ("defaults: {year: 20155}", ("defaults: year", "'20155'", "2015")),
     ("defaults: {year: 2015.5}", ("defaults: year", "'2015.5'", "2015")),

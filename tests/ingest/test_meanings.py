@@ -88,11 +88,14 @@ def test_near_concepts_stand_side_by_side(group: str) -> None:
 @pytest.mark.parametrize(
     "header", ["电信业务", "邮电业务总量", "乡村从业人员", "城镇集体单位从业人员", "城镇固定资产投资", "颗粒物排放量", "烟尘", "人口", "农村居民储蓄"]
 )  # fmt: skip
-def test_a_header_of_no_known_concept_is_refused(header: str) -> None:
+def test_a_header_of_no_known_concept_lands_as_nothing_but_itself(header: str) -> None:
     for unit in ("亿元", "万人", "吨"):
         done = read([["城市", "年份", f"{header}({unit})", "GDP(亿元)"], ["石家庄市", 2015, 5.5, 5000]])
-        assert "table!R1C3" in errors(done)
-        assert "nearest" in errors(done)
+        kind = {"亿元": "yuan", "万人": "person", "吨": "tonne"}[unit]
+        others = {c.indicator_id: c.obs_status_all for c in done.cells if c.indicator_id != "gdp"}
+        assert others == {f"x_{header}_{kind}": "V"}
+        (asked,) = [p for p in done.problems if p.text.startswith(header)]
+        assert asked.is_warning and asked.nearest and asked.locator == "table!R1C3"
 
 
 @pytest.mark.parametrize(

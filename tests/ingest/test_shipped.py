@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -29,14 +30,14 @@ def written(folder: Path, print_: Print) -> Path:
 
 
 @pytest.fixture(scope="module")
-def shipping(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+def shipping(module_folder: Callable[[str], Path]) -> tuple[Path, Path]:
     """A project in which two made-up tables of the edition 2018 ship, and the folder of their workbooks."""
-    root = tmp_path_factory.mktemp("shipping")
+    root = module_folder("shipping")
     shutil.copytree(ROOT / "seeds", root / "seeds")
     for path in (root / "seeds/print").glob("*.csv"):
         path.unlink()
     (root / "dbt_project.yml").touch()
-    folder = tmp_path_factory.mktemp("print")
+    folder = module_folder("print")
     for table in ("budget", "gdp"):
         written(folder, make(2018, table))
     transcribe(Project(root, root / "warehouse", root / "landing"), [folder])

@@ -202,6 +202,65 @@ def test_words_among_figures_cost_their_own_cell_only(text: str) -> None:
     assert figures(imported) == {figure.key: figure.value for figure in shown(print_)}
 
 
+def header_rows(sheet: Worksheet) -> tuple[int, int]:
+    """Rows of the headings and of the words for the scope."""
+    row = next(r for r in range(1, 12) if str(sheet.cell(r, 1).value or "").replace(" ", "") == "城市")
+    return row, row + 1
+
+
+@pytest.mark.parametrize("edition", [2014, 2016, 2018])
+def test_headings_that_stand_a_column_late_let_nothing_of_their_page_in(edition: int) -> None:
+    print_ = make(edition, "shares", n_pages=1)
+
+    def shift(sheet: Worksheet) -> None:
+        row, _ = header_rows(sheet)
+        for merge in [m for m in sheet.merged_cells.ranges if m.min_row == row and m.max_col > m.min_col]:
+            sheet.unmerge_cells(str(merge))
+        heads = [sheet.cell(row, c).value for c in range(3, sheet.max_column)]
+        sheet.cell(row, 3).value = None
+        for k, text in enumerate(heads):
+            sheet.cell(row, 4 + k).value = text
+
+    imported = altered(print_, shift)
+    assert imported.status == "refused"
+    assert any("a column beside their figures" in str(p) for p in imported.problems)
+    assert figures(read(print_)) == {figure.key: figure.value for figure in shown(print_)}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "以下为市辖区",
+        "以下为市区",
+        "以下各市为市辖区",
+        "市辖区",
+        "（市辖区）",
+        "市辖区数据",
+        "以下为全市",
+        "其中：市辖区",
+    ],
+)
+@pytest.mark.parametrize("place", [1, 3])
+def test_a_line_between_that_says_another_scope_is_never_passed_over(line: str, place: int) -> None:
+    print_ = make(2018, "shares", n_pages=1)
+
+    def insert(sheet: Worksheet) -> None:
+        row, _ = city_cell(sheet, rows_of(print_)[3].name.strip())
+        merges = [str(m) for m in sheet.merged_cells.ranges if m.min_row > row]
+        assert not merges
+        sheet.insert_rows(row)
+        sheet.cell(row, place).value = line
+
+    imported = altered(print_, insert)
+    landed = (
+        {c.region_code for c in imported.cells if c.value is not None}
+        if imported.status == "recognised"
+        else set()
+    )
+    below = {row.code for row in rows_of(print_)[3:]}
+    assert not landed & below
+
+
 def city_cell(sheet: Worksheet, name: str) -> tuple[int, int]:
     """Row of a city, and the first column behind the table."""
     (row,) = [

@@ -10,7 +10,7 @@ import csv
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -272,12 +272,13 @@ def printed_sheets(path: Path) -> Iterator[tuple[str, list[list[object]]]]:
             yield name, workbook.get_sheet_by_name(name).to_python(skip_empty_area=False)
 
 
-def read(root: Path, seed: Path) -> Reading:
-    """Every plain number of the noted columns that stands in the row of a city with its full name."""
+def read(root: Path, seed: Path, editions: Collection[int]) -> Reading:
+    """Every plain number of the noted columns of editions that stands in the row of a city with its full name."""
     codes = region_codes(seed)
     wanted: dict[tuple[int, int], list[Column]] = {}
     for column in columns():
-        wanted.setdefault((column.edition, column.table), []).append(column)
+        if column.edition in editions:
+            wanted.setdefault((column.edition, column.table), []).append(column)
     reading = Reading()
     for path in sorted(root.rglob("2-*.xlsx")):
         match = re.match(r"2-(\d+)[_ ]", path.name)

@@ -39,6 +39,10 @@ PART = re.compile(r"[(（]\s*[一二三四五六七八九十ⅠⅡⅢⅣⅤⅥ�
 ORDINAL = re.compile(
     r"^(?:第[一二三]产业)?\s*[:：]?\s*(?:[(（]\s*[0-9一二三四五六七八九十]{1,2}\s*[)）]|[0-9]{1,2}[.、])\s*(?=[\u3400-\u9fff])"
 )
+# 以下为市辖区 ends as a name does and says of what the rows below it are.
+SPEAKS_OF_SCOPE = re.compile(
+    "市辖区|全市|各市|^(?:城市|地区|市区|辖区)$|以下|以上|如下|其中|为.{0,4}区$|^(?:按|注)|[0-9]{4}年"
+)
 ALIKE = 0.6
 # Stands for Chinese words that were lost in a heading.
 LOST = "?"
@@ -229,7 +233,7 @@ def _is_name(text: str) -> bool:
     """Looks like the name of a region, perhaps misread."""
     name = re.sub(r"[\s.·、‘’'`,\-/]", "", text)
     shape = r"[\u3400-\u9fff\[\]A-Za-z]{1,11}(?:市|巿|巾|村|啊|省|自治区|自治.?|州|盟|地区|县|区|合计)"
-    return bool(re.fullmatch(shape, name)) and not re.fullmatch("市辖区|全市|城市|地区", name)
+    return bool(re.fullmatch(shape, name)) and not SPEAKS_OF_SCOPE.search(name)
 
 
 def _page(
@@ -708,6 +712,9 @@ def agreed(found: list[Page], known_as: Callable[[str], frozenset[str]]) -> list
             segments = list(page.segments)
             cells = list(segments[s].columns)
             scope = column.scope or (scopes.most_common(1)[0][0] if len(scopes) == 1 else "")
+            if not column.scope and not _has_both(pages_out[index], column, table, group):
+                # The table has these words for the whole city and for the districts.
+                scope = ""
             others = Counter(
                 other.unit or pages_out[p].unit
                 for (p, _, _), other in zip(where, group, strict=True)
@@ -719,6 +726,19 @@ def agreed(found: list[Page], known_as: Callable[[str], frozenset[str]]) -> list
             segments[s] = replace(segments[s], columns=tuple(cells))
             pages_out[index] = replace(page, segments=tuple(segments))
     return pages_out
+
+
+def _has_both(page: Page, column: Column, table: list[list[Column]], group: list[Column]) -> bool:
+    """False when the table has the words of a column under both scopes, and its page has them once."""
+    own = {c.scope for c in group if c.scope}
+    others = {
+        c.scope
+        for other in table if other is not group
+        for c in other if c.scope and c.words == column.words
+    }  # fmt: skip
+    if not own or others <= own:
+        return True
+    return sum(c.words == column.words for s in page.segments for c in s.columns) > 1
 
 
 def _with_title(found: list[Page]) -> list[Page]:

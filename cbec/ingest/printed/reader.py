@@ -18,8 +18,8 @@ from cbec.ingest.problems import Problem
 from cbec.ingest.registry import Publication, Registry
 from cbec.ingest.remarks import Claim, claims_in, no_years_figures
 from cbec.ingest.tables import locator
-from cbec.ingest.text import compact, number_of, plain
-from cbec.ingest.vocabulary import Vocabulary
+from cbec.ingest.text import number_of, plain
+from cbec.ingest.vocabulary import Vocabulary, unknown_id
 
 SCOPE = {"whole": "whole_prefecture", "districts": "districts"}
 # A figure as the yearbook prints it: no blank, no lost point, no mark inside. It never sets groups of three
@@ -147,13 +147,14 @@ def printed_pages(
         tables.setdefault(first if first and _same_header(tables[first], page) else "", []).insert(0, page)
     if set(tables) == {""}:
         return {}, []
+    # A page without a header has the columns of the page before, and its cities count.
+    agreed = {n: layout.agreed(pages, vocabulary.header_indicators) for n, pages in tables.items()}
     known = sum(
         vocabulary.regions.is_name(_at(row, segment.region)) in ("province", "prefecture", "both")
-        for pages in tables.values() for page in pages for segment in page.segments for _, row in page.body
+        for pages in agreed.values() for page in pages for segment in page.segments for _, row in page.body
     )  # fmt: skip
     if known < 5:
         return {}, []
-    agreed = {n: layout.agreed(pages, vocabulary.header_indicators) for n, pages in tables.items()}
     return agreed, stray
 
 
@@ -236,6 +237,7 @@ class PrintedReader:
         self._numbers: dict[str, tuple[Decimal | None, str, str]] = {}
         self._notes: list[str] = []
         self._comments: dict[Spot, str] = {}
+        self._doubts: dict[Spot, str] = {}
         # Remarks that were applied where they stand: of a row or of a cell.
         self._applied: set[Spot] = set()
         self._twice: set[tuple[str, str, int, str, str]] = set()
@@ -249,12 +251,13 @@ class PrintedReader:
         stem: str,
         stray: list[tuple[str, int, str]],
         comments: dict[Spot, str] | None = None,
+        doubts: dict[Spot, str] | None = None,
     ) -> Printed:
         """Cells of every table. texts: words of the file, notes among them, by sheet, row and column. stem:
         file name, a witness of scope and number. stray: rows with figures that stand on no page. comments:
-        what somebody noted at a cell."""
+        what somebody noted at a cell; doubts: why one may show another figure than it stores."""
         self.out.tables = tuple(tables)
-        self._comments = comments or {}
+        self._comments, self._doubts = comments or {}, doubts or {}
         for sheet, row, text in stray:
             self.out.refused.append(
                 Refusal("", "", text, "stands on no page of a table", locator(sheet, row, 1))
@@ -321,6 +324,7 @@ class PrintedReader:
                     meanings[p, s, column.place] = self._meaning(
                         page, column, title, scope, ratio, is_county=is_county
                     )
+            self._refuse_shifted(p, pages, meanings)
         # Two columns of regions on a page are read one below the other, page by page.
         for p, page in enumerate(pages):
             for s, segment in enumerate(page.segments):
@@ -337,6 +341,21 @@ class PrintedReader:
                 for line, cells in page.body:
                     self._row(page, segment.region, line, cells, regions.get((p, s, line)), columns)
             self._compare_scopes(page)
+
+    def _refuse_shifted(
+        self, p: int, pages: list[Page], meanings: dict[tuple[int, int, int], _Meaning | None]
+    ) -> None:
+        """Headings that stand a column off give every figure to its neighbour: their page is left out."""
+        for s, segment in enumerate(pages[p].segments):
+            column = _shifted_from(pages, p, s)
+            if column is None:
+                continue
+            message = (
+                "begins a table whose headings stand a column beside their figures: the page is left out"
+            )
+            self._column_problem(pages[p], column, message)
+            for at in segment.columns:
+                meanings[p, s, at.place] = None
 
     def _is_county(self, number: str, pages: list[Page]) -> bool:
         names = [clean(_at(row, s.region)) for p in pages for s in p.segments for _, row in p.body]
@@ -457,8 +476,8 @@ class PrintedReader:
             self._column_problem(page, column, f"has the unit {printed!r}, but {names} is in {wanted}")
             return None
         unit = "count" if "count" in units else units[0]
-        indicator = unknown_id(subject, header, kept, self.registry.units[unit].dimension)
         words = header if QUANTITY.search(header.split("/")[-1]) else f"{subject}/{header}"
+        indicator = unknown_id(words, kept, self.registry.units[unit].dimension)
         self.out.indicators.setdefault(indicator, (words, " / ".join(column.english)))
         return _Meaning(indicator, unit, kept, header, note)
 
@@ -567,7 +586,8 @@ class PrintedReader:
                 problem = f"has a remark that {why}: {noted}"
                 self._refuse(page, number, column, name, text, problem, place=place, meaning=meaning)
                 continue
-            comment = "; ".join(filter(None, (place.comment, meaning.note, noted)))
+            doubt = self._doubts.get((page.sheet, number, column.place), "") if value is not None else ""
+            comment = "; ".join(filter(None, (place.comment, meaning.note, noted, doubt)))
             cell = Cell(
                 region_level=place.level,
                 region_code=place.code,
@@ -586,6 +606,8 @@ class PrintedReader:
             )
             if value is not None and (claims := claims_in(noted)):
                 self._claim(cell, claims[0])
+            if doubt:
+                self._flag_cell(cell)
             kept = self._keep(cell, page, number, column, name) or kept
         self.out.extract.n_rows += kept
 
@@ -920,6 +942,45 @@ class PrintedReader:
             )
 
 
+def _shifted_from(pages: list[Page], p: int, s: int) -> Column | None:
+    """The first column of a part of a page when its headings stand beside their columns, else None."""
+    page, columns = pages[p], pages[p].segments[s].columns
+    if not columns:
+        return None
+    first = columns[0]
+    # 全市 and 市辖区 follow one another below each heading. Where the first column has one of them and the
+    # headings begin with the other, they begin a column late or early.
+    order: dict[str, list[str]] = {}
+    for column in columns:
+        if column.levels and column.scope in SCOPE:
+            order.setdefault(column.words, []).append(column.scope)
+    begins = [scopes[0] for scopes in order.values() if len(set(scopes)) > 1]
+    is_whole = bool(first.levels) and len(set(order.get(first.words, []))) > 1
+    if (
+        first.scope in SCOPE
+        and not is_whole
+        and begins
+        and sum(scope != first.scope for scope in begins) > len(begins) / 2
+    ):
+        return first
+    filled = {c.place for c in columns if any(_at(row, c.place).strip() for _, row in page.body)}
+    if first.levels or first.place not in filled:
+        return None
+    # Figures under no heading at the front, and a heading over no figures behind.
+    if columns[-1].levels and columns[-1].place not in filled:
+        return first
+    usual: dict[str, set[int]] = {}
+    for q, other in enumerate(pages):
+        if q != p and s < len(other.segments):
+            for column in other.segments[s].columns:
+                usual.setdefault(column.words + column.scope, set()).add(column.place)
+    moved = {
+        column.place - min(usual[key], key=lambda place, c=column: abs(place - c.place))  # type: ignore[misc]
+        for column in columns if column.levels and (key := column.words + column.scope) in usual
+    }  # fmt: skip
+    return first if len(moved) == 1 and 0 not in moved else None
+
+
 def _sizes(pages: list[Page]) -> dict[tuple[int, int, int], float]:
     """By page, segment and place: the median of a column over that of the same words on other pages."""
     medians: dict[tuple[int, int, int], float] = {}
@@ -944,18 +1005,6 @@ def _sizes(pages: list[Page]) -> dict[tuple[int, int, int], float]:
             if others:
                 sizes[key] = medians[key] / statistics.median(others)
     return sizes
-
-
-def unknown_id(title: str, header: str, scope: str, dimension: str) -> str:
-    """Id of a column that the registry does not know: its words, its kind of unit and its scope.
-
-    No edition and no table number, so that editions form a series; the kind of unit, so that persons and yuan
-    under one word are two.
-    """
-    words = header if QUANTITY.search(header.split("/")[-1]) else f"{title}/{header}"
-    slug = re.sub(r"[^0-9a-z\u3400-\u9fff%]+", "_", compact(words)).strip("_")
-    tail = {"whole_prefecture": "", "province": "", "nation": ""}.get(scope, f"_{scope}")
-    return f"x_{slug}_{dimension}{tail}"
 
 
 def _at(row: tuple[str, ...], place: int) -> str:
