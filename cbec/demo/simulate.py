@@ -10,18 +10,27 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cbec.demo.papers import CITIES, PROVINCES, backcast, draw, macro_series
 from cbec.demo.seeds import approval_years, read_header, read_rows, write_rows
 from cbec.demo.size import Size
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # Effect in log points on provinces, for each zone.
 PROVINCE_EFFECTS_PER_ZONE = {"ecommerce_sales": 0.03}
 NOISE = 0.04
 PERSISTENCE = 0.5
 LAST_YEAR = 2023
+
+# Provincial series of which a longer publication is simulated beside the shipped one.
+LONGER = ("ecommerce_enterprises", "ecommerce_purchases", "ecommerce_sales", "websites_per_100_enterprises")
 
 # What dbt reads of a project.
 PROJECT_PARTS = ("dbt_project.yml", "profiles.yml", "macros", "models", "python_models", "seeds", "tests")
@@ -34,6 +43,8 @@ def simulate_project(root: Path, copy: Path, yearbooks: Path, truth: Path, size:
     effects (JSON) and of demo_truth, demo_effect and demo_productivity (Parquet). The same size gives the
     same files. Raises ValueError for a size that cbec.demo.yearbooks refuses.
     """
+    import pandas as pd
+
     from cbec.demo.yearbooks import simulate_yearbooks, write_truth, write_yearbooks
 
     books = simulate_yearbooks(
@@ -52,8 +63,13 @@ def simulate_project(root: Path, copy: Path, yearbooks: Path, truth: Path, size:
         else:
             shutil.copy(root / part, copy / part)
     in_books = books.cells[books.cells["region_level"] == "province"]["indicator_id"].unique()
-    _simulate_seeds(root / "seeds", copy / "seeds", set(in_books), size.seed)
-    _widen_registry(copy, books.cells, LAST_YEAR - size.n_years + 1)
+    years = range(LAST_YEAR - size.n_years + 1, LAST_YEAR + 1)
+    drawn_elsewhere = {*in_books, *PROVINCES}
+    printed = _simulate_seeds(root / "seeds", copy / "seeds", drawn_elsewhere, size.seed, years)
+    cities = books.cells.loc[books.cells["region_level"] == "prefecture", "region_code"].unique()
+    more = _paper_cells(root / "seeds", printed, list(cities), years, size.seed)
+    books = replace(books, cells=pd.concat([books.cells, more], ignore_index=True))
+    _widen_registry(copy, books.cells, years[0])
     write_yearbooks(books, copy / "seeds", yearbooks)
     write_truth(books, truth)
     (truth / "demo_truth.json").write_text(
@@ -69,8 +85,11 @@ def simulate_project(root: Path, copy: Path, yearbooks: Path, truth: Path, size:
     )
 
 
-def _simulate_seeds(seeds: Path, folder: Path, in_books: set[str], seed: int) -> None:
-    """Draw the provincial yearbook; what the yearbook files carry, and every real figure else, goes."""
+def _simulate_seeds(
+    seeds: Path, folder: Path, in_books: set[str], seed: int, years: range
+) -> list[dict[str, str]]:
+    """Draw the provincial yearbook, whose rows it gives, and the national series; what the yearbook files
+    carry, and every real figure else, goes."""
     path = "yearbook/province_yearbook.csv"
     rows = [row for row in read_rows(seeds / path) if row["indicator_id"] not in in_books]
     decimals = {row["indicator_id"]: row["decimals"] for row in read_rows(seeds / "registry/indicator.csv")}
@@ -87,7 +106,7 @@ def _simulate_seeds(seeds: Path, folder: Path, in_books: set[str], seed: int) ->
     ]
     write_rows(folder / path, read_header(seeds / path), printed)
     real = [f"print/{path.name}" for path in sorted((seeds / "print").glob("*.csv"))]
-    real += ["yearbook/city_yearbook.csv", "yearbook/macro_series.csv", "registry/correction.csv"]
+    real += ["yearbook/city_yearbook.csv", "registry/correction.csv"]
     for name in real:
         write_rows(folder / name, read_header(seeds / name), [])
     for name in ("registry/series.csv", "registry/known_gap.csv"):
@@ -97,6 +116,42 @@ def _simulate_seeds(seeds: Path, folder: Path, in_books: set[str], seed: int) ->
             if row["region_level"] == "province" and row["indicator_id"] not in in_books
         ]
         write_rows(folder / name, read_header(seeds / name), kept)
+    name = "yearbook/macro_series.csv"
+    header = read_header(seeds / name)
+    national = [dict.fromkeys(header, "") | row for row in macro_series(years, seed)]
+    write_rows(folder / name, header, national)
+    return printed
+
+
+def _paper_cells(
+    seeds: Path, printed: list[dict[str, str]], cities: list[str], years: range, seed: int
+) -> pd.DataFrame:
+    """Cells of cbec.demo.papers, in the columns of the yearbooks' cells."""
+    import pandas as pd
+
+    indicators = {row["indicator_id"]: row for row in read_rows(seeds / "registry/indicator.csv")}
+    provinces = sorted({row["region_code"] for row in printed})
+    longer = [row for row in printed if row["indicator_id"] in LONGER]
+    cells = [
+        (row["region_code"], int(row["year"]), row["indicator_id"], row["value"], "province")
+        for row in backcast(longer, years[0], np.random.default_rng([seed, 3]))
+        if int(row["year"]) <= LAST_YEAR
+    ]
+    for number, (level, levels, codes) in enumerate(
+        (("province", PROVINCES, provinces), ("prefecture", CITIES, cities)), 1
+    ):
+        frame = draw(levels, codes, years, np.random.default_rng([seed, number]))
+        for name in levels:
+            places = int(indicators[name]["decimals"])
+            cells += [
+                (str(code), int(year), name, f"{value:.{places}f}", level)
+                for code, year, value in frame[name].reset_index().itertuples(index=False)
+            ]
+    found = pd.DataFrame(
+        cells, columns=["region_code", "year", "indicator_id", "value_printed", "region_level"]
+    )
+    units = found["indicator_id"].map({name: row["unit"] for name, row in indicators.items()})
+    return found.assign(vintage="simulated", unit_printed=units, obs_status_all="A")
 
 
 def _widen_registry(copy: Path, cells: object, first_year: int) -> None:

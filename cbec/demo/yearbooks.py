@@ -120,17 +120,31 @@ PRODUCED = (
 )  # fmt: skip
 DEFINITIONS = {item.indicator_id: item for item in (*INDICATORS, *PRODUCED)}
 
+# What remarks at figures of workbooks say, and the status that it means: every letter goes from a page to a
+# table of estimates. On a column that no identity ties to others; the figure itself is as drawn.
+REMARKS = {
+    "I": "线性插值",
+    "F": "预测数",
+    "E": "估算数",
+    "P": "快报数",
+    "B": "与上年不可比",
+    "D": "统计口径调整",
+}
+REMARKED, N_REMARKS = "retail_sales_consumer_goods", 5
+
 
 @dataclass(frozen=True)
 class Yearbooks:
     """cells: one row per printed cell; defects: one row per cell that is not what the model drew; effects: one
     row per indicator, approval year and event year with the mean effect on the log and on the level, against the
-    same draws without treatment; productivity: one row per city and year with planted theta."""
+    same draws without treatment; productivity: one row per city and year with planted theta; remarks: one row
+    per figure of which its page says something, with the status letter."""
 
     cells: pd.DataFrame
     defects: pd.DataFrame
     effects: pd.DataFrame
     productivity: pd.DataFrame
+    remarks: pd.DataFrame
 
 
 def effect(base: float, cohort: int, event_year: int) -> float:
@@ -152,7 +166,7 @@ def demo_cities(seeds: Path) -> pd.DataFrame:
     return kept.sort_values(["region_code", "first"]).reset_index(drop=True)
 
 
-def _growth_years(years: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> Array:
+def growth_years(years: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> Array:
     """Years of growth since FIRST_YEAR, shape (years,); before it everything moves at a quarter of the pace."""
     since = (years - FIRST_YEAR).astype(float)
     return np.asarray(np.where(since < 0, PACE_BEFORE * since, since))
@@ -187,7 +201,7 @@ def simulate_yearbooks(
     development = rng.normal(0, 1, units) + np.clip((2024 - np.minimum(cohort, 2024)) / 6.0, 0, 1.5)
     development = (development - development.mean()) / development.std()
     size = rng.normal(0, 1, units)
-    trend = 0.012 * development[:, None] * _growth_years(years)[None, :]
+    trend = 0.012 * development[:, None] * growth_years(years)[None, :]
     scale = np.where(np.arange(units) < len(cities), 0.0, np.log(MADE_UP_SIZE))
     city = _Cities(development, size, scale, trend, cohort, years)
     logs = {item.indicator_id: _draw(item, city, rng) for item in INDICATORS}
@@ -213,12 +227,37 @@ def simulate_yearbooks(
             "theta": theta.ravel(),
         }
     )
+    defects = pd.DataFrame(log)
+    remarks = _remarks(cells, defects, seed)
     return Yearbooks(
-        pd.concat([cells, province_cells], ignore_index=True),
-        pd.DataFrame(log),
+        pd.concat([_remarked(cells, remarks), province_cells], ignore_index=True),
+        defects,
         _effects(columns, untreated, city),
         productivity,
+        remarks,
     )
+
+
+def _remarks(cells: pd.DataFrame, defects: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """Figures with a remark, in workbooks and in cities where nothing else is planted on the column."""
+    planted = defects.loc[defects["indicator_id"] == REMARKED, "region_code"]
+    free = cells[
+        (cells["indicator_id"] == REMARKED)
+        & cells["value_printed"].notna()
+        & (cells["year"] % 2 == 0)
+        & ~cells["region_code"].isin(planted)
+    ].drop_duplicates("region_code")
+    # Numbers of its own: what else is drawn stays as it is.
+    chosen = free.sample(min(len(free), N_REMARKS * len(REMARKS)), random_state=seed)
+    letters = [list(REMARKS)[k % len(REMARKS)] for k in range(len(chosen))]
+    found = chosen[["region_code", "year", "indicator_id"]].assign(obs_status=letters)
+    return found.sort_values(["year", "region_code"], ignore_index=True)
+
+
+def _remarked(cells: pd.DataFrame, remarks: pd.DataFrame) -> pd.DataFrame:
+    keys = ["region_code", "year", "indicator_id"]
+    said = cells[keys].merge(remarks, on=keys, how="left")["obs_status"]
+    return cells.assign(obs_status_all=said.where(said.notna(), cells["obs_status_all"]))
 
 
 @dataclass(frozen=True)
@@ -251,7 +290,7 @@ class _Cities:
 def _draw(item: Indicator, city: _Cities, rng: np.random.Generator) -> Array:
     """Logs without the effect, shape (units, years), of one indicator."""
     units, n_years = city.trend.shape
-    middle = _growth_years(city.years) + FIRST_YEAR - MIDDLE_YEAR
+    middle = growth_years(city.years) + FIRST_YEAR - MIDDLE_YEAR
     error = city.noise(item.noise, rng)
     # No city lies further out than real ones do.
     place = 0.6 * city.development + 0.7 * city.size + 0.39 * rng.normal(0, 1, units)
@@ -302,7 +341,7 @@ def _produce(
     logs: dict[str, Array], shocks: dict[str, Array], city: _Cities, *, with_effect: bool
 ) -> tuple[dict[str, Array], Array]:
     """Every column in its printed unit, and productivity theta, with or without the treatment."""
-    since = _growth_years(city.years)[None, :]
+    since = growth_years(city.years)[None, :]
     middle = since + FIRST_YEAR - MIDDLE_YEAR
 
     def tau(item: Indicator) -> Array | float:
@@ -632,7 +671,8 @@ def _cells(
 
 
 def write_truth(books: Yearbooks, folder: Path) -> None:
-    """demo_truth, demo_effect and demo_productivity as Parquet; only tests and quality.detector_score read them."""
+    """demo_truth, demo_effect, demo_productivity and demo_remark as Parquet; only tests and
+    quality.detector_score read them."""
     import duckdb
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -640,6 +680,7 @@ def write_truth(books: Yearbooks, folder: Path) -> None:
         "demo_truth": books.defects,
         "demo_effect": books.effects,
         "demo_productivity": books.productivity,
+        "demo_remark": books.remarks,
     }
     with duckdb.connect() as connection:
         for name, frame in tables.items():
@@ -660,14 +701,15 @@ def write_yearbooks(books: Yearbooks, seeds: Path, folder: Path) -> list[Path]:
     last = pd.to_numeric(region.valid_to_year.replace("", "9999"))
     cells = books.cells[books.cells.region_level == "prefecture"]
     indicators = sorted(cells.indicator_id.unique())
-    headers = [DEFINITIONS[name].name_zh for name in indicators]
-    units = [DEFINITIONS[name].unit_zh for name in indicators]
+    named = headings(seeds)
+    headers = [named[name][0] for name in indicators]
+    units = [named[name][1] for name in indicators]
     paths = []
     for key, of_year in cells.groupby("year"):
         year = int(str(key))
         wide = of_year.pivot(index="region_code", columns="indicator_id", values="value_printed")
-        named = region[(first <= year) & (last >= year)]
-        names = dict(zip(named.region_code, named.name_zh, strict=True))
+        of_year_names = region[(first <= year) & (last >= year)]
+        names = dict(zip(of_year_names.region_code, of_year_names.name_zh, strict=True))
         # Three editions, three habits: blank, dash and dots; names with and without 市, or spread over blanks.
         symbol = ("", "—", "…")[year % 3]
         rows = [
@@ -682,7 +724,15 @@ def write_yearbooks(books: Yearbooks, seeds: Path, folder: Path) -> list[Path]:
                     [[title], ["城市", *headers], ["", *units], *rows, ["注：模拟数据。"]]
                 )
         else:
-            _write_workbook(path, title, headers, units, rows, wide.shape[0])
+            of_place = {code: number for number, code in enumerate(wide.index)}
+            own = books.remarks[books.remarks["year"] == year]
+            remarks = {
+                (of_place[code], indicators.index(name)): REMARKS[letter]
+                for code, name, letter in zip(
+                    own["region_code"], own["indicator_id"], own["obs_status"], strict=True
+                )
+            }
+            _write_workbook(path, title, headers, units, rows, wide.shape[0], remarks)
         paths.append(path)
     path = folder / "模拟分省年鉴.csv"
     wide = books.cells[books.cells.region_level == "province"].pivot(
@@ -696,12 +746,22 @@ def write_yearbooks(books: Yearbooks, seeds: Path, folder: Path) -> list[Path]:
             [
                 "省份",
                 "年份",
-                *(f"{DEFINITIONS[name].name_zh}（{DEFINITIONS[name].unit_zh}）" for name in map(str, wide)),
+                *(f"{named[name][0]}（{named[name][1]}）" for name in map(str, wide)),
             ]
         )
         for (code, year), printed in zip(wide.index, wide.to_numpy().tolist(), strict=True):
             writer.writerow([names[code], year, *printed])
     return [*paths, path]
+
+
+def headings(seeds: Path) -> dict[str, tuple[str, str]]:
+    """Name and unit of every indicator in Chinese: those of the registry, and of what is drawn here its own."""
+    units = {row["unit"]: row["name_zh"] for row in read_rows(seeds / "registry/unit.csv")}
+    known = {
+        row["indicator_id"]: (row["name_zh"], units[row["unit"]])
+        for row in read_rows(seeds / "registry/indicator.csv")
+    }
+    return known | {name: (item.name_zh, item.unit_zh) for name, item in DEFINITIONS.items()}
 
 
 def _label(name: str, year: int) -> str:
@@ -710,10 +770,18 @@ def _label(name: str, year: int) -> str:
 
 
 def _write_workbook(
-    path: Path, title: str, headers: list[str], units: list[str], rows: list[list[str]], n_cities: int
+    path: Path,
+    title: str,
+    headers: list[str],
+    units: list[str],
+    rows: list[list[str]],
+    n_cities: int,
+    remarks: dict[tuple[int, int], str],
 ) -> None:
-    """Title over all columns, 城市 merged over the two header rows, units below each name."""
+    """Title over all columns, 城市 merged over the two header rows, units below each name; remarks by row of
+    the table and column, as comments on the cells."""
     from openpyxl import Workbook
+    from openpyxl.comments import Comment
 
     book = Workbook()
     # The same seed must give the same bytes.
@@ -728,6 +796,8 @@ def _write_workbook(
     sheet.merge_cells(start_row=2, start_column=1, end_row=3, end_column=1)
     for row in rows:
         sheet.append([row[0], *(_number(text) for text in row[1:])])
+    for (place, column), text in remarks.items():
+        sheet.cell(place + 4, column + 2).comment = Comment(text, TITLE)
     sheet.append([f"注：共{n_cities}个城市，模拟数据。"])
     book.save(path)
 

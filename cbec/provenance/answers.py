@@ -65,12 +65,15 @@ class VariableShare:
     filled_share_treated: float | None
     filled_share_control: float | None
     suspect_share: float
-    worst_status: str
+    cell_status: str
 
 
 @dataclass(frozen=True)
 class Influence:
-    """The coefficient without one unit; shift is what leaving it out adds."""
+    """The coefficient without one unit; shift is what leaving it out adds.
+
+    withheld: why there is no std_error, where it rests on too few of n_effective_clusters.
+    """
 
     region_code: str
     name_zh: str | None
@@ -79,6 +82,8 @@ class Influence:
     std_error: float | None
     shift: float
     shift_in_se: float | None
+    n_effective_clusters: float | None = None
+    withheld: str | None = None
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pandas as pd
 
-from cbec.project import CbecError
+from cbec.common.withheld import limits, reason_in, withheld_reason
+from cbec.project import CbecError, Project
 from cbec.provenance.answers import (
     CellQuestion,
     EstimateQuestion,
@@ -36,8 +38,10 @@ from cbec.provenance.walk import (
 )
 
 if TYPE_CHECKING:
+    from cbec.estimators.regression import Term
     from cbec.estimators.specification import Specification
-    from cbec.studies.sample import EstimationSample, StudyData
+    from cbec.estimators.staggered.fit import Effect
+    from cbec.studies.sample import EstimationSample
 
 _LEFT_OUT = {"city": "prefecture", "province": "province"}
 
@@ -62,6 +66,7 @@ def why_estimate(
 ) -> WhyEstimate:
     """From a coefficient to its sample, the filled share of its cells, influential units and sources."""
     # The engine takes a second to load, and the other questions do not need it.
+    from cbec.studies.fit import entered
     from cbec.studies.sample import StudyData, assemble
 
     study = choose_known(
@@ -104,9 +109,11 @@ def why_estimate(
         for spec in data.specifications()
         if (spec.study_id, spec.table_no, spec.column_no) == (study, table, question.column_no)
     )
-    used = assemble(data, spec)
+    offered = assemble(data, spec)
+    used = offered.restricted(entered(spec, offered))
     level = used.level
-    cells = _used_cells(used, spec, level)
+    cells = used.cells.rename(columns={used.unit: "region_code"}).assign(region_level=level)
+    cells = cells[list(CELL_KEYS)].drop_duplicates(ignore_index=True)
     # What is blank (the dollars of a year that prints yuan) went into nothing.
     found = tuple(cell for cell in source_cells(connection, cells) if cell.value is not None)
     influences, origin = _influences(connection, spec, used, estimate, question, progress)
@@ -130,19 +137,14 @@ def why_estimate(
         sample={
             "sample": specification["sample"],
             "n_obs": estimate["n_obs"],
-            # An estimator may leave whole units out; where errors are clustered by unit, clusters are units.
-            "n_units": int(
-                estimate["n_clusters"]
-                if spec.cluster == used.unit and estimate["n_clusters"] is not None
-                else used.rows[used.unit].nunique()
-            ),
+            "n_units": int(used.rows[used.unit].nunique()),
             "first_year": int(used.rows["year"].min()),
             "last_year": int(used.rows["year"].max()),
             "n_offered": used.n_offered,
             "n_dropped": estimate["n_dropped"],
             "drop_reason": estimate["drop_reason"],
         },
-        variables=_variable_shares(connection, data, used, spec, level),
+        variables=_variable_shares(connection, used, spec, level),
         influences=influences,
         influence_origin=origin,
         files=file_shares(found),
@@ -152,28 +154,15 @@ def why_estimate(
     )
 
 
-def _used_cells(used: EstimationSample, spec: Specification, level: str) -> pd.DataFrame:
-    """Panel cells of the rows that were estimated on; a lagged variable reads an earlier year."""
-    from cbec.estimators.specification import source
-
-    rows = used.rows[[used.unit, "year"]].rename(columns={used.unit: "region_code"})
-    parts = []
-    for name in dict.fromkeys(spec.variables):
-        column, lag = source(name)
-        parts.append(rows.assign(year=rows["year"] - lag, panel_column=column, region_level=level))
-    return pd.concat(parts, ignore_index=True)[list(CELL_KEYS)]
-
-
 def _variable_shares(
     connection: duckdb.DuckDBPyConnection,
-    data: StudyData,
     used: EstimationSample,
     spec: Specification,
     level: str,
 ) -> tuple[VariableShare, ...]:
     """Share of filled and of suspect cells by variable and arm; arms are units ever treated in the window."""
     from cbec.estimators.specification import source
-    from cbec.studies.sample import PRECEDENCE
+    from cbec.studies.sample import CellStatus
 
     starts = used.rows.groupby(used.unit)["first_treated_year"].first() if (
         "first_treated_year" in used.rows
@@ -198,24 +187,22 @@ def _variable_shares(
             [level],
         ).fetchall()
     )
-    suspects = data.suspect_cell[data.suspect_cell["region_level"] == level]
     roles = {spec.outcome: "outcome", spec.treatment: "treatment", spec.mediator: "mediator"}
+    grouping = [spec.subgroup.column] if spec.subgroup else []
     found = []
-    for name in dict.fromkeys(spec.variables):
-        column, _ = source(name)
+    for name in dict.fromkeys([*spec.variables, *grouping]):
+        column, lag = source(name)
         cells = used.cells[used.cells["panel_column"] == column]
+        if name not in grouping:
+            cells = cells[cells["place"] == cells["cell"] + lag]
+        cells = cells.drop_duplicates("cell")
         if cells.empty:
             continue
         treated = cells[used.unit].map(ever).fillna(False).astype(bool)
-        suspect_cells = cells.merge(
-            suspects[suspects["panel_column"] == column][["region_code", "year"]].drop_duplicates(),
-            left_on=[used.unit, "year"],
-            right_on=["region_code", "year"],
-        )
         label = names.get(column, (None, None))
         found.append(
             VariableShare(
-                role=roles.get(name, "control"),
+                role=roles.get(name, "group" if name in grouping else "control"),
                 panel_column=name,
                 name_zh=label[0],
                 name_en=label[1],
@@ -223,8 +210,8 @@ def _variable_shares(
                 filled_share=float(cells["imputed_share"].mean()),
                 filled_share_treated=_mean(cells["imputed_share"][treated]),
                 filled_share_control=_mean(cells["imputed_share"][~treated]),
-                suspect_share=len(suspect_cells) / len(cells),
-                worst_status=min(cells["obs_status"].unique(), key=PRECEDENCE.index),
+                suspect_share=float(cells["is_flagged"].mean()),
+                cell_status=CellStatus.of(cells, len(cells)).cell_status or "",
             )
         )
     return tuple(found)
@@ -247,13 +234,16 @@ def _influences(
     if estimate["term"] == spec.treatment:
         stored = records(
             connection,
-            "select left_out, name_zh, name_en, estimate, std_error from estimates.leave_one_out"
+            "select left_out, name_zh, name_en, estimate, std_error, n_effective_clusters, note"
+            " from estimates.leave_one_out"
             " where study_id = ? and table_no = ? and column_no = ? and dimension in ('city', 'province')"
             " and dimension = ? and estimate is not null",
             [spec.study_id, spec.table_no, spec.column_no,
              "province" if used.unit == "province_code" else "city"],
         )  # fmt: skip
         if stored:
+            for row in stored:
+                row["withheld"] = reason_in(row)
             return _ordered(stored, full, error), "stored"
     if not question.computes:
         return (), "not stored, and not requested to be computed"
@@ -262,11 +252,12 @@ def _influences(
         for row in records(connection, "select region_code, name_zh, name_en from registry.region")
     }
     computed = []
+    least = limits(Project.here())
     codes = sorted(used.rows[used.unit].unique())
     for number, code in enumerate(codes):
         if progress:
             progress(f"without {names.get(code, {}).get('name_en') or code}", number, len(codes))
-        result = _without(spec, used, code, str(estimate["term"]))
+        result = _without(spec, used, code, str(estimate["term"]), least)
         if result is not None:
             label = names.get(code, {})
             computed.append(
@@ -274,9 +265,8 @@ def _influences(
                     "left_out": code,
                     "name_zh": label.get("name_zh"),
                     "name_en": label.get("name_en"),
-                    "estimate": result[0],
-                    "std_error": result[1],
                 }
+                | result
             )
     if progress:
         progress("done", len(codes), len(codes))
@@ -286,25 +276,37 @@ def _influences(
 
 
 def _without(
-    spec: Specification, used: EstimationSample, code: str, term: str
-) -> tuple[float, float | None] | None:
-    """Coefficient and standard error without one unit, None where the estimator refuses the rest."""
-    from dataclasses import replace
-
+    spec: Specification, used: EstimationSample, code: str, term: str, least: dict[str, float]
+) -> dict[str, Any] | None:
+    """Coefficient without one unit, with its error where a table would publish it; None where the estimator
+    refuses the rest. least: what an error must rest on."""
     from cbec.estimators.regression import Fit
     from cbec.studies.fit import estimate, gc_frozen
 
-    rest = replace(used, rows=used.rows[used.rows[used.unit] != code].reset_index(drop=True))
+    rest = used.restricted((used.rows[used.unit] != code).to_numpy())
     with gc_frozen():
         try:
             fit = estimate(spec, rest)
         except ValueError:
             return None
     if isinstance(fit, Fit):
-        found = next((item for item in fit.terms if item.term == term), None)
-        return (found.estimate, found.std_error) if found else None
-    overall = next((item for item in fit.effects if item.aggregation == "overall"), None)
-    return (overall.estimate, overall.std_error) if overall else None
+        found: Term | Effect | None = next((item for item in fit.terms if item.term == term), None)
+    else:
+        found = next((item for item in fit.effects if item.aggregation == "overall"), None)
+    if found is None:
+        return None
+    number = found.n_effective_clusters
+    reason = withheld_reason(number, fit.n_clusters, least, is_staggered=spec.is_staggered)
+    return {
+        "estimate": found.estimate,
+        "std_error": None if reason else _known(found.std_error),
+        "n_effective_clusters": _known(number),
+        "withheld": reason,
+    }
+
+
+def _known(value: float | None) -> float | None:
+    return None if value is None or math.isnan(value) else value
 
 
 def _ordered(rows: list[dict[str, Any]], full: float, error: float) -> tuple[Influence, ...]:
@@ -317,6 +319,8 @@ def _ordered(rows: list[dict[str, Any]], full: float, error: float) -> tuple[Inf
             std_error=row["std_error"],
             shift=row["estimate"] - full,
             shift_in_se=(row["estimate"] - full) / error if error else None,
+            n_effective_clusters=row["n_effective_clusters"],
+            withheld=row["withheld"],
         )
         for row in rows
     ]

@@ -11,6 +11,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from cbec.common.withheld import reason_in
+from cbec.common.words import translate
 from cbec.provenance.answers import WhyCell, WhyEstimate, WhyPublished
 from cbec.provenance.walk import SourceCell, ZoneAct
 
@@ -146,20 +148,30 @@ def _findings(page: _Page, findings: tuple[Any, ...]) -> None:
         )
 
 
+def _error(row: dict[str, Any]) -> str:
+    """The standard error of a row, or that there is none and why, in both languages."""
+    if row["std_error"] is not None:
+        return f"standard error {_text(row['std_error'])}"
+    reason = reason_in(row)
+    if reason is None:
+        return "no standard error 没有标准误"
+    return f"standard error, p and interval {reason} {translate(reason, 'zh')}"
+
+
 def _show_estimate(answer: WhyEstimate, out: Console, limit: int) -> None:
     page, row, spec, sample = _Page(out, limit), answer.estimate, answer.specification, answer.sample
     page.simulated(answer.is_simulated)
     where = f"{row['study_id']} {row['table_no']}({row['column_no']})"
+    p = f", p {_text(row['p_value'])} [{_text(row['ci_low'])}, {_text(row['ci_high'])}]"
     page.line(
-        f"{where} {row['term']}: {_text(row['estimate'])}{row['stars'] or ''}, standard error"
-        f" {_text(row['std_error'])}, p {_text(row['p_value'])}"
-        f" [{_text(row['ci_low'])}, {_text(row['ci_high'])}]"
+        f"{where} {row['term']}: {_text(row['estimate'])}{row['stars'] or ''}, {_error(row)}"
+        f"{'' if row['std_error'] is None else p}"
     )
     if answer.observed_only:
         observed_only = answer.observed_only
         page.line(
             f"on observed cells only: {_text(observed_only['estimate'])}{observed_only['stars'] or ''},"
-            f" standard error {_text(observed_only['std_error'])}, n {observed_only['n_obs']}"
+            f" {_error(observed_only)}, n {observed_only['n_obs']}"
         )
     page.title("Specification")
     page.line(f"{spec['estimator']}, {row['engine']}: {row['formula']}")
@@ -178,24 +190,31 @@ def _show_estimate(answer: WhyEstimate, out: Console, limit: int) -> None:
         f" {sample['first_year']}-{sample['last_year']}; {sample['n_dropped']} of {sample['n_offered']}"
         f" dropped ({sample['drop_reason']})"
     )
+    page.line(
+        f"cells used: {row['cell_status'] or 'none'}; {_share(row['imputed_share'])} filled; of the rows"
+        f" {_share(row['imputed_row_share'])} rest on a filled cell and {_share(row['flagged_row_share'])} on"
+        " one that a detector flags"
+    )
     page.title("Filled and suspect cells by variable; arms: units treated by the last year, and the others")
     page.table(
-        ["role", "variable", "name", "cells", "filled", "in treated", "in others", "suspect", "worst status"],
+        ["role", "variable", "name", "cells", "filled", "in treated", "in others", "suspect", "status"],
         [
             [v.role, v.panel_column, v.name_zh or v.name_en, v.n_cells, _share(v.filled_share),
              _share(v.filled_share_treated), _share(v.filled_share_control), _share(v.suspect_share),
-             v.worst_status]
+             v.cell_status]
             for v in answer.variables
         ],
     )  # fmt: skip
     page.title(f"Units that move it most when left out ({answer.influence_origin})")
     page.table(
-        ["left out", "estimate", "standard error", "shift", "shift in standard errors"],
+        ["left out", "estimate", "standard error", "effective clusters", "shift", "shift in standard errors"],
         [
-            [_name(i.region_code, i.name_zh, i.name_en), i.estimate, i.std_error, i.shift, i.shift_in_se]
+            [_name(i.region_code, i.name_zh, i.name_en), i.estimate,
+             "withheld 不发布" if i.withheld else i.std_error,
+             i.n_effective_clusters, i.shift, i.shift_in_se]
             for i in answer.influences
         ],
-    )
+    )  # fmt: skip
     page.title(f"Files: {len(answer.cells)} figures go into it")
     page.table(
         ["file", "sheet or table", "indicator", "figures", "filled", "first", "last", "sha256", "source"],

@@ -95,8 +95,12 @@ ITEMS: tuple[Item, ...] = (
                     then 'ATT(g,t), averaged over treated unit-years; other averages: estimates.att'
                 when specification.estimator = 'twfe_event_study'
                     then 'effects by event time, weighted as two-way fixed effects weights them'
-                when specification.treatment_rule is not null
+                when specification.estimator = 'twfe'
+                    and regexp_full_match(specification.treatment, '(L[1-9][.])?is_treated')
                     then 'variance-weighted average of ATT(g,t): see artefacts 5 and 6'
+                when specification.treatment = 'is_treated'
+                    then 'difference of treated and untreated rows given the controls'
+                -- A share of the year or a count is no status: its slope averages no effects of cohorts.
                 else 'conditional slope of the outcome on the regressor'
             end as estimand,
             specification.outcome, specification.treatment, specification.treatment_rule,
@@ -165,8 +169,13 @@ ITEMS: tuple[Item, ...] = (
         )
         select overall.table_no, overall.column_no, overall.outcome, overall.estimator, overall.options,
             overall.estimate, overall.std_error, overall.p_value, overall.n_obs, overall.n_units,
-            gap.largest_gap_in_std_errors, gap.n_estimators
-        from overall left join gap using (outcome) order by all""",
+            gap.largest_gap_in_std_errors, gap.n_estimators,
+            beside.estimate_twfe as estimate_twfe_same_rows, beside.std_error_twfe as std_error_twfe_same_rows
+        from overall left join gap using (outcome)
+        left join estimates.same_sample as beside
+            on overall.study_id = beside.study_id and overall.table_no = beside.table_no
+                and overall.column_no = beside.column_no and not beside.is_observed_only
+        order by all""",
         _column("采用交错双重差分估计量的列", "columns with staggered estimators"), RULE, ("estimators",),
     ),
     Item(
@@ -239,9 +248,10 @@ ITEMS: tuple[Item, ...] = (
         union all
         select table_no, column_no, term, method, estimate, std_error, p_value, ci_low, ci_high, n_clusters,
             n_draws, seed
-        from estimates.inference where study_id = $study and method like 'WC%' order by all""",
-        ("估计结果，以及 seeds/studies/diagnostic.csv 中的 `wild_bootstrap` 行",
-         "estimates, and a row `wild_bootstrap` in seeds/studies/diagnostic.csv"),
+        from estimates.inference where study_id = $study
+            and (method like 'WC%' or method in ('CV3', 'Conley-Taber')) order by all""",
+        ("估计结果，以及 seeds/studies/diagnostic.csv 中的 `wild_bootstrap` 或 `few_clusters` 行",
+         "estimates, and a row `wild_bootstrap` or `few_clusters` in seeds/studies/diagnostic.csv"),
     ),
     Item(
         19, "placebo", ("随机化推断与安慰剂", "Randomisation inference and placebo"), _all("placebo_summary"),
@@ -250,7 +260,8 @@ ITEMS: tuple[Item, ...] = (
     Item(
         20, "multiple_tests", ("多重检验与组间差异", "Multiple testing and differences between groups"),
         """select * exclude (study_id) from estimates.inference
-        where study_id = $study and method not like 'WC%' order by all""",
+        where study_id = $study and method not like 'WC%'
+            and method not in ('CV3', 'Conley-Taber') order by all""",
         ("seeds/studies/diagnostic.csv 中的 `family` 或 `group_difference` 行",
          "a row `family` or `group_difference` in seeds/studies/diagnostic.csv"),
     ),
@@ -280,7 +291,7 @@ ITEMS: tuple[Item, ...] = (
         """select main.table_no, main.column_no, main.term, 'observed cells only' as variant, main.estimate,
             observed.estimate as estimate_observed_only, main.std_error,
             observed.std_error as std_error_observed_only, main.n_obs, observed.n_obs as n_obs_observed_only,
-            main.imputed_share, main.worst_status,
+            main.imputed_share, main.imputed_row_share, main.flagged_row_share, main.cell_status,
             null::double as imputed_share_treated, null::double as imputed_share_control,
             observed.drop_reason as note
         from estimates.regression as main
@@ -290,8 +301,9 @@ ITEMS: tuple[Item, ...] = (
                 and observed.is_observed_only
         where main.study_id = $study and not main.is_observed_only
         union all
-        select table_no, column_no, outcome, variant, estimate, null, std_error, null, n_obs, null, null,
-            null, imputed_share_treated, imputed_share_control, note
+        select table_no, column_no, outcome, variant, estimate, null, std_error, null, n_obs, null,
+            imputed_share, imputed_row_share, flagged_row_share, cell_status, imputed_share_treated,
+            imputed_share_control, note
         from estimates.data_integrity where study_id = $study order by all""",
         ("估计结果", "estimates"),
     ),

@@ -13,17 +13,22 @@ import pandas as pd
 
 from cbec.common.names import choose
 from cbec.common.warehouse import connect, published
-from cbec.common.words import BRACKETS, LANGS, Bracket, Lang
+from cbec.common.words import BRACKETS, LANGS, Bracket, Lang, say
+from cbec.estimators.specification import source as lagged
 from cbec.project import CbecError, Project
 from cbec.report import tables
 from cbec.report import tables_diagnostics as diagnostics
 from cbec.report.frames import Awaiting, Source
-from cbec.report.table import Table
+from cbec.report.notes import series_sentences
+from cbec.report.paper_tables import paper_builders
+from cbec.report.table import Table, as_text
 from cbec.report.writers import WRITERS, write
 
 # What is done, how many are done, how many there are.
 Progress = Callable[[str, int, int], None]
 Builder = Callable[[], Table]
+# Columns of a specification that name variables.
+ROLES_OF_VARIABLES = ("outcome", "treatment", "mediator", "controls")
 
 
 @dataclass(frozen=True)
@@ -36,7 +41,8 @@ class Outcome:
 
 @dataclass(frozen=True)
 class TableOptions:
-    """What the user requested. table, fmt: empty for all; out: None for the project's own folder."""
+    """What the user requested. table, fmt: empty for all; out: None for the project's own folder; file: read
+    this one, of a study's own results, and not the published one."""
 
     study: str
     table: str = ""
@@ -46,6 +52,7 @@ class TableOptions:
     observed_only: bool = False
     out: Path | None = None
     target: str = "dev"
+    file: Path | None = None
 
 
 def output_folder(project: Project, target: str, study_id: str, out: Path | None) -> Path:
@@ -75,7 +82,7 @@ def write_tables(project: Project, options: TableOptions, progress: Progress) ->
     lang = cast(Lang, choose("language", options.lang, LANGS))
     bracket = cast(Bracket, choose("bracket", options.bracket, BRACKETS))
     formats = [choose("format", options.fmt, WRITERS)] if options.fmt else list(WRITERS)
-    with connect(published(project, options.target)) as connection:
+    with connect(options.file or published(project, options.target)) as connection:
         source = Source.of(connection, options.study)
         builders, skipped = table_builders(source, lang, bracket, observed_only=options.observed_only)
         waiting = _not_estimated(source)
@@ -123,12 +130,18 @@ def table_builders(
 ) -> tuple[dict[str, Builder], list[str]]:
     """Every table that the study can have, by name, and a sentence for each kind whose data are not there.
 
-    Raises CbecError (exit code 2) when the study has no estimates at all.
+    Raises CbecError (exit code 2) when the study has neither estimates nor tables of a paper.
     """
-    regression = source.regression()
+    papers = paper_builders(source, lang)
+    try:
+        regression = source.regression()
+    except CbecError as nothing:
+        if not papers:
+            raise
+        return dict(papers), [str(nothing)]
     labels = source.labels(lang)
     specification = source.specification
-    builders: dict[str, Builder] = {}
+    builders: dict[str, Builder] = dict(papers)
     skipped: list[str] = []
 
     def of(frame: pd.DataFrame, table_no: str) -> pd.DataFrame:
@@ -153,12 +166,16 @@ def table_builders(
         "descriptive": partial(diagnostics.descriptive_table, _in_order(rows, specification), labels)
     })  # fmt: skip
     published_results = source.rows_if_any("studies.published_result")
+    beside = source.rows_if_any("estimates.same_sample")
+    inference = source.rows_if_any("estimates.inference")
+    levels = source.levels()
     for table_no in numbers:
         rows, spec = of(regression, table_no), of(specification, table_no)
         builders[table_no] = partial(
             tables.regression_table, rows, spec, labels,
             bracket=bracket, observed_only=observed_only, status_names=source.status_names(lang),
-            study_title=source.title(lang), is_first=table_no == first,
+            study_title=source.title(lang), is_first=table_no == first, same_sample=of(beside, table_no),
+            differences=inference, series=_series(source, spec, levels, lang),
         )  # fmt: skip
         printed = of(published_results, table_no)
         if len(printed) and diagnostics.comparison_columns(rows, spec, printed):
@@ -172,7 +189,9 @@ def table_builders(
         for no in sorted(rows["table_no"].unique(), key=_natural)
     })  # fmt: skip
     add("average effects", "estimates.att", lambda rows: {
-        f"{no}_att": partial(tables.att_table, of(rows, no), labels, vcov_of(no), bracket=bracket)
+        f"{no}_att": partial(
+            tables.att_table, of(rows, no), labels, vcov_of(no), bracket=bracket, same_sample=of(beside, no)
+        )
         for no in sorted(rows["table_no"].unique(), key=_natural)
     })  # fmt: skip
     add("mediation", "estimates.mediation", lambda rows: {
@@ -185,10 +204,25 @@ def table_builders(
     add("placebo", "estimates.placebo_summary", lambda rows: {
         "placebo": partial(diagnostics.placebo_table, rows, labels)
     })  # fmt: skip
+    weights = source.rows_if_any("estimates.twfe_weight")
+    add("decomposition", "estimates.bacon", lambda rows: {
+        "decomposition": partial(diagnostics.decomposition_table, rows, weights, labels)
+    })  # fmt: skip
     add("falsification", "estimates.falsification", lambda rows: {
         "falsification": partial(diagnostics.falsification_table, rows, labels)
     })  # fmt: skip
     return builders, skipped
+
+
+def _series(source: Source, spec: pd.DataFrame, levels: dict[str, str], lang: Lang) -> str:
+    """Which imported series the variables of a table rest on, in words; empty where they rest on none."""
+    said: dict[str, None] = {}
+    for row in spec.to_dict("records"):
+        names = [name.strip() for role in ROLES_OF_VARIABLES for name in as_text(row.get(role)).split("+")]
+        columns = {lagged(name)[0] for name in names if name}
+        for sentence in series_sentences(source.series_read(levels.get(str(row["sample"]), ""), columns)):
+            said[sentence] = None
+    return say("series_note", lang, rows=say("separator", lang).join(said)) if said else ""
 
 
 def _in_order(rows: pd.DataFrame, specification: pd.DataFrame) -> pd.DataFrame:
@@ -211,7 +245,8 @@ def _natural(text: str) -> tuple[int, str]:
 
 @dataclass(frozen=True)
 class FigureOptions:
-    """What the user requested. figure: empty for all; out: None for the project's own folder; dpi of PNG."""
+    """What the user requested. figure: empty for all; out: None for the project's own folder; dpi of PNG;
+    file: as in `TableOptions`."""
 
     study: str
     figure: str = ""
@@ -219,6 +254,7 @@ class FigureOptions:
     dpi: int = 200
     out: Path | None = None
     target: str = "dev"
+    file: Path | None = None
 
 
 def write_figures(project: Project, options: FigureOptions, progress: Progress) -> Outcome:
@@ -228,14 +264,14 @@ def write_figures(project: Project, options: FigureOptions, progress: Progress) 
     data.
     """
     # matplotlib is slow to load and no other command needs it.
-    from cbec.report import figures, style
+    from cbec.report import paper_figures, style
 
     lang = cast(Lang, choose("language", options.lang, LANGS))
     if options.figure:
-        choose("figure", options.figure, style.KINDS)
-    with connect(published(project, options.target)) as connection:
+        choose("figure", options.figure, (*style.KINDS, *style.PAPER_FIGURES))
+    with connect(options.file or published(project, options.target)) as connection:
         source = Source.of(connection, options.study)
-        builders, skipped = figures.figure_builders(source, lang, only=options.figure)
+        builders, skipped = paper_figures.figure_builders(source, lang, only=options.figure)
         folder = output_folder(project, options.target, source.study_id, options.out)
         written: list[Path] = []
         for number, (name, make) in enumerate(builders.items()):

@@ -7,7 +7,7 @@ They are called inside `style`, which sets the font.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -32,6 +32,8 @@ from cbec.common.words import (
     say,
     scheme_words,
 )
+from cbec.estimators.specification import STAGGERED
+from cbec.project import CbecError
 from cbec.report import productivity_figures
 from cbec.report.frames import Awaiting, Source
 from cbec.report.notes import vcov_words
@@ -52,7 +54,7 @@ from cbec.report.style import (
     spread_places,
     wrapped_text,
 )
-from cbec.report.table import MINUS, NO_ERROR
+from cbec.report.table import MINUS, NO_ERROR, as_float, as_text
 
 # More series than these hide each other: each gets a panel of its own.
 MAX_OVERLAID = 4
@@ -72,11 +74,12 @@ FOREST_ROWS = 40
 
 
 def event_study(events: pd.DataFrame, labels: Labels) -> Figure:
-    """Effects by event time of one outcome, one series an estimator, with 95 % intervals.
+    """Effects by event time of one outcome, one series an estimator, with 95 % intervals and sup-t bands.
 
-    events: rows of estimates.event_study of one outcome, all cells. Series are offset so that intervals do
-    not hide each other; the number of cohorts stands below each year. Rows against a base of the calendar
-    have calendar years on the axis and come alone. Raises Awaiting without rows.
+    events: rows of estimates.event_study of one outcome, all cells; without the columns of bands none is
+    drawn. Series are offset so that intervals do not hide each other; the number of cohorts stands below each
+    year. Rows against a base of the calendar have calendar years on the axis and come alone. Raises Awaiting
+    without rows.
     """
     lang = labels.lang
     _need(events, "estimates.event_study")
@@ -108,8 +111,11 @@ def event_study(events: pd.DataFrame, labels: Labels) -> Figure:
         if len(series) > 1:
             legend_above(axes)
     bases = sorted({base_words(text, lang) for text in bases_named})
+    banded = [_has_band(rows) for _, rows in series]
     notes = [
         say("interval_note", lang),
+        *([say("band_note", lang)] if any(banded) else []),
+        *([say("no_band_note", lang)] if any(banded) and not all(banded) else []),
         say("grid_reference", lang, name=name_of(series[0][0])) if is_grid else say("cohorts_below", lang),
         *(say("base_none", lang, base=text) for text in bases),
         *([say("base_omitted", lang)] if omitted else []),
@@ -126,11 +132,20 @@ def _event_points(
     axes: Axes, rows: pd.DataFrame, place: int, shift: float, name: str, base: int = -1
 ) -> None:
     rows = rows.sort_values("event_year")
-    draw_points(axes, rows["event_year"].to_numpy(float) + shift, rows, place, name, joined=True)
+    x = rows["event_year"].to_numpy(float) + shift
+    if _has_band(rows):
+        colour = SHADES[place % len(SHADES)]
+        axes.vlines(x, rows["band_low"], rows["band_high"], color=colour, lw=0.8, ls=":", zorder=1.8)
+    draw_points(axes, x, rows, place, name, joined=True)
     if base not in set(rows["event_year"]):
         axes.plot([base + shift], [0.0], "o", mfc="white", mec=SHADES[place % len(SHADES)], ms=4, zorder=4)
     axes.axhline(0.0, color="black", lw=0.6, zorder=1)
     axes.axvline(base + 0.5, color="#6e6e6e", lw=0.8, ls=(0, (4, 3)), zorder=1)
+
+
+def _has_band(rows: pd.DataFrame) -> bool:
+    """Whether a series has simultaneous bands."""
+    return "band_low" in rows and bool(rows["band_low"].notna().any())
 
 
 def _event_marks(events: pd.DataFrame, years: Sequence[int]) -> list[str]:
@@ -269,8 +284,22 @@ def bacon(rows: pd.DataFrame, labels: Labels) -> Figure:
     legend_above(axes)
     is_forbidden = rows["comparison_type"].str.startswith("later vs ")
     forbidden = 100 * float(rows.loc[is_forbidden, "weight"].sum()) / total
-    draw_note(figure, [say("bacon_note", lang, mean=shown_digits(mean), share=f"{forbidden:.1f}")], lang)
+    notes = [say("bacon_note", lang, mean=shown_digits(mean), share=f"{forbidden:.1f}")]
+    draw_note(figure, [*notes, *_decomposed(rows.iloc[0], labels)], lang)
     return figure
+
+
+def _decomposed(row: pd.Series, labels: Labels) -> list[str]:
+    """Which regression is decomposed, beside the column's; nothing of a row that does not say."""
+    if pd.isna(row.get("estimate_column")):
+        return []
+    both = say(
+        "decomposed_rows", labels.lang, n=f"{int(row['n_obs']):,}", n_column=f"{int(row['n_obs_column']):,}",
+        decomposed=shown_digits(float(row["estimate_decomposed"])),
+        column=shown_digits(float(row["estimate_column"])),
+    )  # fmt: skip
+    note = row.get("note")
+    return [both, *([] if note is None or pd.isna(note) else [labels.translate(str(note))])]
 
 
 def timing(
@@ -379,7 +408,8 @@ def specification_curve(rows: pd.DataFrame, labels: Labels) -> Figure:
 
     rows: rows of estimates.regression of the treatment term, with `has_controls`; observed-only variants
     that equal the estimate on all cells are left out, because they add no information. Only choices that
-    differ make rows of the grid. Raises Awaiting with fewer than two specifications.
+    differ make rows of the grid; among them are the rows and units that each point uses, and whether units
+    with a gap are. Raises Awaiting with fewer than two specifications.
     """
     lang = labels.lang
     on_all = rows[~rows["is_observed_only"].astype(bool)].set_index(["table_no", "column_no"])["estimate"]
@@ -400,10 +430,17 @@ def specification_curve(rows: pd.DataFrame, labels: Labels) -> Figure:
         "vcov_row": [vcov_words(str(text), lang).removesuffix("的") for text in rows["vcov"]],
         "sample_row": [sample_words(str(name), lang) for name in rows["sample"]],
         "observed_row": [say("yes" if flag else "no", lang) for flag in rows["is_observed_only"]],
+        "gaps_row": [
+            say("gaps_kept" if keeps_gaps(row) else "gaps_dropped", lang) for row in rows.to_dict("records")
+        ],
+        "rows_row": [_rows_and_units(row) for row in rows.to_dict("records")],
     }
     lines: list[tuple[str, str, np.ndarray]] = []
     for key, values in choices.items():
         options = list(dict.fromkeys(values))
+        if key == "rows_row":
+            # The largest sample first, so that lines fall with what is left out.
+            options.sort(key=lambda text: -int(text.split(" ")[0].replace(",", "")))
         if len(options) > 1:
             lines += [(key, option, np.array([value == option for value in values])) for option in options]
     height = 2.2 + 0.17 * len(lines)
@@ -441,8 +478,25 @@ def specification_curve(rows: pd.DataFrame, labels: Labels) -> Figure:
     for side in ("bottom", "left"):
         bottom.spines[side].set_visible(False)
     bottom.set_xlabel(say("axis_rank", lang))
-    draw_note(figure, [say("interval_note", lang), say("hollow_note", lang)], lang)
+    notes = [say("interval_note", lang), say("hollow_note", lang)]
+    if any(key == "rows_row" for key, _, _ in lines):
+        notes.append(say("rows_note", lang))
+    draw_note(figure, notes, lang)
     return figure
+
+
+def keeps_gaps(row: Mapping[Hashable, Any]) -> bool:
+    """Whether units with a gap stay: least squares keeps them, an estimator for staggered adoption on request
+    (`cbec.estimators.staggered.sample`)."""
+    if str(row["estimator"]) not in STAGGERED:
+        return True
+    return "gaps keep" in as_text(row.get("options"))
+
+
+def _rows_and_units(row: Mapping[Hashable, Any]) -> str:
+    """`3,878 (277)`; without the units where they are not known."""
+    units = as_float(row.get("n_units"))
+    return f"{int(row['n_obs']):,}" + ("" if math.isnan(units) else f" ({int(units):,})")
 
 
 def leave_one_out(rows: pd.DataFrame, labels: Labels) -> Figure:
@@ -519,9 +573,9 @@ def cohorts(rows: pd.DataFrame, labels: Labels) -> Figure:
 
 
 def estimators(rows: pd.DataFrame, labels: Labels) -> Figure:
-    """Estimates of one outcome by every estimator, with 95 % intervals.
+    """Estimates of one outcome by every estimator, with 95 % intervals and the rows that each uses.
 
-    rows: `estimator, table_no, column_no, estimate, ci_low, ci_high, outcome, is_simulated`. Raises
+    rows: `estimator, table_no, column_no, estimate, ci_low, ci_high, n_obs, outcome, is_simulated`. Raises
     Awaiting with fewer than two rows.
     """
     lang = labels.lang
@@ -543,7 +597,8 @@ def estimators(rows: pd.DataFrame, labels: Labels) -> Figure:
     axes.set_yticks(
         y,
         [
-            f"{named(ESTIMATORS, str(row['estimator']), lang)} {row['table_no']}({row['column_no']})"
+            f"{named(ESTIMATORS, str(row['estimator']), lang)} {row['table_no']}({row['column_no']}),"
+            f" N {int(row['n_obs']):,}"
             for row in rows.to_dict("records")
         ],
     )
@@ -562,8 +617,13 @@ def figure_builders(source: Source, lang: Lang, *, only: str = "") -> tuple[dict
     from cbec.report import tracker_figures
 
     own = tracker_figures.figure_builders(source, lang)
-    # A study of printed figures alone has no regression; any other must.
-    readers = own or _readers(source, lang)
+    try:
+        readers = own | _readers(source, lang)
+    except CbecError:
+        # A study of printed figures alone has no regression; any other must.
+        if not own:
+            raise
+        readers = own
     builders: dict[str, Builder] = {}
     skipped = [f"{only}: study {source.study_id} has no such figure"] if only and only not in readers else []
     for kind, read in readers.items():
@@ -669,7 +729,7 @@ def _cohorts(source: Source, labels: Labels) -> dict[str, Builder]:
 
 def _estimators(source: Source, labels: Labels, regression: pd.DataFrame) -> dict[str, Builder]:
     keys = ["table_no", "column_no", "estimator"]
-    columns = [*keys, "outcome", "term", "estimate", "ci_low", "ci_high", "is_simulated"]
+    columns = [*keys, "outcome", "term", "estimate", "ci_low", "ci_high", "n_obs", "is_simulated"]
     main = _treatment_rows(source, regression)
     main = main[~main["is_observed_only"].astype(bool)][columns]
     att = source.rows_if_any("estimates.att")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -9,8 +10,12 @@ import duckdb
 import pandas as pd
 
 from cbec.common.names import choose
-from cbec.common.words import Labels, Lang, pick
+from cbec.common.words import Labels, Lang, pick, say
+from cbec.estimators.specification import Specification
 from cbec.project import CbecError
+from cbec.studies.diagnostics import NOT_ESTIMATED
+from cbec.studies.fit import reason_of
+from cbec.studies.sample import StudyData, assemble
 
 
 class Awaiting(Exception):
@@ -109,21 +114,94 @@ class Source:
         try:
             return self._regression
         except Awaiting as nothing:
-            missing = (
-                self.connection.execute(
-                    "select indicator_id, name_zh from quality.study_readiness"
-                    " where study_id = ? and status in ('missing', 'insufficient') order by 1",
-                    [self.study_id],
-                ).fetchall()
-                if self.has("quality.study_readiness")
-                else []
-            )
-            names = ", ".join(f"{indicator} ({name})" if name else indicator for indicator, name in missing)
-            raise CbecError(
-                f"study {self.study_id}: awaiting data: "
-                + (f"missing indicators: {names}" if names else str(nothing).removeprefix("awaiting data: ")),
-                exit_code=2,
-            ) from None
+            missing = self.missing() or str(nothing).removeprefix("awaiting data: ")
+            raise CbecError(f"study {self.study_id}: awaiting data: {missing}", exit_code=2) from None
+
+    def missing(self) -> str:
+        """Which indicators of the study are not loaded, in words; empty when none is missing."""
+        missing = (
+            self.connection.execute(
+                "select indicator_id, name_zh from quality.study_readiness"
+                " where study_id = ? and status in ('missing', 'insufficient') order by 1",
+                [self.study_id],
+            ).fetchall()
+            if self.has("quality.study_readiness")
+            else []
+        )
+        names = ", ".join(f"{indicator} ({name})" if name else indicator for indicator, name in missing)
+        return f"missing indicators: {names}" if names else ""
+
+    def is_simulated(self) -> bool:
+        """Whether the published file is that of the demo."""
+        found = self.connection.execute("select bool_or(is_simulated) from estimates.study_status").fetchone()
+        return bool(found and found[0])
+
+    def definitions(self, lang: Lang) -> dict[str, str]:
+        """Indicator or index -> what it is; of an index, what it is made of."""
+        text, name = ("description_zh", "name_zh") if lang == "zh" else ("description", "name_en")
+        indices = self.connection.execute(
+            f"select index_id, string_agg(i.{name}, ? order by c.indicator_id)"
+            " from registry.index_component as c inner join registry.indicator as i using (indicator_id)"
+            " group by index_id",
+            [say("list", lang)],
+        ).fetchall()
+        indicators = self.connection.execute(
+            f"select indicator_id, {text} from registry.indicator"
+        ).fetchall()
+        return {key: value or "" for key, value in (*indices, *indicators)}
+
+    def index_weights(self, index_id: str) -> pd.DataFrame:
+        """Components of an index with dimension, direction, entropy and pooled weight, the heaviest first."""
+        return self.connection.execute(
+            "select c.indicator_id, c.dimension, c.direction, w.entropy, w.weight, w.imputed_share"
+            " from registry.index_component as c left join marts.index_weight as w"
+            " on c.index_id = w.index_id and c.indicator_id = w.indicator_id and w.weighting = 'pooled'"
+            " where c.index_id = ? order by c.dimension, w.weight desc nulls last, c.indicator_id",
+            [index_id],
+        ).df()
+
+    def productivity(self, technology: str) -> pd.DataFrame:
+        """Rows of marts.green_tfp of one technology."""
+        return self.connection.execute(
+            "select * from marts.green_tfp where technology = ? order by region_code, year", [technology]
+        ).df()
+
+    def sample(self, table_no: str, column_no: int) -> tuple[pd.DataFrame, Specification]:
+        """Rows that a column is estimated on, with region3 and is_simulated, and the column.
+
+        Raises Awaiting with what they lack where there are none.
+        """
+        data = StudyData.from_published(self.connection)
+        own = (self.study_id, table_no, column_no)
+        (spec,) = (s for s in data.specifications() if (s.study_id, s.table_no, s.column_no) == own)
+        try:
+            sample = assemble(data, spec)
+        except NOT_ESTIMATED as error:
+            raise Awaiting(reason_of(spec, error)) from None
+        return sample.rows.assign(is_simulated=data.is_simulated), spec
+
+    def zone_facts(self, lang: Lang) -> pd.DataFrame:
+        """Facts of zones with the name and unit of their indicator."""
+        name = "name_zh" if lang == "zh" else "name_en"
+        return self.connection.execute(
+            f"select f.*, i.{name} as name, i.unit from studies.zone_fact as f"
+            " left join studies.fact_indicator as i using (fact_indicator_id) order by fact_no"
+        ).df()
+
+    def levels(self) -> dict[str, str]:
+        """Sample -> level of its regions."""
+        if not self.has("registry.sample"):
+            return {}
+        return dict(self.connection.execute("select sample_id, region_level from registry.sample").fetchall())
+
+    def series_read(self, level: str, columns: Iterable[str]) -> pd.DataFrame:
+        """Imported series that panel columns of a level rest on: rows of quality.column_series."""
+        if not self.has("quality.column_series"):
+            return pd.DataFrame()
+        frame = self.connection.execute(
+            "select * from quality.column_series where region_level = ? order by all", [level]
+        ).df()
+        return frame[frame["panel_column"].isin(list(columns))]
 
     def labels(self, lang: Lang) -> Labels:
         """Names and units of all variables in one language."""
@@ -140,7 +218,16 @@ class Source:
             indicators={row[0]: (row[1], row[2], row[3] or "") for row in indicators},
             study_names=dict(zip(study["indicator_id"], study["name_zh"], strict=True)) if len(study) else {},
             notes=_note_parts(specification) if "note_zh" in specification else {},
+            regions=self._regions(names),
         )
+
+    def _regions(self, names: str) -> dict[str, str]:
+        """Code -> its last name, of all regions."""
+        rows = self.connection.execute(
+            f"select region_code, arg_max({names}, coalesce(valid_to_year, 9999)) from registry.region"
+            " group by all"
+        ).fetchall()
+        return {code: name for code, name in rows if name}
 
     def status_names(self, lang: Lang) -> dict[str, str]:
         """Status code -> its name."""

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
 from cbec.common.words import TEXT, Bracket, Labels, Lang, pick, say
-from cbec.report.table import as_text
+from cbec.estimators.specification import STAGGERED
+from cbec.report.table import as_float, as_text
+from cbec.studies.fit import has_stars
 
 
 def cluster_level(vcov: str, lang: Lang) -> str:
@@ -30,7 +34,13 @@ def vcov_words(vcov: str, lang: Lang) -> str:
     if vcov.startswith("conley:"):
         return say("vcov_conley", lang, km=vcov.split(":", 1)[1])
     return say(
-        {"mean_group": "vcov_mean_group", "HC1": "vcov_hc1", "hetero": "vcov_hc1", "iid": "vcov_iid"}[vcov],
+        {
+            "mean_group": "vcov_mean_group",
+            "bootstrap": "vcov_bootstrap",
+            "HC1": "vcov_hc1",
+            "hetero": "vcov_hc1",
+            "iid": "vcov_iid",
+        }[vcov],
         lang,
     )
 
@@ -72,9 +82,15 @@ def bracket_sentence(vcov: Mapping[int, str], bracket: Bracket, lang: Lang, wher
 
 
 def _is_known(vcov: str) -> bool:
-    return vcov in ("iid", "HC1", "hetero", "mean_group") or (
+    return vcov in ("iid", "HC1", "hetero", "mean_group", "bootstrap") or (
         vcov.startswith(("CRV", "conley")) and ":" in vcov and bool(vcov.split(":", 1)[1].strip())
     )
+
+
+def no_stars_sentence(vcov: Mapping[int, str], lang: Lang) -> str:
+    """Which columns have no stars because of their kind of error; '' where all may have them."""
+    columns = "".join(f"({number})" for number, kind in vcov.items() if not has_stars(kind))
+    return say("no_stars_note", lang, columns=columns) if columns else ""
 
 
 def column_notes(key: str, notes: Mapping[int, str], labels: Labels) -> str:
@@ -87,6 +103,50 @@ def column_notes(key: str, notes: Mapping[int, str], labels: Labels) -> str:
         return ""
     parts = ["".join(f"({n})" for n in numbers) + " " + text for text, numbers in groups.items()]
     return say(key, labels.lang, notes=say("separator", labels.lang).join(parts))
+
+
+def series_sentences(rows: pd.DataFrame) -> list[str]:
+    """What printed inputs are read from where one reads an imported series, as in
+    `internet_users: import_1 (2013-2022, 300)`.
+
+    rows: of quality.column_series. Simulated yearbooks are the one series of most columns of the demo: there
+    only inputs that were chosen among several are named.
+    """
+    if rows.empty:
+        return []
+    chosen = rows[~(rows["is_simulated"].astype(bool) & (rows["reason"] == "only_series"))]
+    said = []
+    for name, part in chosen.groupby("input_indicator_id", sort=True):
+        series = dict.fromkeys(
+            f"{series_id} ({first}-{last}, {n})"
+            for series_id, first, last, n in part.sort_values(
+                ["n_read", "series_id"], ascending=[False, True]
+            )[["series_id", "first_year_read", "last_year_read", "n_read"]].itertuples(index=False)
+        )
+        said.append(f"{name}: {' + '.join(series)}")
+    return said
+
+
+def split_sentence(tests: pd.DataFrame, table_no: str, lang: Lang) -> str:
+    """p values of the differences between the columns of a table that splits a sample; '' for other tables.
+
+    tests: rows of estimates.inference of the study, whose method names the columns that are compared.
+    """
+    if tests.empty:
+        return ""
+    place = re.escape(table_no) + r"(\(\d+\))"
+    parts = []
+    for method, p in zip(tests["method"].map(str), tests["p_value"].map(as_float), strict=True):
+        pair = re.fullmatch(f"permutation: {place} less {place}", method)
+        whole = re.fullmatch(f"Wald: {place}(?: = {place})+", method)
+        if math.isnan(p) or not (pair or whole):
+            continue
+        if pair:
+            parts.append(say("split_permutation", lang, high=pair[1], low=pair[2], p=f"{p:.3f}"))
+        else:
+            columns = say("list", lang).join(re.findall(r"\(\d+\)", method))
+            parts.append(say("split_wald", lang, columns=columns, p=f"{p:.3f}"))
+    return say("split_note", lang, tests=say("separator", lang).join(parts)) if parts else ""
 
 
 def table_kind(main: pd.DataFrame, specification: pd.DataFrame, table_no: str, is_first: bool) -> str:
@@ -102,7 +162,9 @@ def table_kind(main: pd.DataFrame, specification: pd.DataFrame, table_no: str, i
         return "heterogeneity"
     if table_no[-1:].isalpha():
         return "robustness"
-    if estimators and not estimators & {"pooled", "twfe"}:
+    if estimators == {"unit_slopes"}:
+        return "unit_slopes"
+    if estimators and estimators <= set(STAGGERED):
         return "staggered"
     return "baseline" if is_first else "regressions"
 

@@ -35,6 +35,8 @@ KINDS = (
     "national_trade",
     "printed_index",
 )
+# A figure of a paper is asked for by its number.
+PAPER_FIGURES = ("F1", "F2", "F3")
 
 
 FORMATS = ("png", "svg", "pdf")

@@ -14,6 +14,7 @@ import pandas as pd
 from scipy.optimize import brentq
 from scipy.stats import t as student
 
+from cbec.common.withheld import WITHHELD
 from cbec.common.words import (
     CONTROL_GROUPS,
     ESTIMATORS,
@@ -26,12 +27,15 @@ from cbec.common.words import (
     named,
     say,
 )
+from cbec.estimators.regression import MEAN_GROUP
 from cbec.estimators.specification import STAGGERED
 from cbec.report.notes import (
     bracket_sentence,
     caption_of,
     cluster_level,
     column_notes,
+    no_stars_sentence,
+    split_sentence,
     table_kind,
     variable_units,
 )
@@ -52,7 +56,7 @@ from cbec.report.table import (
     percent_cell,
     records_of,
 )
-from cbec.studies.fit import stars
+from cbec.studies.fit import NO_STAR, stars
 
 # What the papers call their treatment: a dummy in two of them, an index and a count of zones in the third.
 PRINTED_TREATMENTS = ("DID", "Policy", "ECI", "NumCPZ")
@@ -68,12 +72,18 @@ def regression_table(
     status_names: Mapping[str, str] | None = None,
     study_title: str = "",
     is_first: bool = False,
+    same_sample: pd.DataFrame | None = None,
+    differences: pd.DataFrame | None = None,
+    series: str = "",
 ) -> Table:
     """The regression table of one table_no of a study.
 
     estimates: rows of estimates.regression of that table, both variants; specification: rows of
     studies.specification of that table; status_names: status code -> name; is_first: whether it is the
-    study's first table, the baseline. The treatment comes first, then controls, the constant last.
+    study's first table, the baseline; same_sample: rows of estimates.same_sample of that table, two-way
+    effects on the rows of its staggered columns; differences: rows of estimates.inference of the study, for
+    the note of a table that splits the sample; series: which imported series its variables rest on, in words.
+    The treatment comes first, then controls, the constant last.
 
     Raises ValueError when there are no rows, or when a column has no vcov: brackets that nobody can name
     are not printed.
@@ -97,20 +107,22 @@ def regression_table(
 
     body: list[Row] = []
     for term in terms:
-        body += coefficient_rows(
-            labels.variable(term), [by_column[n].get(term) for n in columns], bracket, lang
-        )
+        lines_of_term = [by_column[n].get(term) for n in columns]
+        label = labels.variable(term)
+        if any(line is not None and as_text(line["vcov"]) == MEAN_GROUP for line in lines_of_term):
+            label = say("mean_of_slopes", lang, name=label)
+        body += coefficient_rows(label, lines_of_term, bracket, lang)
     if observed_only:
         body += _variant_rows(estimates, columns, treatments, bracket, lang, observed=False)
     body += _variant_rows(estimates, columns, treatments, bracket, lang, observed=True)
+    beside = two_way_beside(same_sample, columns, bracket, lang, observed_only=observed_only)
+    body += beside
     body += _summary_rows(first, spec, columns, treatments, by_column, estimates, lang)
 
     outcomes = [str(first[n]["outcome"]) for n in columns]
-    main_note = bracket_sentence({n: _errors_of(first[n]) for n in columns}, bracket, lang, table_no)
-    status_codes = sorted({as_text(first[n]["worst_status"]) for n in columns} - {""})
-    named_codes = [
-        f"{status_code} {(status_names or {}).get(status_code, '')}".strip() for status_code in status_codes
-    ]
+    kinds = {n: as_text(first[n]["vcov"]) for n in columns}
+    main_note = bracket_sentence(kinds, bracket, lang, table_no)
+    codes = _status_words([first[n] for n in columns], status_names or {}, lang)
     simulated = bool(main["is_simulated"].any())
     return Table(
         study_id=study_id,
@@ -125,16 +137,21 @@ def regression_table(
         bracket_note=main_note,
         notes=(
             say("stars_note", lang),
+            no_stars_sentence(kinds, lang),
+            say("slopes_note", lang) if MEAN_GROUP in kinds.values() else "",
             _withheld_note(main, lang),
+            "" if differences is None else split_sentence(differences, table_no, lang),
             say("main_is_observed", lang) if observed_only else "",
             say("observed_note", lang),
+            say("same_sample_note", lang) if beside else "",
             say("imputed_note", lang),
-            say("status_note", lang, codes=say("list", lang).join(named_codes)) if status_codes else "",
+            codes,
             say("simulated_note", lang) if simulated else "",
         ),
         remarks=(
-            column_notes("columns_note", {n: as_text(first[n]["note"]) for n in columns}, labels),
+            column_notes("columns_note", {n: _note_of(by_column[n].values()) for n in columns}, labels),
             column_notes("dropped_note", {n: as_text(first[n]["drop_reason"]) for n in columns}, labels),
+            series,
             say("study", lang, name=study_title) if study_title else "",
         ),
         units=variable_units([*outcomes, *terms], labels),
@@ -162,7 +179,10 @@ def event_study_table(
     head_row = {key: next(row for (c, e, _), row in cells.items() if (c, e) == key) for key in keys}
     body: list[Row] = []
     for year in years:
-        rows = [cells.get((*key, year)) for key in keys]
+        rows = [
+            cells[(*key, year)] | {"vcov": vcov.get(key[0], "")} if (*key, year) in cells else None
+            for key in keys
+        ]
         label = f"{year:+d}".replace("-", MINUS) if year else "0"
         body += coefficient_rows(label, rows, bracket, lang)
     body.append(
@@ -214,12 +234,17 @@ def event_study_table(
 
 
 def att_table(
-    rows: pd.DataFrame, labels: Labels, vcov: Mapping[int, str], *, bracket: Bracket = "se"
+    rows: pd.DataFrame,
+    labels: Labels,
+    vcov: Mapping[int, str],
+    *,
+    bracket: Bracket = "se",
+    same_sample: pd.DataFrame | None = None,
 ) -> Table:
     """Overall effects of the staggered estimators of one table_no: rows of estimates.att.
 
-    Columns are column_no and estimator; the observed-only variant is a row. Raises ValueError without an
-    overall effect or without a vcov.
+    same_sample: as in `regression_table`. Columns are column_no and estimator; the observed-only variant is
+    a row. Raises ValueError without an overall effect or without a vcov.
     """
     lang = labels.lang
     overall = rows[rows["aggregation"] == "overall"]
@@ -227,6 +252,9 @@ def att_table(
     if main.empty:
         raise ValueError("no overall effect in estimates.att for this table")
     table_no = str(main["table_no"].iloc[0])
+    kinds = overall["column_no"].map(lambda number: vcov.get(int(number), ""))
+    overall = overall.assign(vcov=kinds)
+    main = overall[~overall["is_observed_only"].astype(bool)]
     lines = records_of(main.sort_values(["column_no", "estimator"]))
     keys = [(int(line["column_no"]), str(line["estimator"])) for line in lines]
     variant = {
@@ -235,9 +263,11 @@ def att_table(
     }
     outcomes = [str(line["outcome"]) for line in lines]
     simulated = bool(main["is_simulated"].any())
+    beside = two_way_beside(same_sample, [number for number, _ in keys], bracket, lang, observed_only=False)
     body = (
         *coefficient_rows(labels.variable("is_treated"), lines, bracket, lang),
         *coefficient_rows(say("observed_only", lang), [variant.get(key) for key in keys], bracket, lang),
+        *beside,
         Row(say("estimation", lang), tuple(named(ESTIMATORS, key[1], lang) for key in keys)),
         Row(
             say("control_group", lang),
@@ -256,7 +286,7 @@ def att_table(
             tuple(named(RULES, as_text(line["treatment_rule"]), lang) for line in lines),
         ),
         Row(say("n_obs", lang), tuple(count_cell(line["n_obs"]) for line in lines)),
-        Row(say("imputed_share", lang), tuple(percent_cell(line["imputed_share"]) for line in lines)),
+        *_status_rows(lines, lang),
     )
     return Table(
         study_id=str(main["study_id"].iloc[0]),
@@ -273,12 +303,37 @@ def att_table(
             say("stars_note", lang),
             _withheld_note(overall, lang),
             say("observed_note", lang),
+            say("same_sample_note", lang) if beside else "",
             say("imputed_note", lang),
             say("simulated_note", lang) if simulated else "",
         ),
         units=variable_units(outcomes, labels),
         is_simulated=simulated,
     )
+
+
+def two_way_beside(
+    same_sample: pd.DataFrame | None,
+    columns: Sequence[int],
+    bracket: Bracket,
+    lang: Lang,
+    *,
+    observed_only: bool,
+) -> list[Row]:
+    """Two-way coefficients on the rows of staggered columns; no row where there is none."""
+    if same_sample is None or same_sample.empty:
+        return []
+    of_variant = same_sample[same_sample["is_observed_only"].astype(bool) == observed_only]
+    lines = {
+        int(row["column_no"]): {
+            name: row[f"{name}_twfe"] for name in ("estimate", "std_error", "p_value", "ci_low", "ci_high")
+        }
+        # Errors of the two-way fit are clustered whatever the column asks for.
+        | {"vcov": "CRV1:unit"}
+        for row in records_of(of_variant)
+    }
+    found = [lines.get(number) for number in columns]
+    return coefficient_rows(say("same_sample", lang), found, bracket, lang) if any(found) else []
 
 
 def _withheld_note(rows: pd.DataFrame, lang: Lang) -> str:
@@ -294,7 +349,8 @@ def _withheld_note(rows: pd.DataFrame, lang: Lang) -> str:
 def coefficient_rows(
     label: str, lines: Sequence[Mapping[str, Any] | None], bracket: Bracket, lang: Lang
 ) -> list[Row]:
-    """Two rows: estimates with stars, and below them what stands in brackets."""
+    """Two rows: estimates with stars, and below them what stands in brackets. A line has its kind of error in
+    vcov, which says whether it may have stars."""
     errors = [as_float(line["std_error"]) for line in lines if line is not None]
     decimals = decimals_of(errors)
     top: list[Content] = []
@@ -304,7 +360,8 @@ def coefficient_rows(
             top.append("")
             second.append("")
             continue
-        top.append(Number(as_float(line["estimate"]), decimals, stars(_p_value(line))))
+        mark = stars(_p_value(line), as_text(line["vcov"]))
+        top.append(Number(as_float(line["estimate"]), decimals, mark))
         second.append(_bracketed(line, bracket, decimals))
     return [Row(label, tuple(top)), Row("", tuple(second))]
 
@@ -425,7 +482,7 @@ def _summary_rows(
     if not all(math.isnan(value) for value in effective):
         rows.append(line("n_effective_clusters", (number_cell(value, 1) for value in effective)))
     permuted = [
-        as_float(by_column[n].get(treatment, first[n]).get("p_randomization"))
+        as_float(by_column[n].get(treatment, first[n]).get("p_randomization_t"))
         for n, treatment in zip(columns, treatments, strict=True)
     ]
     if not all(math.isnan(value) for value in permuted):
@@ -438,17 +495,38 @@ def _summary_rows(
     variant = estimates[estimates["is_observed_only"].astype(bool)].drop_duplicates("column_no")
     n_observed = dict(zip(variant["column_no"].astype(int), variant["n_obs"], strict=True))
     rows += [
-        line("imputed_share", (percent_cell(first[n]["imputed_share"]) for n in columns)),
+        *_status_rows([first[n] for n in columns], lang),
         line("n_obs_observed", (count_cell(n_observed.get(n)) for n in columns)),
-        line("worst_status", (as_text(first[n]["worst_status"]) for n in columns)),
         line("n_dropped", (count_cell(first[n]["n_dropped"]) for n in columns)),
     ]
     return rows
 
 
-def _errors_of(row: Mapping[str, Any]) -> str:
-    """The kind of standard errors: that of the specification, but for a mean of the units' slopes."""
-    return "mean_group" if as_text(row["estimator"]) == "unit_slopes" else as_text(row["vcov"])
+def _status_rows(lines: Sequence[Mapping[str, Any]], lang: Lang) -> list[Row]:
+    """What the cells behind each column are."""
+    shares = ("imputed_share", "imputed_row_share", "flagged_row_share")
+    return [
+        *(Row(say(key, lang), tuple(percent_cell(line[key]) for line in lines)) for key in shares),
+        # The label has the unit.
+        Row(
+            say("cell_status", lang), tuple(as_text(line["cell_status"]).replace(" %", "") for line in lines)
+        ),
+    ]
+
+
+def _status_words(lines: Sequence[Mapping[str, Any]], names: Mapping[str, str], lang: Lang) -> str:
+    """What the letters in the composition of the cells mean."""
+    letters = sorted({part[0] for line in lines for part in as_text(line["cell_status"]).split(", ") if part})
+    codes = say("list", lang).join(f"{letter} {names.get(letter, '')}".strip() for letter in letters)
+    return say("status_note", lang, codes=codes) if codes else ""
+
+
+def _note_of(lines: Iterable[Mapping[str, Any]]) -> str:
+    """What the coefficients of a column say, each thing once. Of errors that are withheld or not starred the
+    table's note speaks."""
+    parts = [part.strip() for line in lines for part in as_text(line["note"]).split(";")]
+    of_table = (WITHHELD, NO_STAR)
+    return "; ".join(part for part in dict.fromkeys(parts) if part and not part.startswith(of_table))
 
 
 def _unit_of(first: Mapping[int, Mapping[str, Any]]) -> str | None:

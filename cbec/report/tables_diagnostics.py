@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pandas as pd
 
 from cbec.common.words import Bracket, Labels, say, scheme_words
-from cbec.report.notes import bracket_sentence, caption_of, number_of_table, variable_units
+from cbec.report.notes import bracket_sentence, caption_of, no_stars_sentence, number_of_table, variable_units
 from cbec.report.table import (
     Content,
     Number,
@@ -36,7 +37,7 @@ def descriptive_table(rows: pd.DataFrame, labels: Labels) -> Table:
         raise ValueError("no rows of estimates.descriptive for this study")
     keys = ["n_obs_short", "mean", "sd", "minimum", "maximum"]
     has_vif = "vif" in rows and rows["vif"].notna().any()
-    heads = ["symbol", *keys, *(["vif"] if has_vif else []), "imputed_share"]
+    heads = ["symbol", *keys, *(["vif"] if has_vif else []), "imputed_share", "flagged_share"]
     body = []
     for row in records_of(rows):
         values = [as_float(row[name]) for name in ("mean", "sd", "minimum", "maximum")]
@@ -46,7 +47,7 @@ def descriptive_table(rows: pd.DataFrame, labels: Labels) -> Table:
         cells += [number_cell(value, decimals, grouped=True) for value in values]
         if has_vif:
             cells.append(number_cell(as_float(row["vif"]), 2))
-        cells.append(percent_cell(row["imputed_share"]))
+        cells += [percent_cell(row["imputed_share"]), percent_cell(row["flagged_share"])]
         body.append(Row(labels.variable(str(row["variable"])), tuple(cells)))
     simulated = bool(rows["is_simulated"].any())
     return Table(
@@ -150,7 +151,11 @@ def comparison_table(
         ),
         body=tuple(body),
         bracket_note=note,
-        notes=(say("stars_note", lang), say("simulated_note", lang) if simulated else ""),
+        notes=(
+            say("stars_note", lang),
+            no_stars_sentence(vcov, lang),
+            say("simulated_note", lang) if simulated else "",
+        ),
         is_simulated=simulated,
     )
 
@@ -169,7 +174,7 @@ def mediation_table(rows: pd.DataFrame, labels: Labels, vcov: str, *, bracket: B
     kind: Bracket = "t" if bracket == "t" else "se"
     body: list[Row] = []
     for key, name in (("path_c", "c"), ("path_a", "a"), ("path_b", "b"), ("path_c_prime", "c_prime")):
-        paths = [{"estimate": line[name], "std_error": line[f"{name}_se"]} for line in lines]
+        paths = [{"estimate": line[name], "std_error": line[f"{name}_se"], "vcov": vcov} for line in lines]
         body += coefficient_rows(say(key, lang), paths, kind, lang)
     decimals = decimals_of([as_float(line["indirect"]) for line in lines])
     body += [
@@ -221,23 +226,38 @@ def falsification_table(rows: pd.DataFrame, labels: Labels) -> Table:
     lang = labels.lang
     if rows.empty:
         raise ValueError("no rows of estimates.falsification for this study")
-    keys = ("falsification_kind", "estimate", "std_error", "p_value", "n_treated_cells", "n_obs_short")
-    body, notes = [], set()
+    has_equivalence = "equivalence_bound" in rows and rows["equivalence_bound"].notna().any()
+    keys = (
+        *("falsification_kind", "estimate", "std_error", "p_value"),
+        *(("equivalence_bound", "equivalence_p") if has_equivalence else ()),
+        *("n_treated_cells", "n_obs_short"),
+    )
+    body: list[Row] = []
+    notes: dict[str, list[str]] = {}
     for line in records_of(rows.sort_values(["table_no", "column_no", "kind", "variant"])):
         place = f"{number_of_table(str(line['table_no']))}({line['column_no']})"
         in_time = line["kind"] == "in_time"
         name = str(line["outcome"]) if in_time else str(line["variant"])
         error = as_float(line["std_error"])
         decimals = decimals_of([error])
-        notes.add(labels.translate(as_text(line["note"])))
+        label = f"{place} {labels.variable(name)}"
+        notes.setdefault(labels.translate(as_text(line["note"])), []).append(label)
         body.append(
             Row(
-                f"{place} {labels.variable(name)}",
+                label,
                 (
                     say("years_early", lang, n=line["variant"]) if in_time else say("other_outcome", lang),
                     number_cell(as_float(line["estimate"]), decimals),
                     number_cell(error, decimals),
                     number_cell(as_float(line["p_value"]), 3),
+                    *(
+                        (
+                            number_cell(as_float(line["equivalence_bound"]), decimals),
+                            number_cell(as_float(line["equivalence_p"]), 3),
+                        )
+                        if has_equivalence
+                        else ()
+                    ),
                     count_cell(line["n_treated_cells"]),
                     count_cell(line["n_obs"]),
                 ),
@@ -254,7 +274,83 @@ def falsification_table(rows: pd.DataFrame, labels: Labels) -> Table:
         bracket_note="",
         notes=(
             say("falsification_note", lang),
-            *sorted(notes - {""}),
+            say("equivalence_note", lang) if has_equivalence else "",
+            *sorted(
+                say("note_of_rows", lang, rows=say("list", lang).join(rows), note=note)
+                for note, rows in notes.items()
+                if note
+            ),
+            say("simulated_note", lang) if simulated else "",
+        ),
+        is_simulated=simulated,
+    )
+
+
+def decomposition_table(comparisons: pd.DataFrame, weights: pd.DataFrame, labels: Labels) -> Table:
+    """What two-way effects are made of, and of which regression: rows of estimates.bacon and
+    estimates.twfe_weight of a study, one line a column and method.
+
+    Raises ValueError without a row that was computed.
+    """
+    lang = labels.lang
+    keys = ("table_no", "column_no")
+    lines: list[dict[str, Any]] = []
+    for key, rows in comparisons[comparisons["weight"].notna()].groupby(list(keys)):
+        is_forbidden = rows["comparison_type"].str.startswith("later vs ")
+        lines.append(
+            records_of(rows)[0]
+            | dict(zip(keys, key, strict=True))
+            | {"method": "method_bacon", "doubtful": float(rows.loc[is_forbidden, "weight"].sum())}
+        )
+    known = weights[weights["n_weights"].notna()] if len(weights) else weights
+    lines += [
+        row
+        | {
+            "method": "method_twfe_weight",
+            "doubtful": -as_float(row["sum_negative"]),
+            "estimate_decomposed": row["estimate"],
+        }
+        for row in records_of(known)
+    ]
+    if not lines:
+        raise ValueError("no decomposition was computed for this study")
+    lines.sort(key=lambda line: (str(line["table_no"]), int(line["column_no"]), str(line["method"])))
+    heads = (
+        "method", "n_obs_decomposed", "n_obs_column", "estimate_decomposed", "estimate_column",
+        "doubtful_weight",
+    )  # fmt: skip
+    body, notes = [], []
+    for line in lines:
+        place = f"{number_of_table(str(line['table_no']))}({line['column_no']})"
+        both = [as_float(line[name]) for name in ("estimate_decomposed", "estimate_column")]
+        decimals = decimals_of(both)
+        note = labels.translate(as_text(line["note"]))
+        if note:
+            notes.append(f"{place} {note}")
+        body.append(
+            Row(
+                f"{place} {labels.variable(str(line['outcome']))}",
+                (
+                    say(str(line["method"]), lang),
+                    count_cell(line["n_obs"]),
+                    count_cell(line["n_obs_column"]),
+                    *(number_cell(value, decimals) for value in both),
+                    percent_cell(line["doubtful"]),
+                ),
+            )
+        )
+    simulated = any(bool(line["is_simulated"]) for line in lines)
+    return Table(
+        study_id=str(lines[0]["study_id"]),
+        name="decomposition",
+        lang=lang,
+        caption=say("decomposition", lang),
+        head=(Row(say("outcome", lang), tuple(say(head, lang) for head in heads)),),
+        body=tuple(body),
+        bracket_note="",
+        notes=(
+            say("decomposition_note_table", lang),
+            *dict.fromkeys(notes),
             say("simulated_note", lang) if simulated else "",
         ),
         is_simulated=simulated,

@@ -99,6 +99,18 @@ investment as (
         'capital_stock' as indicator_id,
         *
     from printed
+    union all
+    -- Of one industry, at the prices in which its investment is printed.
+    select
+        'logistics_capital_stock' as indicator_id,
+        region_level,
+        region_code,
+        year,
+        value as investment,
+        obs_status_all as status_codes,
+        suspect_codes,
+    from {{ ref('int_observations__selected') }}
+    where indicator_id = 'logistics_fixed_investment' and value > 0
     {% if var('capital_after_print') != 'none' -%}
         union all
         select

@@ -66,6 +66,14 @@ same_everywhere as (
         'up_to' as years,
     from indicator
     where indicator_id in ('capital_stock', 'capital_stock_declared')
+    union all
+    select
+        indicator_id,
+        'logistics_fixed_investment' as input_indicator_id,
+        'investment' as role,
+        'up_to' as years,
+    from indicator
+    where indicator_id = 'logistics_capital_stock'
     {% if var('capital_deflator') == 'gdp' -%}
     union all
     select

@@ -33,6 +33,18 @@ selected as (
         suspect_codes,
         vintage,
     from joined
+    union all
+    select
+        region_level,
+        region_code,
+        year,
+        indicator_id,
+        capital_stock as value,
+        status_codes as obs_status_all,
+        suspect_codes,
+        -- What cities read: a stock rests on the series that their panel reads.
+        '{{ var("city_series") }}' as vintage,
+    from {{ ref('int_capital__accumulated') }}
 
 ),
 

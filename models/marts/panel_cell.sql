@@ -63,8 +63,7 @@ scored as (
         region_level,
         region_code,
         year,
-        index_id || case when weighting = 'pooled' then '' else '_' || weighting end || '_index'
-            as panel_column,
+        {{ index_column('index_id', 'weighting') }} as panel_column,
         index_id as indicator_id,
         score as value,
         'index' as unit,
@@ -74,49 +73,6 @@ scored as (
         cast(null as varchar) as suspect_codes,
         true as is_derived,
     from score
-
-),
-
--- Level, yearly change and change since the base year stand side by side: papers print one under the name
--- of another.
-part as (
-
-    select {{ listed("'efficiency + index + cumulative + cumulative_log'") }} as part
-
-),
-
-name as (
-
-    select
-        technology.technology,
-        part.part,
-        technology.panel_columns || '_' || part.part as indicator_id,
-    from {{ ref('technology') }} as technology
-    cross join part
-    where technology.panel_columns is not null
-
-),
-
-productive as (
-
-    select
-        measured.region_level,
-        measured.region_code,
-        measured.year,
-        indicator.indicator_id,
-        case name.part
-            when 'efficiency' then measured.efficiency
-            when 'index' then measured.index
-            when 'cumulative' then measured.cumulative_index
-            when 'cumulative_log' then ln(nullif(greatest(measured.cumulative_index, 0), 0))
-        end as value,
-        indicator.unit,
-        measured.obs_status,
-        measured.obs_status_all,
-        measured.imputed_share,
-    from {{ ref('green_tfp') }} as measured
-    inner join name on measured.technology = name.technology
-    inner join indicator on name.indicator_id = indicator.indicator_id
 
 ),
 
@@ -137,7 +93,7 @@ productivity as (
         imputed_share,
         cast(null as varchar) as suspect_codes,
         true as is_derived,
-    from productive
+    from {{ productivity_cells(ref('green_tfp')) }} as productive
 
 ),
 

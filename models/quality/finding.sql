@@ -268,7 +268,7 @@ unpublished as (
 
     select
         -- A file that names no source may have its figure from another book.
-        case claimed.claimant when 'undocumented' then 'warning' else 'error' end as severity,
+        case claimed.claimant when 'undocumented' then 'warn' else 'error' end as severity,
         'unpublished' as detector,
         claimed.region_level,
         claimed.region_code,

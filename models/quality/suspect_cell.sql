@@ -37,39 +37,68 @@ flagged as (
 
 ),
 
-derived as (
+step as (
+
+    select * from {{ ref('int_inputs__direct') }}
+
+),
+
+region_year as (
+
+    select
+        region_level,
+        region_code,
+        year,
+    from {{ ref('int_region_years__gridded') }}
+
+),
+
+reached_0 as (
 
     select * from flagged
-    union all
-    select
-        flagged.region_level,
-        flagged.region_code,
-        cell.year,
-        cell.indicator_id,
-        flagged.detectors,
-    from flagged
-    inner join {{ ref('int_inputs__traced') }} as traced
-        on flagged.indicator_id = traced.input_indicator_id
-            and flagged.region_level = traced.region_level
-    inner join {{ ref('panel_cell') }} as cell
-        on flagged.region_level = cell.region_level
-            and flagged.region_code = cell.region_code
-            and traced.indicator_id = cell.indicator_id
-            and (
-                flagged.year = cell.year
-                -- A misprinted investment stays in the stock of every later year, and a misprinted growth
-                -- in the chain.
-                or (
-                    (
-                        flagged.indicator_id like 'fixed\_asset\_investment%' escape '\'
-                        or (
-                            flagged.indicator_id = 'gdp_growth'
-                            and cell.indicator_id in ('gdp_real', 'gdp_real_log')
-                        )
-                    )
-                    and flagged.year < cell.year
-                )
-            )
+
+),
+
+-- One step further from what is flagged, to the years that rest on it. A misprinted investment stays in the
+-- stock of every later year. GDP at constant prices rests on the GDP of its base year alone, and on the
+-- growth between that year and its own, on either side.
+{% for depth in range(1, 6) -%}
+    reached_{{ depth }} as (
+
+        select distinct
+            reached.region_level,
+            reached.region_code,
+            region_year.year,
+            step.indicator_id,
+            reached.detectors,
+        from reached_{{ depth - 1 }} as reached
+        inner join step
+            on reached.region_level = step.region_level
+                and reached.indicator_id = step.input_indicator_id
+        inner join region_year
+            on reached.region_level = region_year.region_level
+                and reached.region_code = region_year.region_code
+        where
+            case
+                when step.role = 'chain' and step.input_indicator_id = 'gdp'
+                    then reached.year = {{ var('gdp_base_year') }}
+                when step.role = 'chain' and reached.year > {{ var('gdp_base_year') }}
+                    then region_year.year >= reached.year
+                when step.role = 'chain' then region_year.year < reached.year
+                when step.years = 'up_to' then region_year.year >= reached.year
+                else region_year.year = reached.year
+            end
+
+    ),
+
+{% endfor -%}
+derived as (
+
+    select * from reached_0
+    {% for depth in range(1, 6) -%}
+        union all
+        select * from reached_{{ depth }}
+    {% endfor %}
 
 ),
 

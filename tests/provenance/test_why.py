@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import random
 from collections import Counter
@@ -10,11 +11,13 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from rich.console import Console
 
 from cbec.common.warehouse import connect
 from cbec.project import CbecError
 from cbec.provenance import CellQuestion, EstimateQuestion, PublishedQuestion, WhyEstimate, why
 from cbec.provenance.numbers import ends_of
+from cbec.provenance.show import as_json, show
 from cbec.provenance.walk import Ends, records
 from tests.conftest import ROOT, run_cbec
 
@@ -164,6 +167,37 @@ def test_influence_is_computed_where_none_is_stored(open_db: duckdb.DuckDBPyConn
         open_db, EstimateQuestion("province_ecommerce", "T1", 3, "gdp_per_capita_log", computes=False)
     )
     assert isinstance(not_requested, WhyEstimate) and not not_requested.influences
+
+
+@pytest.mark.parametrize(
+    ("study", "table", "column"),
+    [("major_cities", "T2", 1), ("major_cities", "T2", 4), ("green_tfp", "P2", 4)],
+)
+def test_an_error_that_rests_on_few_clusters_is_withheld_here_too(
+    open_db: duckdb.DuckDBPyConnection, study: str, table: str, column: int
+) -> None:
+    """Of the estimate, and of what is computed without a unit: shown and in JSON."""
+    answer = why(open_db, EstimateQuestion(study, table, column))
+    assert isinstance(answer, WhyEstimate) and answer.influence_origin == "computed"
+    for item in answer.influences:
+        if item.n_effective_clusters is None or item.n_effective_clusters < 5:
+            assert item.std_error is None and item.shift_in_se is None
+        assert (item.n_effective_clusters or 5) >= 5 or str(item.withheld).startswith(
+            "withheld: the error rests on "
+        )
+    assert any(item.withheld for item in answer.influences)
+    assert all(
+        item["withheld"] is None or item["std_error"] is None
+        for item in json.loads(as_json(answer))["influences"]
+    )
+    out = Console(file=io.StringIO(), width=300)
+    show(answer, out, limit=3)
+    text = out.file.getvalue()
+    head = next(line for line in text.splitlines() if line.startswith(f"{study} {table}({column})"))
+    number = f"{int(10 * answer.estimate['n_effective_clusters']) / 10:.1f}"
+    assert f"withheld: the error rests on {number} effective clusters (5 needed)" in head
+    assert f"标准误只依靠{number}个有效聚类（需5个）" in head
+    assert "[, ]" not in text and "withheld 不发布" in text
 
 
 @pytest.mark.parametrize(

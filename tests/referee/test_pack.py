@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
@@ -28,10 +29,10 @@ STATUSES = {"done", "not applicable", "awaiting data", "not specified"}
 
 
 @pytest.fixture(scope="module")
-def pack(warehouse: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def pack(warehouse: Path, module_folder: Callable[[str], Path]) -> Path:
     if subprocess.run(["git", "-C", str(ROOT), "rev-parse", "HEAD"], capture_output=True).returncode:
         pytest.skip("not a git checkout: there is no commit to archive")
-    folder = tmp_path_factory.mktemp("referee") / "pack"
+    folder = module_folder("referee") / "pack"
     done = run_cbec(
         "referee", "--study", "province_ecommerce", "--lang", "en", "--out", str(folder), warehouse=warehouse
     )

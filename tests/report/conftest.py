@@ -24,6 +24,8 @@ def _regression(**over: Any) -> dict[str, Any]:
         "fixed_effects": "prefecture_code + year", "vcov": "CRV1:prefecture_code", "treatment_rule": "default",
         "formula": "gdp_log ~ is_treated", "imputed_share": 0.034, "is_observed_only": False, "engine": "pyfixest",
         "estimator": "twfe", "outcome": "gdp_log", "sample": "small", "worst_status": "B", "note": None, "is_simulated": False,
+        "imputed_row_share": 0.05, "flagged_share": 0.01, "flagged_row_share": 0.02, "cell_status": "A 95.2 %, B 4.8 %",
+        "options": None, "n_units": 277,
     }  # fmt: skip
     return row | over
 
@@ -45,7 +47,7 @@ def regression() -> pd.DataFrame:
             rows.append(
                 _regression(
                     table_no="T2", column_no=number, estimator=estimator, is_observed_only=observed, r2=None, r2_within=None,
-                    estimate=0.08 * number + shift,
+                    estimate=0.08 * number + shift, n_obs=3600, n_units=240, options="gaps keep" if number == 1 else None,
                 )
             )  # fmt: skip
     return pd.DataFrame(rows)
@@ -79,6 +81,8 @@ def event_study() -> pd.DataFrame:
                 "estimate": 0.01 * year + 0.002 * column, "std_error": 0.01, "ci_low": 0.01 * year - 0.02,
                 "ci_high": 0.01 * year + 0.02, "base_period": "-1", "n_cohorts": 5 - abs(year), "table_no": "T2",
                 "column_no": column, "is_observed_only": observed, "is_simulated": False,
+                "band_low": 0.01 * year - 0.03 if column == 1 else None,
+                "band_high": 0.01 * year + 0.03 if column == 1 else None,
             }
             for observed in (False, True)
             for column, estimator in ((1, "callaway_santanna"), (2, "sun_abraham"))
@@ -118,7 +122,8 @@ def falsification() -> pd.DataFrame:
     return pd.DataFrame(
         [
             row | {"kind": "in_time", "variant": "2", "estimate": 0.011, "std_error": 0.0234, "p_value": 0.64,
-                   "n_treated_cells": 80, "n_obs": 900, "note": None},
+                   "n_treated_cells": 80, "n_obs": 900, "note": None, "equivalence_bound": 0.0498,
+                   "equivalence_p": 0.031},
             row | {"kind": "outcome", "variant": "universities_count", "estimate": None, "std_error": None,
                    "p_value": None, "n_treated_cells": None, "n_obs": None,
                    "note": "awaiting data: T1(1): no value of universities_count"},
@@ -147,9 +152,39 @@ def bacon() -> pd.DataFrame:
             {
                 "study_id": STUDY, "table_no": "T1", "column_no": 1, "outcome": "gdp_log", "treated_cohort": 2015 + place,
                 "control_cohort": 2018, "comparison_type": kinds[place % 3], "weight": 0.1, "estimate": place / 100,
-                "is_simulated": False,
+                "n_obs": 3700, "n_obs_column": 3878, "estimate_decomposed": 0.045, "estimate_column": 0.1234,
+                "note": "3700 of 3878 rows decomposed: the theorem is about balanced panels", "is_simulated": False,
             }
             for place in range(10)
+        ]
+    )  # fmt: skip
+
+
+def twfe_weight() -> pd.DataFrame:
+    return pd.DataFrame(
+        [
+            {
+                "study_id": STUDY, "table_no": "T1", "column_no": 1, "outcome": "gdp_log", "estimate": 0.1234, "n_weights": 20,
+                "n_negative": 2, "sum_negative": -0.025, "sigma_zero": 0.1, "sigma_opposite": 0.4, "n_obs": 3878,
+                "n_obs_column": 3878, "estimate_column": 0.1234, "note": None, "is_simulated": False,
+            }
+        ]
+    )  # fmt: skip
+
+
+def same_sample() -> pd.DataFrame:
+    return pd.DataFrame(
+        [
+            {
+                "study_id": STUDY, "table_no": "T2", "column_no": column, "estimator": estimator, "is_observed_only": observed,
+                "estimate": 0.08 * column, "std_error": 0.03, "estimate_twfe": -0.011 * column - 0.001 * observed,
+                "std_error_twfe": 0.005 if column == 1 else None, "p_value_twfe": 0.04 if column == 1 else None,
+                "ci_low_twfe": -0.02 if column == 1 else None, "ci_high_twfe": -0.001 if column == 1 else None,
+                "n_obs": 3600, "n_units": 240, "n_treated_units": 100, "n_obs_offered": 3878, "outcome": "gdp_log",
+                "n_effective_clusters": 20.0, "note": "278 rows: 20 unit(s) with a gap in outcome gdp_log", "is_simulated": False,
+            }
+            for column, estimator in ((1, "callaway_santanna"), (2, "sun_abraham"))
+            for observed in (False, True)
         ]
     )  # fmt: skip
 
@@ -164,6 +199,7 @@ def att() -> pd.DataFrame:
                 "p_value": 0.02, "ci_low": 0.01, "ci_high": 0.09, "n_obs": 455, "n_units": 35, "control_group": "not yet treated",
                 "method": "dr", "treatment_rule": "default", "base_period": "-1", "is_observed_only": observed,
                 "imputed_share": 0.02, "engine": "diff-diff", "note": None, "is_simulated": False,
+                "imputed_row_share": 0.05, "flagged_share": 0.01, "flagged_row_share": 0.02, "cell_status": "A 98.0 %, I 2.0 %",
             }
             for estimator in ("imputation", "two_stage")
             for aggregation, label in groups
@@ -190,7 +226,7 @@ def descriptive() -> pd.DataFrame:
         [
             {
                 "study_id": STUDY, "variable": variable, "n_obs": 3878, "mean": mean, "sd": 1.2, "minimum": -0.5,
-                "maximum": high, "vif": vif, "imputed_share": 0.034, "is_simulated": False,
+                "maximum": high, "vif": vif, "imputed_share": 0.034, "flagged_share": 0.01, "is_simulated": False,
             }
             for variable, mean, high, vif in (
                 ("gdp_log", 7.1, 10.9, None),
@@ -292,6 +328,8 @@ def tables() -> dict[str, pd.DataFrame]:
         "estimates.leave_one_out": leave_one_out(),
         "estimates.falsification": falsification(),
         "estimates.bacon": bacon(),
+        "estimates.twfe_weight": twfe_weight(),
+        "estimates.same_sample": same_sample(),
         "estimates.att": att(),
         "estimates.mediation": mediation(),
         "estimates.descriptive": descriptive(),

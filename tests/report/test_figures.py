@@ -118,6 +118,8 @@ def drawn(kind: str, lang: str = "zh") -> Figure:
 def test_event_study_says_base_and_cohorts() -> None:
     shown = texts(drawn("event_study"))
     assert "基期：−1" in shown and "空心圆为基期" in shown and "Callaway-Sant'Anna" in shown
+    assert "虚线为95%同时置信带" in shown and "没有虚线者" in shown
+    assert "Dotted bars are 95% simultaneous bands" in texts(drawn("event_study", "en"))
     axes = drawn("event_study").axes[0]
     # Two estimators side by side: offset from the year, never on it.
     first, second = (
@@ -128,6 +130,12 @@ def test_event_study_says_base_and_cohorts() -> None:
     assert first[0] < -3 < second[0]
     assert next(tick.get_text() for tick in axes.get_xticklabels()) == "−3\n(2)"
     assert any(list(line.get_xdata()) == [-0.5, -0.5] for line in axes.lines)
+    # The band of the one estimator that has one stands outside its interval.
+    dotted = [lines for lines in axes.collections if lines.get_linestyle()[0][1] is not None]
+    assert len(dotted) == 1
+    (band,), (interval, *_) = dotted, [lines for lines in axes.collections if lines not in dotted]
+    for outer, inner in zip(band.get_segments(), interval.get_segments(), strict=True):
+        assert outer[0][1] < inner[0][1] and inner[1][1] < outer[1][1]
 
 
 def test_placebo_says_how_it_was_drawn() -> None:
@@ -154,6 +162,53 @@ def test_placebo_says_how_it_was_drawn() -> None:
 def test_bacon_mean_and_forbidden_share() -> None:
     # Ten weights of 0.1 on 0.00 to 0.09: mean 0.045; three of ten are later against earlier.
     assert "加权平均 0.045" in texts(drawn("bacon")) and "30.0%" in texts(drawn("bacon"))
+
+
+def test_bacon_says_which_regression_it_decomposes() -> None:
+    shown = texts(drawn("bacon")).replace("\n", "")
+    assert "分解所用3,700行，本列3,878行；所分解回归的系数0.045，本列系数0.123" in shown
+    assert "分解3878行中的3700行" in shown
+    english = " ".join(texts(drawn("bacon", "en")).split())
+    assert "3,700 rows decomposed, 3,878 in the column" in english
+    assert "regression decomposed 0.045, of the column 0.123" in english
+    # A file of before has no such columns.
+    old = small.bacon().drop(columns=["n_obs", "n_obs_column", "estimate_decomposed", "estimate_column"])
+    with style.style():
+        assert "本列系数" not in texts(figures.bacon(old, LABELS))
+
+
+def test_the_curve_marks_rows_units_and_the_rule_of_gaps() -> None:
+    rows = (
+        small.regression().query("term == 'is_treated' and not is_observed_only").assign(has_controls=False)
+    )
+    with style.style():
+        figure = figures.specification_curve(rows, LABELS)
+    shown = texts(figure)
+    for line in (
+        "行数（单位数）：3,878 (277)",
+        "行数（单位数）：3,600 (240)",
+        "有缺口的单位：保留",
+        "有缺口的单位：剔除",
+    ):
+        assert line in shown, line
+    # Each point has one mark among the lines of rows, the one of its own.
+    bottom = figure.axes[1]
+    names = [label.get_text() for label in bottom.get_yticklabels()]
+    marks = {
+        names[int(line.get_ydata()[0])]: {int(x) - 1 for x in line.get_xdata()}
+        for line in bottom.lines
+        if line.get_marker() == "s" and len(line.get_ydata())
+    }
+    ordered = rows.sort_values("estimate", ignore_index=True)
+    for text, n_obs in (("3,878 (277)", 3878), ("3,870 (277)", 3870), ("3,600 (240)", 3600)):
+        assert marks[f"行数（单位数）：{text}"] == set(ordered.index[ordered["n_obs"] == n_obs])
+    kept = ordered.index[ordered["estimator"].eq("twfe") | ordered["options"].eq("gaps keep")]
+    assert marks["有缺口的单位：保留"] == set(kept)
+    # The largest sample stands first.
+    of_rows = [name for name in names if name.startswith("行数")]
+    assert of_rows == [f"行数（单位数）：{text}" for text in ("3,878 (277)", "3,870 (277)", "3,600 (240)")]
+    note = shown.replace("\n", "")
+    assert "不同行之间的差别可能来自样本而非估计方法" in note
 
 
 def test_a_base_of_the_calendar_has_years_on_the_axis() -> None:

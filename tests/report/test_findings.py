@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pyfixest as pf
 import pytest
 
-from cbec.estimators.specification import Specification
-from cbec.studies.fit import estimate
-from cbec.studies.sample import EstimationSample, StudyData, assemble
 from tests.conftest import ROOT
 
 PAGES = (ROOT / "docs/FINDINGS.md", ROOT / "docs/FINDINGS.zh.md")
@@ -53,7 +48,7 @@ GREEN_ROWS = {
     "with printed capital": "green_tfp_print_capital_efficiency",
     "with declared capital": "green_tfp_declared_capital_efficiency",
 }
-CELL = re.compile(r"-?\d+\.\d{3} \(\d+\.\d{3}\)")
+CELL = re.compile(r"-?\d+\.\d{3} \((?:\d+\.\d{3}|withheld)\)")
 
 
 def _cells(page: Path) -> dict[str, list[str]]:
@@ -77,7 +72,11 @@ def _published(
         " and ((kind = 'term' and term in ('is_treated', 'exposure_share')) or aggregation = 'overall')",
         {"outcome": outcome, "estimator": estimator, "observed": observed, "sample": sample},
     ).fetchall()
-    return {f"{estimate:.3f} ({error:.3f})" for estimate, error in found}
+    return {f"{estimate:.3f} ({_words(error)})" for estimate, error in found}
+
+
+def _words(error: float | None) -> str:
+    return "withheld" if error is None else f"{error:.3f}"
 
 
 @pytest.mark.parametrize("label", TRADE_ROWS)
@@ -87,6 +86,31 @@ def test_effects_on_trade_are_the_published_ones(db: duckdb.DuckDBPyConnection, 
     assert len(cells) == 2
     for outcome, cell in zip(TRADE, cells, strict=True):
         assert cell in _published(db, outcome, estimator, sample=sample, observed=observed)
+
+
+def test_two_way_effects_on_the_rows_of_the_others_are_the_published_ones(
+    db: duckdb.DuckDBPyConnection,
+) -> None:
+    (line,) = (
+        line
+        for line in PAGES[0].read_text(encoding="utf-8").splitlines()
+        if line.startswith("| two-way effects, rows of the estimators below")
+    )
+    found = [
+        db.execute(
+            "select distinct round(estimate_twfe, 6), round(std_error_twfe, 6), n_obs from estimates.same_sample"
+            " where study_id = 'city_trade' and table_no in ('T3', 'T4') and outcome = ? and not is_observed_only"
+            " and estimator <> 'synthetic_did' and (study_id, table_no, column_no) not in"
+            " (select (study_id, table_no, column_no) from studies.specification"
+            " where options like '%anticipation%')",
+            [outcome],
+        ).fetchall()
+        for outcome in TRADE
+    ]
+    # One number an outcome: from the event study on all but synthetic DID use the same rows.
+    assert [len(rows) for rows in found] == [1, 1]
+    cells = [f"{b:.3f} ({error:.3f}), N {n:,}" for ((b, error, n),) in found]
+    assert line == f"| two-way effects, rows of the estimators below | {cells[0]} | {cells[1]} |"
 
 
 @pytest.mark.parametrize("label", OUTCOME_ROWS)
@@ -144,8 +168,9 @@ def test_gdp_per_head_without_the_year_of_another_meaning(db: duckdb.DuckDBPyCon
     ).df()
     assert set(range(2009, 2024)) - set(frame["year"]) == {2013, 2017}
     fit = pf.feols(
-        "gdp_per_capita_log ~ treated | prefecture_code + year", frame, vcov={"CRV1": "prefecture_code"}
-    )
+        "gdp_per_capita_log ~ treated | prefecture_code + year", frame, vcov={"CRV1": "prefecture_code"},
+        demeaner_backend="rust",
+    )  # fmt: skip
     reported = f"{fit.coef()['treated']:.3f} ({fit.se()['treated']:.3f}), N {fit._N:,}"
     assert f"two-way effects are {reported}" in PAGES[0].read_text(encoding="utf-8")
 
@@ -156,34 +181,36 @@ def test_both_languages_print_the_same_numbers() -> None:
 
 
 def test_the_comparison_is_on_the_cities_of_the_other_column(db: duckdb.DuckDBPyConnection) -> None:
-    """N, cities and treated cities as the table gives them; the last column anew, on no other cities."""
-    data = StudyData.from_published(db)
-    plain = [spec for spec in data.specifications() if not spec.controls and not spec.subgroup]
+    """N, cities and treated cities as the table gives them; the last column is two-way effects on these rows."""
     lines = [line for line in PAGES[0].read_text(encoding="utf-8").splitlines() if CELL.search(line)]
     for label, outcome in (OUTCOME_ROWS | GREEN_ROWS).items():
         (line,) = (line for line in lines if line.startswith(f"| {label}"))
-        first, staggered, _ = CELL.findall(line)
-        every, all_rows, fit = _column(data, plain, outcome, "twfe", first)
-        _, balanced, effect = _column(data, plain, outcome, "callaway_santanna", staggered)
-        size = balanced.rows.groupby(balanced.unit).size()
-        cities = size.index[size == balanced.rows["year"].nunique()]
-        kept = all_rows.rows[all_rows.rows[balanced.unit].isin(cities)]
-        there = estimate(every, replace(all_rows, rows=kept)).terms[0]
-        assert line.endswith(
-            f" {first}, {fit.n_obs:,} | {staggered}, {effect.n_obs:,} of {len(cities)} cities,"
-            f" {effect.overall.n_units} treated | {there.estimate:.3f} ({there.std_error:.3f}) |"
-        )
+        first = CELL.findall(line)[0]
+        found = db.execute(BESIDE, {"outcome": outcome}).fetchall()
+        ends = [
+            f" {first}, {n_obs_two_way:,} | {effect:.3f} ({_words(error)}), {n_obs:,} of {n_units} cities,"
+            f" {n_treated} treated | {there:.3f} ({_words(error_there)}) |"
+            for n_obs_two_way, effect, error, n_obs, n_units, n_treated, there, error_there in found
+        ]
+        assert any(line.endswith(end) for end in ends), (line, ends)
 
 
-def _column(
-    data: StudyData, specifications: list[Specification], outcome: str, estimator: str, cell: str
-) -> tuple[Specification, EstimationSample, Any]:
-    """The specification that gives a cell of the page, its sample and its fit."""
-    for spec in specifications:
-        if (spec.outcome, spec.estimator) == (outcome, estimator):
-            sample = assemble(data, spec)
-            fit: Any = estimate(spec, sample)
-            found = fit.terms[0] if estimator == "twfe" else fit.overall
-            if cell == f"{found.estimate:.3f} ({found.std_error:.3f})":
-                return spec, sample, fit
-    raise AssertionError(f"no column gives {cell} for {outcome}")
+# Plain columns of one outcome by two-way effects and by Callaway-Sant'Anna, on samples of the same name.
+BESIDE = """
+with plain as (
+    select fit.* from estimates.fit as fit
+    where outcome = $outcome and not is_observed_only and subgroup is null and coalesce(controls, '') = ''
+)
+
+select distinct two_way.n_obs, staggered.estimate, staggered.std_error, beside.n_obs, beside.n_units,
+    staggered.n_units, beside.estimate_twfe, beside.std_error
+from plain as two_way
+inner join plain as staggered
+    on two_way.sample = staggered.sample and two_way.treatment_rule = staggered.treatment_rule
+inner join estimates.same_sample_fit as beside
+    on staggered.study_id = beside.study_id and staggered.table_no = beside.table_no
+        and staggered.column_no = beside.column_no
+        and staggered.is_observed_only = beside.is_observed_only
+where two_way.estimator = 'twfe' and two_way.kind = 'term' and two_way.term = 'is_treated'
+    and staggered.estimator = 'callaway_santanna' and staggered.aggregation = 'overall'
+"""

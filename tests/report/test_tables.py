@@ -10,21 +10,35 @@ from pathlib import Path
 
 import duckdb
 import openpyxl
+import pandas as pd
 import pytest
 from docx import Document
 from docx.oxml.ns import qn
 
 from cbec import cli
 from cbec.common.files import replace_with
-from cbec.common.words import TEXT, Labels, translate
+from cbec.common.words import TEXT, Labels, Lang, translate
 from cbec.project import CbecError, Project
 from cbec.report import tables as build
 from cbec.report.command import TableOptions, write_tables
 from cbec.report.frames import Source, _note_parts
-from cbec.report.table import MINUS, Interval, Number, Row, Table, plain
+from cbec.report.notes import split_sentence
+from cbec.report.table import MINUS, Interval, Number, Row, Table, percent_cell, plain
+from cbec.report.tables_diagnostics import decomposition_table, falsification_table
 from cbec.report.writers import tex, write
 from tests.conftest import run_cbec
-from tests.report.conftest import EVIL_ZH, STUDY, event_study, regression, specification
+from tests.report.conftest import (
+    EVIL_ZH,
+    STUDY,
+    att,
+    bacon,
+    event_study,
+    falsification,
+    regression,
+    same_sample,
+    specification,
+    twfe_weight,
+)
 
 Grid = list[list[str]]
 LABELS = {
@@ -144,7 +158,7 @@ def test_every_format_prints_the_same_cells(lang: str, small_file: Path, tmp_pat
     tables = every_table(lang, small_file)
     assert {table.name for table in tables} == {
         "descriptive", "T1", "T1_comparison", "T2", "T2_event_study", "T2_att", "T1_mediation", "placebo",
-        "falsification",
+        "falsification", "decomposition",
     }  # fmt: skip
     for table in tables:
         expected = from_object(table)
@@ -214,6 +228,13 @@ def test_the_note_names_what_the_brackets_hold(bracket: str, cell: str, zh: str,
     assert baseline("en", bracket=bracket).paragraphs[0].startswith(f"Notes: {en}")
 
 
+def test_brackets_of_a_column_hold_its_own_numbers() -> None:
+    """p is two-sided: t = -2.27 has 0.031 (clusters), not half of it."""
+    shown = {bracket: plain(baseline(bracket=bracket).body[1].cells[1]) for bracket in ("se", "t", "p", "ci")}
+    assert shown == {"se": "(0.020)", "t": "(−2.270)", "p": "(0.031)", "ci": "[−0.086, −0.005]"}
+    assert plain(percent_cell(0.1234)) == "12.3"
+
+
 def test_standard_errors_that_differ_are_named_by_column() -> None:
     rows = regression()
     rows = rows[rows["table_no"] == "T1"].assign(
@@ -239,6 +260,48 @@ def test_brackets_without_a_name_are_not_rendered() -> None:
         Table("s", "T1", "zh", "表1", (Row("", ("(1)",)),), (Row("", ("a", "b")),), "", ())
 
 
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_two_way_effects_on_the_same_rows_stand_beside_a_staggered_column(lang: str) -> None:
+    rows, spec, beside = regression(), specification(), same_sample()
+    of = {"regression": rows[rows["table_no"] == "T2"], "spec": spec[spec["table_no"] == "T2"]}
+    for observed, shown in ((False, ["-0.011**", "-0.022"]), (True, ["-0.012**", "-0.023"])):
+        table = build.regression_table(
+            of["regression"], of["spec"], LABELS[lang], same_sample=beside, observed_only=observed
+        )
+        assert [ascii_minus(cell) for cell in row(table, "same_sample", lang)] == shown
+        index = [line.label for line in table.body].index(TEXT["same_sample"][lang == "en"])
+        below = [ascii_minus(plain(cell)) for cell in table.body[index + 1].cells]
+        # An error that rests on too few clusters is not there.
+        assert below[0] == "(0.005)" and "0." not in below[1]
+        assert TEXT["same_sample_note"][lang == "en"] in table.notes
+    # A table without such a column has neither line nor note.
+    other = baseline(lang, same_sample=beside.head(0))
+    assert TEXT["same_sample"][lang == "en"] not in [line.label for line in other.body]
+    assert TEXT["same_sample_note"][lang == "en"] not in other.notes
+    effects = build.att_table(att(), LABELS[lang], {1: "CRV1:prefecture_code"}, same_sample=beside)
+    assert [ascii_minus(cell) for cell in row(effects, "same_sample", lang)] == ["-0.011**"] * 2
+
+
+@pytest.mark.parametrize(
+    ("lang", "words"),
+    [
+        ("zh", "1(1) 分解3878行中的3700行：该定理只适用于平衡面板"),
+        ("en", "1(1) 3700 of 3878 rows decomposed: the theorem is about balanced panels"),
+    ],
+)
+def test_a_decomposition_has_both_coefficients_and_why_they_differ(lang: str, words: str) -> None:
+    table = decomposition_table(bacon(), twfe_weight(), LABELS[lang])  # type: ignore[index]
+    cells = [[ascii_minus(plain(cell)) for cell in line.cells] for line in table.body]
+    assert [line[1:] for line in cells] == [
+        ["3,700", "3,878", "0.045", "0.123", "30.0"],
+        ["3,878", "3,878", "0.123", "0.123", "2.5"],
+    ]
+    assert [note for note in table.notes if note == words] == [words]
+    refused = bacon().head(1).assign(weight=None, note="refused: nothing to compare")
+    with pytest.raises(ValueError, match="no decomposition"):
+        decomposition_table(refused, twfe_weight().head(0), LABELS[lang])  # type: ignore[index]
+
+
 def test_foot_of_the_table() -> None:
     table = baseline()
     assert row(table, "controls") == ["否", "是"]
@@ -246,7 +309,9 @@ def test_foot_of_the_table() -> None:
     assert row(table, "cluster_row") == ["城市", "城市"]
     assert row(table, "n_obs") == ["3,878", "3,870"]
     assert row(table, "imputed_share") == ["3.4", "3.4"]
-    assert row(table, "worst_status") == ["B", "B"]
+    assert row(table, "imputed_row_share") == ["5.0", "5.0"]
+    assert row(table, "flagged_row_share") == ["2.0", "2.0"]
+    assert row(table, "cell_status") == ["A 95.2, B 4.8", "A 95.2, B 4.8"]
     assert row(table, "n_dropped") == ["12", "12"]
     assert row(table, "r2_within") == ["0.120", "0.120"]
     assert "12行：被解释变量缺失" in table.paragraphs[2]
@@ -302,6 +367,35 @@ def test_a_standard_error_of_zero_is_not_printed_as_one(bracket: str) -> None:
     assert [plain(cell) for cell in table.body[1].cells] == ["—"]
 
 
+@pytest.mark.parametrize("kind", ["iid", "HC1"])
+def test_errors_that_are_not_clustered_keep_brackets_and_lose_stars(kind: str) -> None:
+    rows, spec = regression(), specification()
+    rows = rows[rows["table_no"] == "T1"]
+    rows = rows.assign(vcov=rows["vcov"].where(rows["column_no"] == 2, kind))
+    rows.loc[rows["column_no"] == 1, "note"] = "errors not clustered: no star"
+    table = build.regression_table(rows, spec[spec["table_no"] == "T1"], LABELS["en"])
+    assert [plain(cell) for cell in table.body[0].cells] == ["0.123", "−0.046**"]
+    assert [plain(cell) for cell in table.body[1].cells] == ["(0.030)", "(0.020)"]
+    assert "No stars in columns (1), whose errors are not clustered" in table.notes
+    assert "no star" not in "".join(table.remarks)
+
+
+def test_a_reason_of_many_coefficients_is_printed_once() -> None:
+    """Of each coefficient the table of estimates says why it has no error; a printed table says it once."""
+    rows, spec = regression(), specification()
+    rows = rows[rows["table_no"] == "T1"].assign(std_error=None, p_value=None, n_effective_clusters=3.2)
+    rows["note"] = [
+        f"withheld: the error rests on {n}.2 effective clusters (5 needed)" for n in range(len(rows))
+    ]
+    rows.loc[rows["column_no"] == 2, "note"] = "with controls; " + rows["note"]
+    for lang in ("zh", "en"):
+        table = build.regression_table(rows, spec[spec["table_no"] == "T1"], LABELS[lang])
+        assert sum("effective number" in note or "有效聚类数（" in note for note in table.notes) == 1
+        below = "".join(table.remarks)
+        assert "with controls" in below
+        assert "withheld" not in below and "不发布" not in below
+
+
 def test_average_effects_stand_by_estimator(small_file: Path) -> None:
     table = next(table for table in every_table("zh", small_file) if table.name == "T2_att")
     assert row(table, "estimation") == ["插补法（BJS）", "两阶段DID"]
@@ -318,6 +412,53 @@ def test_falsification_says_what_was_moved_and_what_awaits_data(small_file: Path
     assert "处理提前2年" in early.cells
     assert "替换结果变量" in other.cells
     assert any("待数据" in note for note in table.notes)
+    assert "等价界（5%）" in table.head[0].cells and any("Hartman" in note for note in table.notes)
+    assert [plain(cell) for cell in early.cells[4:6]] == ["0.050", "0.031"]
+    assert other.cells[4:6] == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("lang", "sentence"),
+    [
+        ("en", "1(1) universities count: refused: no column 'universities_count'; nearest: none"),
+        ("zh", "1(1) universities count：未估计：没有列universities_count，没有相近的列"),
+    ],
+)
+def test_a_refused_falsification_says_of_which_row(lang: Lang, sentence: str) -> None:
+    rows = falsification()
+    rows.loc[1, "note"] = "refused: no column 'universities_count'; nearest: none"
+    assert sentence in falsification_table(rows, LABELS[lang]).notes
+
+
+def test_no_sentence_of_a_note_brings_its_own_stop() -> None:
+    """The table sets the stops between sentences and at the end."""
+    of_notes = {key: pair for key, pair in TEXT.items() if key.endswith("_note")}
+    assert len(of_notes) > 20
+    assert not [key for key, pair in of_notes.items() if any(text.endswith((".", "。")) for text in pair)]
+
+
+@pytest.mark.parametrize(
+    ("lang", "sentence"),
+    [
+        ("zh", "列间系数差异：(2)减(1)，置换检验 p = 0.002；(1)、(2)相等，交互项Wald检验 p = 0.031"),
+        (
+            "en",
+            "Differences between columns: (2) less (1), permutation p = 0.002; "
+            "(1), (2) are equal, Wald test of interactions p = 0.031",
+        ),
+    ],
+)
+def test_a_split_table_names_the_p_values_of_its_differences(lang: Lang, sentence: str) -> None:
+    tests = pd.DataFrame(
+        {
+            "method": [
+                "permutation: T4(2) less T4(1)", "Wald: T4(1) = T4(2)", "permutation: T40(2) less T40(1)", "CV3",
+            ],
+            "p_value": [0.0021, 0.0307, 0.5, 0.2],
+        }
+    )  # fmt: skip
+    assert split_sentence(tests, "T4", lang) == sentence
+    assert split_sentence(tests, "T5", lang) == split_sentence(tests.iloc[:0], "T4", lang) == ""
 
 
 def test_notes_of_a_specification_are_chinese_in_chinese_tables() -> None:
@@ -514,7 +655,7 @@ def test_absent_tables_are_named(small_file: Path, tmp_path: Path) -> None:
     outcome = write_tables(project, TableOptions(STUDY, fmt="html"), lambda *_: None)
     assert "mediation: awaiting data: estimates.mediation is not there" in outcome.skipped
     assert f"placebo: awaiting data: estimates.placebo_summary has no row of study {STUDY}" in outcome.skipped
-    assert len(outcome.written) == 7
+    assert len(outcome.written) == 8
 
 
 def test_a_declared_table_without_estimates_says_what_it_waits_for(small_file: Path, tmp_path: Path) -> None:
@@ -566,11 +707,11 @@ def test_tables_of_the_real_warehouse(warehouse: Path, tmp_path: Path) -> None:
     grid = from_docx(tmp_path / "major_cities_T2_zh.docx")
     assert grid[0][1] == "地区生产总值（对数）"
     # At most 4.1 effective clusters: neither error nor star, and the p of permuted cohorts instead.
-    assert grid[2] == ["跨境电商综试区", "0.029", "-0.071", "-0.025", "-0.113", "0.043"]
-    assert grid[3] == ["", "—", "—", "—", "—", "—"]
+    assert grid[2] == ["跨境电商综试区", "0.029", "-0.071", "-0.025", "-0.113", "0.043", "0.063", "0.059"]
+    assert grid[3] == ["", *["—"] * 7]
     rows = {row[0]: row[1:] for row in grid}
-    assert rows["有效聚类数"] == ["4.0", "1.4", "4.1", "1.4", "4.0"]
-    assert rows["随机化 p 值（t）"] == ["0.485", "0.390", "0.655", "0.300", "0.360"]
+    assert rows["有效聚类数"] == ["4.0", "1.4", "4.1", "1.4", "4.0", "2.7", "2.3"]
+    assert rows["随机化 p 值（t）"] == ["0.485", "0.390", "0.655", "0.300", "0.360", "", ""]
     with duckdb.connect(str(warehouse / "cbec.duckdb"), read_only=True) as connection:
         stored = connection.execute(
             "select round(estimate, 3) from estimates.regression where study_id = 'major_cities' and table_no = 'T2'"
@@ -596,15 +737,40 @@ def test_effects_are_those_of_the_estimator(warehouse: Path, tmp_path: Path) -> 
     absorbed = rows_of_docx(warehouse, tmp_path, "major_cities", "T3")
     assert absorbed["City effects"] == absorbed["Year effects"] == ["Yes"] * 6
     compared = rows_of_docx(warehouse, tmp_path, "major_cities", "T2")
-    assert compared["City effects"] == compared["Year effects"] == ["Differenced"] * 5
-    assert rows_of_docx(warehouse, tmp_path, "major_cities", "T2", "zh")["年份固定效应"] == ["差分消去"] * 5
+    assert compared["City effects"] == compared["Year effects"] == ["Differenced"] * 6 + ["Yes"]
+    assert rows_of_docx(warehouse, tmp_path, "major_cities", "T2", "zh")["年份固定效应"] == [
+        "差分消去"
+    ] * 6 + ["是"]
 
 
 def test_a_mean_of_slopes_has_an_error_of_its_own(warehouse: Path, tmp_path: Path) -> None:
     rows_of_docx(warehouse, tmp_path, "province_ecommerce", "T5")
     text = "\n".join(p.text for p in Document(str(tmp_path / "province_ecommerce_T5_en.docx")).paragraphs)
     assert "standard errors of a mean of slopes" in text
-    assert "homosk" not in text
+    assert "standard errors under homosk" not in text
+    assert (
+        "Errors of the slopes of single regions are of their own years alone, under homoskedasticity" in text
+    )
+
+
+@pytest.mark.parametrize(
+    ("lang", "title", "mean", "beijing"),
+    [
+        ("en", "Table 5  Slopes region by region", ": mean of the slopes", ": Beijing"),
+        ("zh", "表5  逐个地区的斜率", "：各地区斜率的均值", "：北京市"),
+    ],
+)
+def test_every_slope_says_of_which_province(
+    warehouse: Path, tmp_path: Path, lang: str, title: str, mean: str, beijing: str
+) -> None:
+    cells = rows_of_docx(warehouse, tmp_path, "province_ecommerce", "T5", lang)
+    labels = [label for label in cells if label][1:]
+    assert labels[0].endswith(mean) and labels[1].endswith(beijing)
+    assert len([label for label in labels if label.startswith(labels[0].removesuffix(mean))]) == 31
+    document = Document(str(tmp_path / f"province_ecommerce_T5_{lang}.docx"))
+    assert any(paragraph.text == title for paragraph in document.paragraphs)
+    assert cells[labels[0]][0].endswith("***")
+    assert not any("*" in cell for label in labels[1:31] for cell in cells[label])
 
 
 def test_winsorising_is_disclosed() -> None:
@@ -621,6 +787,22 @@ def test_winsorising_is_disclosed() -> None:
 NAMES = re.compile(
     r"\S*_\S*|[A-Z]\w*(?:[—-][A-Z]\w*)*|D'Haultfoeuille|de (?=Chaisemartin)|[a-z]+(?==)|\w+\([^)]*\)"
 )
+
+
+@pytest.mark.parametrize(
+    ("text", "zh"),
+    [
+        (
+            "new_index computed again from observed cells: 2361 of 2373 values, 289 of 290 units",
+            "new_index只用观测值重新计算：2373个值中得到2361个，290个单位中得到289个",
+        ),
+        ("12 rows: no L1.x without filled and flagged cells", "12行：去掉填补值和存疑值后没有L1.x"),
+    ],
+)
+def test_what_is_computed_again_is_said_in_chinese(text: str, zh: str) -> None:
+    """No shipped column loses a row to it, so no note of the warehouse has the second sentence."""
+    assert translate(text, "zh") == zh
+    assert translate(text, "en") == text
 
 
 def test_no_sentence_of_the_estimators_is_english_in_chinese(db: duckdb.DuckDBPyConnection) -> None:

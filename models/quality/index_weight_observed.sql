@@ -1,0 +1,1 @@
+{{ index_weights(ref('index_cell_observed')) }}
