@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 
-.PHONY: build test fuzz demo bench lint shell serve refresh superset metricflow dagster clean help
+.PHONY: build test long fuzz mutants demo bench lint shell serve refresh superset metricflow dagster clean help
 
 help: ## what each verb does
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -22,11 +22,17 @@ build: $(READY) ## build, test and publish warehouse/cbec.duckdb from the real f
 	@$(BIN)/cbec build
 
 # A file of tests stays in one process, and each process builds with two threads: more than four fill 16 GB.
-test: $(READY) ## run every test
+test: $(READY) ## run the tests, each mechanism once
 	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+
+long: $(READY) ## run every test with every repetition and every whole build
+	@CBEC_TEST_LONG=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 fuzz: $(READY) ## import hundreds of files made to harm, some twenty minutes long, and count what they did (FUZZ="--seed 1")
 	@$(BIN)/python -m tests.badfiles.fuzz $(FUZZ)
+
+mutants: $(READY) ## change one line at a time so that results are wrong, and count which of them the tests notice (MUTANTS="--jobs 2")
+	@$(BIN)/python -m tests.mutants $(MUTANTS)
 
 demo: $(READY) ## build warehouse/demo.duckdb from simulated yearbooks with a known effect
 	@$(BIN)/cbec demo

@@ -16,9 +16,10 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from cbec import __version__
 from cbec.common.console import InertConsole
 from cbec.demo.size import DEFAULT_SIZE, SEED, Size
-from cbec.project import KEEP, CbecError, Project
+from cbec.project import INTERRUPTED, KEEP, CbecError, Project
 
 if TYPE_CHECKING:
     from cbec.report.command import Outcome
@@ -37,6 +38,43 @@ if not out.is_terminal and "COLUMNS" not in os.environ:
     # A file or a pipe has no width; at rich's 80 columns tables would lose their texts.
     out.width = 200
 Demo = Annotated[bool, typer.Option("--demo", help="The simulated warehouse instead of the real one.")]
+
+
+def _print_version(is_wanted: bool) -> None:
+    if is_wanted:
+        print(f"cbec {__version__}")
+        raise typer.Exit()
+
+
+@app.callback()
+def _everywhere(
+    project: Annotated[
+        Path | None,
+        typer.Option("--project", help="The project's folder; default: the working directory or one above."),
+    ] = None,
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version and end.", is_eager=True, callback=_print_version),
+    ] = False,
+) -> None:
+    if project is not None:
+        os.environ["CBEC_PROJECT"] = str(project.absolute())
+
+
+@app.command()
+def init(folder: Annotated[Path, typer.Argument(help="A new or empty folder.")]) -> None:
+    """Make a project folder: models, seeds and settings of the installed package; then `cbec build` in it."""
+    from cbec.pipeline.init import init_project
+
+    with _progress() as progress:
+        n = init_project(folder, progress)
+    out.print(f"{folder}: {n} files; next: cd {folder} && cbec build", highlight=False, soft_wrap=True)
+
+
+def _at(project: Project) -> Project:
+    """The project, with the process in its folder: dbt reads what lies where it runs."""
+    os.chdir(project.root)
+    return project
 
 
 def _target(demo: bool) -> str:
@@ -107,7 +145,7 @@ def _build(
 
     with _progress() as progress:
         result = run_build(
-            project or Project.here(), target=target, size=size, is_full=full, progress=progress
+            _at(project or Project.here()), target=target, size=size, is_full=full, progress=progress
         )
     if as_json:
         print(json.dumps({"run_id": result.run_id, "phases": result.phases, "nodes": result.nodes}))
@@ -120,6 +158,8 @@ def _build(
     how = "" if result.reason_full else f", {result.n_run} models ran again"
     out.print(f"published {result.database} in {seconds:.0f} s{how}", highlight=False, soft_wrap=True)
     out.print(f"{result.passed} tests passed, {result.warned} warned; see `cbec status`", highlight=False)
+    for sentence in result.series:
+        out.print(sentence, markup=False, highlight=False, soft_wrap=True)
     _warn(result.warnings)
 
 
@@ -135,6 +175,13 @@ Publication = Annotated[
 MapFile = Annotated[
     Path | None, typer.Option("--map", help="Mapping file for what is not recognised.", exists=True)
 ]
+Indicator = Annotated[
+    str,
+    typer.Option("--indicator", help="What the figures are where a file does not say; x:WORDS of your own."),
+]
+Unit = Annotated[str, typer.Option("--unit", help="Unit where a file does not say, such as 亿元.")]
+Year = Annotated[str, typer.Option("--year", help="Year of the figures where a file does not say.")]
+Level = Annotated[str, typer.Option("--level", help="province or prefecture, where names may be either.")]
 Edition = Annotated[str, typer.Option("--edition", help="Edition of the publication, such as 2019.")]
 Encoding = Annotated[str | None, typer.Option("--encoding", help="Encoding of text files that fit two.")]
 Explain = Annotated[bool, typer.Option("--explain", help="Say of each column and row why.")]
@@ -147,6 +194,10 @@ def check(
     edition: Edition = "",
     map_file: MapFile = None,
     encoding: Encoding = None,
+    indicator: Indicator = "",
+    unit: Unit = "",
+    year: Year = "",
+    level: Level = "",
     explain: Explain = False,
 ) -> None:
     """Check every seed file or, with PATHS, files to be imported; nothing is built or loaded.
@@ -154,7 +205,8 @@ def check(
     Prints file, place, value and the nearest valid value of whatever is wrong, and exits 2.
     """
     if paths:
-        _import(paths, publication, edition, map_file, encoding, explain, lands=False)
+        defaults = {"indicator": indicator, "unit": unit, "year": year, "region_level": level}
+        _import(paths, publication, edition, map_file, defaults, encoding, explain, lands=False)
         return
     from cbec.registry.check import check_seeds
 
@@ -173,6 +225,10 @@ def import_files(
     edition: Edition = "",
     map_file: MapFile = None,
     encoding: Encoding = None,
+    indicator: Indicator = "",
+    unit: Unit = "",
+    year: Year = "",
+    level: Level = "",
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what is recognised; load nothing.")
     ] = False,
@@ -183,7 +239,8 @@ def import_files(
     """Load yearbook files cell by cell, each cell with its place, unit and status; then `cbec build`.
 
     A file with an error is kept out, the others come in, and the exit code is 2; it is 2 too when a file that
-    may hold figures was left out.
+    may hold figures was left out, and when nothing landed. What could not be known is asked in one mapping
+    file, with a guess for each question: passed back with --map as it is, it says yes to all of them.
     """
     if listing or remove:
         from cbec.common.files import landing_writer
@@ -206,7 +263,8 @@ def import_files(
         return
     if not paths:
         raise CbecError("name the files, folders or zips to import", exit_code=2)
-    _import(paths, publication, edition, map_file, encoding, explain, lands=not dry_run)
+    defaults = {"indicator": indicator, "unit": unit, "year": year, "region_level": level}
+    _import(paths, publication, edition, map_file, defaults, encoding, explain, lands=not dry_run)
 
 
 @app.command()
@@ -246,6 +304,7 @@ def _import(
     publication: str,
     edition: str,
     map_file: Path | None,
+    defaults: dict[str, str],
     encoding: str | None,
     explain: bool,
     *,
@@ -254,7 +313,7 @@ def _import(
     from cbec.ingest.command import Options, import_paths
     from cbec.ingest.report import print_run
 
-    options = Options(publication, edition, map_file, encoding, lands)
+    options = Options(publication, edition, map_file, defaults, encoding, lands)
     with _progress() as progress:
         run = import_paths(Project.here(), paths, options, progress)
     if not run.has_files:
@@ -309,7 +368,93 @@ def status(
         )
 
 
+own_study = typer.Typer(
+    no_args_is_help=True, help="A study of your own: a folder with one study.yml. Nothing is built for it."
+)
+app.add_typer(own_study, name="study")
+StudyFolder = Annotated[Path, typer.Argument(help="The study's folder, anywhere.")]
+
+
+@own_study.command("new")
+def study_new(
+    folder: StudyFolder,
+    shipped: Annotated[
+        str, typer.Option("--from", help="Begin with this shipped study; see `cbec status`.")
+    ] = "",
+    demo: Demo = False,
+) -> None:
+    """Make FOLDER/study.yml, with every field explained."""
+    from cbec.common.warehouse import connect, published
+    from cbec.own_study.template import new_study
+
+    with connect(published(Project.here(), _target(demo))) as connection:
+        path = new_study(connection, folder, shipped)
+    out.print(str(path), markup=False, highlight=False, soft_wrap=True)
+
+
+@own_study.command("check")
+def study_check(folder: StudyFolder, demo: Demo = False) -> None:
+    """Find every fault of a study at once, with file and line; nothing is estimated."""
+    from cbec.own_study.run import check_study
+
+    with _progress() as progress:
+        checked = check_study(Project.here(), folder, _target(demo), progress)
+    for text in checked.remarks:
+        err.print(f"note: {text}", markup=False, highlight=False, soft_wrap=True)
+    out.print(f"{folder}: no fault; `cbec study run {folder}` estimates it", highlight=False, soft_wrap=True)
+
+
+@own_study.command("run")
+def study_run(
+    folder: StudyFolder,
+    lang: Annotated[str, typer.Option("--lang", help="zh or en.")] = "zh",
+    format_: Annotated[
+        list[str] | None,
+        typer.Option("--format", help="Of tables: docx, xlsx, tex or html; can be repeated; default: all."),
+    ] = None,
+    bracket: Annotated[str, typer.Option("--bracket", help="In brackets: se, t, p or ci.")] = "se",
+    has_figures: Annotated[bool, typer.Option("--figures/--no-figures", help="Draw the figures.")] = True,
+    has_data: Annotated[
+        bool, typer.Option("--data/--no-data", help="Write the data for Stata and R, with .do and .R files.")
+    ] = True,
+    demo: Demo = False,
+) -> None:
+    """Estimate a study on the published file and its own files; what comes out goes to FOLDER/results.
+
+    What was estimated before from the same figures is not estimated again.
+    """
+    from cbec.own_study.command import run
+
+    with _progress() as progress:
+        done = run(
+            Project.here(), folder, lang=lang, bracket=bracket, formats=tuple(format_ or ()),
+            has_figures=has_figures, has_data=has_data, target=_target(demo), progress=progress,
+        )  # fmt: skip
+    for text in done.done.remarks:
+        err.print(f"note: {text}", markup=False, highlight=False, soft_wrap=True)
+    for text in (*done.done.waiting, *done.skipped):
+        err.print(text, markup=False, highlight=False, soft_wrap=True)
+    for path in done.files:
+        out.print(str(path), markup=False, highlight=False, soft_wrap=True)
+    n, of = done.done.n_estimated, done.done.n_columns
+    out.print(f"{n} of {of} columns estimated; results: {done.done.file}", highlight=False, soft_wrap=True)
+    if not n:
+        raise typer.Exit(2)
+
+
+@own_study.command("open")
+def study_open(folder: StudyFolder) -> None:
+    """Open a read-only SQL shell on the results of a study, which have the tables of the published file."""
+    from cbec.common.warehouse import replace_with_shell
+    from cbec.own_study.run import results_of
+
+    replace_with_shell(results_of(folder))
+
+
 Study = Annotated[str, typer.Option("--study", help="Study; see `cbec status`.")]
+StudyOrFolder = Annotated[
+    str, typer.Option("--study", help="Study, see `cbec status`; or the folder of one of your own that ran.")
+]
 Language = Annotated[str, typer.Option("--lang", help="zh or en.")]
 OutFolder = Annotated[
     Path | None,
@@ -319,7 +464,7 @@ OutFolder = Annotated[
 
 @app.command()
 def tables(
-    study: Study,
+    study: StudyOrFolder,
     table: Annotated[str, typer.Option("--table", help="One table, such as T1; default: all.")] = "",
     lang: Language = "zh",
     format_: Annotated[str, typer.Option("--format", help="docx, xlsx, tex or html; default: all.")] = "",
@@ -334,13 +479,14 @@ def tables(
     """Three-line tables of a study for Word, Excel, LaTeX and the browser."""
     from cbec.report.command import TableOptions, write_tables
 
-    options = TableOptions(study, table, lang, format_, bracket, observed_only, folder, _target(demo))
+    study, file, folder = _own(study, folder, "tables")
+    options = TableOptions(study, table, lang, format_, bracket, observed_only, folder, _target(demo), file)
     _report("tables", lambda project, progress: write_tables(project, options, progress))
 
 
 @app.command()
 def figures(
-    study: Study,
+    study: StudyOrFolder,
     figure: Annotated[
         str, typer.Option("--figure", help="One kind, such as event_study; default: all.")
     ] = "",
@@ -352,8 +498,19 @@ def figures(
     """Figures of a study as PNG, SVG and PDF."""
     from cbec.report.command import FigureOptions, write_figures
 
-    options = FigureOptions(study, figure, lang, dpi, folder, _target(demo))
+    study, file, folder = _own(study, folder, "figures")
+    options = FigureOptions(study, figure, lang, dpi, folder, _target(demo), file)
     _report("figures", lambda project, progress: write_figures(project, options, progress))
+
+
+def _own(study: str, folder: Path | None, what: str) -> tuple[str, Path | None, Path | None]:
+    """Id of a study, and of one of the user's own its results file and where its outputs go."""
+    if "/" not in study and not Path(study).is_dir():
+        return study, None, folder
+    from cbec.own_study.run import id_of, results_of
+
+    file = results_of(Path(study))
+    return id_of(file), file, folder or file.parent / what
 
 
 def _report(what: str, make: Callable[[Project, Callable[[str, int, int], None]], Outcome]) -> None:
@@ -468,9 +625,10 @@ def refresh(
     from cbec.pipeline.refresh import NOTHING_NEW
     from cbec.pipeline.refresh import refresh as run_refresh
 
+    watch = watch and watch.absolute()
     with _progress() as progress:
         try:
-            done = run_refresh(Project.here(), watch=watch, keep=keep, progress=progress)
+            done = run_refresh(_at(Project.here()), watch=watch, keep=keep, progress=progress)
         except CbecError as error:
             if error.exit_code != NOTHING_NEW:
                 raise
@@ -590,6 +748,46 @@ def referee(
 
 
 @app.command()
+def audit(
+    file: Annotated[
+        Path, typer.Argument(help="A table: csv, tsv, xlsx, xls, docx or html, also several in one.")
+    ],
+    map_file: Annotated[
+        Path | None,
+        typer.Option("--map", help="FILE.audit.yml as you put it right: what the table does not say."),
+    ] = None,
+    folder: Annotated[
+        Path | None,
+        typer.Option("--out", help="Folder of the page and of what is asked; default: the file's."),
+    ] = None,
+    lang: Language = "zh",
+    encoding: Encoding = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print every finding as JSON.")] = False,
+) -> None:
+    """What cannot be right in a printed table: t, p, stars, intervals, R2, sizes, moments, shares, products.
+
+    A finding says that no value that rounds to what is printed agrees. What could not be told is asked in
+    FILE.audit.yml; the exit code is 2 when nothing could be audited.
+    """
+    from cbec.audit.command import audit_file
+    from cbec.audit.report import as_json as to_json
+    from cbec.audit.report import print_report
+    from cbec.audit.words import SAYS
+
+    outcome = audit_file(file, out=folder, map_file=map_file, encoding=encoding, lang=lang)
+    if as_json:
+        print(to_json(outcome.file, outcome.tables))
+    else:
+        print_report(outcome.file, outcome.tables, outcome.lang, out)
+        out.print(str(outcome.page), markup=False, highlight=False, soft_wrap=True)
+    if outcome.asked is not None:
+        text = SAYS[outcome.lang]["written"].format(path=outcome.asked, file=file)
+        err.print(text, markup=False, highlight=False, soft_wrap=True)
+    if not outcome.is_audited:
+        raise typer.Exit(2)
+
+
+@app.command()
 def shell(demo: Demo = False) -> None:
     """Open a read-only SQL shell on the published file."""
     from cbec.common.warehouse import published, replace_with_shell
@@ -607,6 +805,10 @@ def main() -> None:
     except CbecError as error:
         err.print(f"cbec: {error}", markup=False, highlight=False, soft_wrap=True)
         raise SystemExit(error.exit_code) from None
+    except SystemExit as ended:
+        if ended.code == INTERRUPTED:
+            err.print("cbec: interrupted; what was published and what had landed stand as they were")
+        raise
 
 
 if __name__ == "__main__":

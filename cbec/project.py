@@ -11,6 +11,8 @@ PUBLIC_SCHEMAS = ("marts", "quality", "estimates")
 TARGETS = {"dev": "cbec", "demo": "demo"}
 # Published versions that are kept, the present one among them.
 KEEP = 3
+# What shells give a command that Ctrl-C has ended.
+INTERRUPTED = 130
 
 
 def literal(path: Path | str) -> str:
@@ -21,6 +23,14 @@ def literal(path: Path | str) -> str:
 def unglobbed(path: Path) -> str:
     """A path in which DuckDB's readers of files see no pattern."""
     return re.sub(r"([\[*?])", r"[\1]", str(path))
+
+
+def _is_project(folder: Path) -> bool:
+    """Whether a folder holds this project, and not another one of dbt's."""
+    try:
+        return "name: cbec_warehouse" in (folder / "dbt_project.yml").read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return False
 
 
 class CbecError(Exception):
@@ -45,10 +55,20 @@ class Project:
 
     @classmethod
     def here(cls) -> Project:
-        """The project of the working directory. Raises CbecError outside of one."""
-        root = Path.cwd()
-        if not (root / "dbt_project.yml").is_file():
-            raise CbecError(f"{root}: no dbt_project.yml here; run from the project's root", exit_code=2)
+        """The project that CBEC_PROJECT names, else that of the working directory or of a folder above it.
+
+        Raises CbecError (exit code 2) where there is none.
+        """
+        named = os.environ.get("CBEC_PROJECT", "")
+        here = Path(named or Path.cwd()).absolute()
+        root = here if (here / "dbt_project.yml").is_file() else None
+        if root is None and not named:
+            root = next((folder for folder in here.parents if _is_project(folder)), None)
+        if root is None:
+            raise CbecError(
+                f"{here}: no project {'there' if named else 'here or above'}; `cbec init FOLDER` makes one",
+                exit_code=2,
+            )
         return cls(
             root,
             Path(os.environ.get("CBEC_WAREHOUSE", root / "warehouse")).absolute(),

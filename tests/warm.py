@@ -31,9 +31,11 @@ def call(
     environment: Mapping[str, str],
     *,
     module: str = "cbec.cli",
+    code: str = "",
     timeout: float = 1800,
 ) -> subprocess.CompletedProcess[str]:
-    """Run a module to its end, as `python -m` does. Raises subprocess.TimeoutExpired."""
+    """Run a module to its end, as `python -m` does, or code, as `python -c` does. Raises
+    subprocess.TimeoutExpired."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(list(MODULES))
     # As a build sets it before numpy is imported.
@@ -41,7 +43,7 @@ def call(
     with tempfile.TemporaryDirectory() as place:
         files = [f"{place}/stdout", f"{place}/stderr"]
         process = context.Process(
-            target=_run, args=(module, list(arguments), str(folder), dict(environment), files)
+            target=_run, args=(module, code, list(arguments), str(folder), dict(environment), files)
         )
         process.start()
         process.join(timeout)
@@ -55,7 +57,7 @@ def call(
 
 
 def _run(
-    module: str, arguments: list[str], folder: str, environment: dict[str, str], files: list[str]
+    module: str, code: str, arguments: list[str], folder: str, environment: dict[str, str], files: list[str]
 ) -> None:
     for number, name in enumerate(files, 1):
         handle = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
@@ -68,7 +70,10 @@ def _run(
     # What a library that the command never imports has set up is none of its business.
     logging.root.handlers.clear()
     logging.root.setLevel(logging.WARNING)
-    sys.argv = [module, *arguments]
+    sys.argv = ["-c" if code else module, *arguments]
+    if code:
+        exec(compile(code, "<string>", "exec"), {"__name__": "__main__"})
+        return
     # Run as the main module, it is not taken for the one that others import.
     sys.modules.pop(module, None)
     runpy.run_module(module, run_name="__main__", alter_sys=True)

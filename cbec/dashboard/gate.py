@@ -27,6 +27,10 @@ NAME = re.compile(r"(?:[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?\.)*[a-z0-9_]([a-z0-9_-]*
 # Needs no encoding in an address, and is too long to be guessed.
 TOKEN = re.compile(r"[A-Za-z0-9._~-]{16,}")
 TOKEN_VARIABLE = "CBEC_TOKEN"
+UNFRAMED = (
+    (b"content-security-policy", b"frame-ancestors 'self'"),
+    (b"x-frame-options", b"SAMEORIGIN"),
+)
 REFUSED_HOST = "403: this server is not known under that name; cbec serve --allow-host NAME adds one\n"
 REFUSED_ORIGIN = "403: pages of other sites are not answered\n"
 REFUSED_TOKEN = "403: open the address with ?token=... once; who runs the server has the token\n"
@@ -137,10 +141,10 @@ class Gate:
         host = self._host(scope)
         if host is None:
             await _answer(scope, send, 403, REFUSED_HOST)
-        elif not _is_same_origin(scope, host):
+        elif not _is_same_origin(scope, host) or _is_embedded(scope):
             await _answer(scope, send, 403, REFUSED_ORIGIN)
         elif self._token is None or self._has_cookie(scope):
-            await self._app(_in_lower_case(scope), receive, send)
+            await self._app(_in_lower_case(scope), receive, _unframed(send))
         elif scope["type"] == "http" and self._has_token(scope):
             await self._let_in(scope, send)
         else:
@@ -215,6 +219,26 @@ def _is_same_origin(scope: Message, host: str) -> bool:
     """No Origin (a program, or the address typed by a person) or that of the pages of this host."""
     origins = _headers(scope, b"origin")
     return not origins or (len(origins) == 1 and origins[0].lower() in (f"http://{host}", f"https://{host}"))
+
+
+def _is_embedded(scope: Message) -> bool:
+    """Whether a page of another site asks, for anything but to be left for this one (a link that a person
+    follows). Browsers say so, and programs say nothing."""
+    if _headers(scope, b"sec-fetch-site") != ["cross-site"]:
+        return False
+    followed = _headers(scope, b"sec-fetch-mode") == ["navigate"] and scope.get("method") == "GET"
+    return not (followed and _headers(scope, b"sec-fetch-dest") == ["document"])
+
+
+def _unframed(send: Send) -> Send:
+    """Answers with what keeps them out of frames of other sites."""
+
+    async def sent(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": [*message.get("headers", ()), *UNFRAMED]}
+        await send(message)
+
+    return sent
 
 
 def _is_same(given: str, expected: str) -> bool:

@@ -340,7 +340,7 @@ def coefficients(snapshot: Snapshot, study_id: str, outcome: str, observed_only:
 
     Columns: table_no, column_no, estimator, options, term, estimate, std_error, ci_low, ci_high, p_value,
     stars, n_obs, n_clusters, n_dropped, drop_reason, treatment_rule, controls, fixed_effects, vcov, sample,
-    subgroup, imputed_share, worst_status, note, is_simulated.
+    subgroup, imputed_share, imputed_row_share, flagged_row_share, cell_status, note, is_simulated.
     """
     return snapshot.rows(
         """
@@ -351,7 +351,8 @@ def coefficients(snapshot: Snapshot, study_id: str, outcome: str, observed_only:
         regression as (
             select table_no, column_no, estimator, spec.options, term, estimate, std_error, ci_low, ci_high,
                 p_value, stars, n_obs, n_clusters, n_dropped, drop_reason, treatment_rule, controls,
-                fixed_effects, vcov, sample, subgroup, imputed_share, worst_status, note, is_simulated
+                fixed_effects, vcov, sample, subgroup, imputed_share, imputed_row_share, flagged_row_share,
+                cell_status, note, is_simulated
             from estimates.regression inner join spec using (table_no, column_no)
             where study_id = $study_id and outcome = $outcome and is_observed_only = $observed_only
                 and term = spec.treatment
@@ -360,8 +361,8 @@ def coefficients(snapshot: Snapshot, study_id: str, outcome: str, observed_only:
             select table_no, column_no, estimator, coalesce(options, '') as options, 'is_treated' as term,
                 estimate, std_error, ci_low, ci_high, p_value, null as stars, n_obs, n_units as n_clusters,
                 null as n_dropped, null as drop_reason, treatment_rule, controls, null as fixed_effects,
-                null as vcov, null as sample, null as subgroup, imputed_share, worst_status, note,
-                is_simulated
+                null as vcov, null as sample, null as subgroup, imputed_share, imputed_row_share,
+                flagged_row_share, cell_status, note, is_simulated
             from estimates.att
             where study_id = $study_id and outcome = $outcome and is_observed_only = $observed_only
                 and aggregation = 'overall'

@@ -39,6 +39,8 @@ OPTIONS: dict[str, object] = {
     # Streamlit's own export writes formulas as they are; the pages offer one that does not.
     "client.disableDataExport": True,
     "client.toolbarMode": "minimal",
+    # By default pages of Streamlit's own hosting may steer the application.
+    "client.allowedOrigins": [],
     # A traceback names paths of this machine.
     "client.showErrorDetails": "none",
     "client.showErrorLinks": False,
@@ -105,15 +107,15 @@ def _warning(host: str, port: int, *, has_token: bool) -> str:
     """What somebody who listens beyond loopback should know; empty on loopback."""
     if is_loopback(host):
         return ""
-    who = "whoever has the token" if has_token else "everybody"
+    who = "anyone with the token" if has_token else "anyone"
     rest = (
         "the token and the figures travel unencrypted"
         if has_token
         else f"there is no login; set {TOKEN_VARIABLE}"
     )
     return (
-        f"--host {host}: {who} who can reach port {port} of this machine can read all that is published,"
-        f" and {rest}, or put a reverse proxy before it (docs/OPERATE.md)"
+        f"--host {host}: {who} who can reach port {port} of this machine can read all that is published;"
+        f" {rest}. A reverse proxy before it adds encryption and a login (docs/OPERATE.md)"
     )
 
 

@@ -99,11 +99,22 @@ class Dataset:
         return pa.table({name: self.values[name] for name in self.key} | dict(self.status))
 
 
-def read_panel(connection: duckdb.DuckDBPyConnection, panel: str, lang: Lang) -> Dataset:
-    """A wide panel, the treatment of rule `default` beside it, with the status of every cell.
+@dataclass(frozen=True)
+class PanelParts:
+    """A wide panel as it is published. level: of its regions; key: the column of their codes; values: the
+    treatment of rule `default` beside the measures; status: measure -> SDMX codes, row by row; names: column
+    -> (name, unit)."""
 
-    Raises CbecError (exit code 2) for an unknown panel.
-    """
+    table: str
+    level: str
+    key: str
+    values: pa.Table
+    status: Mapping[str, pa.ChunkedArray]
+    names: Mapping[str, tuple[str, str]]
+
+
+def panel_parts(connection: duckdb.DuckDBPyConnection, panel: str, lang: Lang) -> PanelParts:
+    """A wide panel, with the status of every cell. Raises CbecError (exit code 2) for an unknown panel."""
     table, level, key, treatment = PANELS[choose("panel", panel, PANELS)]
     own = [f"treatment.{name}" for name in TREATMENT]
     # All names are constants of this module.
@@ -121,14 +132,24 @@ def read_panel(connection: duckdb.DuckDBPyConnection, panel: str, lang: Lang) ->
         raise ValueError(f"marts.{table} and its status table differ in rows")
     # The two tables are alike but for the measures: a number here, a status code there.
     measures = [f.name for f in status_codes.schema if f.type != values.schema.field(f.name).type]
-    names = _panel_names(connection, lang)
+    status = {name: status_codes[name] for name in measures}
+    return PanelParts(table, level, key, values, status, _panel_names(connection, lang))
+
+
+def read_panel(connection: duckdb.DuckDBPyConnection, panel: str, lang: Lang) -> Dataset:
+    """A wide panel, the treatment of rule `default` beside it, with the status and the sources of every cell.
+
+    Raises CbecError (exit code 2) for an unknown panel.
+    """
+    parts = panel_parts(connection, panel, lang)
+    table, level, key, values, names = parts.table, parts.level, parts.key, parts.values, parts.names
     comments = _comments(connection, "marts", table)
     uses = _panel_sources(connection, level, lang)
     columns = tuple(
-        _column(name, names, comments, [use.source_id for use in uses if use.column == name], lang)
+        column_of(name, names, comments, [use.source_id for use in uses if use.column == name], lang)
         for name in values.column_names
     )
-    return _dataset(
+    return dataset_of(
         connection,
         lang,
         name=panel,
@@ -136,7 +157,7 @@ def read_panel(connection: duckdb.DuckDBPyConnection, panel: str, lang: Lang) ->
         key=(key, "year"),
         columns=columns,
         values=values,
-        status={name: status_codes[name] for name in measures},
+        status=parts.status,
         has_status_table=True,
         sources=tuple(use for use in uses if use.column in values.column_names),
         notes=(say("status_note", lang), say("treatment_note", lang)),
@@ -158,12 +179,12 @@ def read_table(connection: duckdb.DuckDBPyConnection, table: str, lang: Lang) ->
     values = connection.execute(f'select * from "{schema}"."{name}" order by all').to_arrow_table()
     comments = _comments(connection, schema, name)
     has_status = {"value", "obs_status"} <= set(values.column_names)
-    columns = tuple(_column(column, {}, comments, [], lang) for column in values.column_names)
+    columns = tuple(column_of(column, {}, comments, [], lang) for column in values.column_names)
     uses: tuple[SourceUse, ...] = ()
     if {"source_id", "indicator_id", "year"} <= set(values.column_names):
         used = f'select indicator_id as column_name, source_id, year from "{schema}"."{name}"'
         uses = _uses(connection, used, {}, lang)
-    return _dataset(
+    return dataset_of(
         connection,
         lang,
         name=f"{schema}_{name}",
@@ -178,7 +199,7 @@ def read_table(connection: duckdb.DuckDBPyConnection, table: str, lang: Lang) ->
     )
 
 
-def _dataset(
+def dataset_of(
     connection: duckdb.DuckDBPyConnection, lang: Lang, *, title: str, notes: tuple[str, ...], **parts: object
 ) -> Dataset:
     row = connection.execute(
@@ -210,7 +231,7 @@ def _name(stem: str, lang: Lang) -> str:
     return f"{stem}_{lang}"
 
 
-def _column(
+def column_of(
     name: str,
     names: Mapping[str, tuple[str, str]],
     comments: Mapping[str, str],

@@ -163,7 +163,12 @@ def _numbers(values: pa.ChunkedArray, status_codes: pa.ChunkedArray | None) -> t
         for number, status_code in zip(numbers, status_codes.to_pylist(), strict=True)
     ]
     used = sorted({value for value in marked if isinstance(value, str)})
-    return pd.Series(marked, dtype="object" if used else "float64"), used
+    if not used:
+        return pd.Series(marked, dtype="float64"), used
+    # Objects would be told by their first hundred, which may all be blank; an ordered category is looked
+    # through to its end.
+    present = list(dict.fromkeys(value for value in marked if value is not None))
+    return pd.Series(pd.Categorical(marked, categories=present, ordered=True)), used
 
 
 def _strings(values: pa.ChunkedArray) -> pd.Series[str]:

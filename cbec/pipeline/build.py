@@ -57,6 +57,7 @@ from cbec.pipeline.runlog import (
 )
 from cbec.project import KEEP, CbecError, Project
 from cbec.registry.check import check_seeds
+from cbec.registry.series import sentences
 from cbec.report.images import Image, draw_images, write_images
 
 MAX_SHOWN = 20
@@ -86,6 +87,8 @@ class BuildResult:
     is_new: bool = True
     # What was published all the same, but not as it should be.
     warnings: list[str] = field(default_factory=list)
+    # Which series the columns read of which somebody imported figures, in words.
+    series: list[str] = field(default_factory=list)
 
 
 def build(
@@ -107,7 +110,7 @@ def build(
     if target == "demo":
         # Drawn anew each time.
         is_full = True
-    elif not is_full and _is_current(project, target):
+    elif not is_full and is_current(project, target):
         return BuildResult(published_run_id(project, target), project.database(target), {}, is_new=False)
     with one_run(project, "demo" if target == "demo" else "build", target) as (run, folder):
         return build_and_publish(
@@ -115,7 +118,7 @@ def build(
         )
 
 
-def _is_current(project: Project, target: str) -> bool:
+def is_current(project: Project, target: str) -> bool:
     """Whether the published file is of these seeds, code and landed files, with all that belongs to it."""
     beside = (project.parquet(target), project.docs(target), project.report(target))
     if not project.database(target).is_file() or not all(path.exists() for path in beside):
@@ -172,6 +175,9 @@ def build_and_publish(
     report = progress or (lambda phase, done, total: None)
     target = run.target
     database = folder / project.database(target).name
+    if landing is None and target != "demo":
+        # What lands during a build is for the next one.
+        landing = as_landed(project.landing, folder / "landing")
     result = BuildResult(run.run_id, project.database(target), run.phases)
     with phase(run, "check seeds"):
         report("check seeds", 0, 1)
@@ -225,6 +231,8 @@ def build_and_publish(
             with duckdb.connect(str(database)) as connection:
                 write_images(connection, images)
                 write_parquet_files(connection, written)
+                if not drawn:
+                    result.series = _series(connection)
             compact(database)
         except duckdb.Error as error:
             raise CbecError(f"nothing was published: {error}", exit_code=4) from error
@@ -250,6 +258,16 @@ def build_and_publish(
     return result
 
 
+def as_landed(landing: Path, copy: Path) -> Path:
+    """A folder with the files that have landed by now, whatever comes to the other or goes from it."""
+    copy.mkdir()
+    for path in sorted(landing.glob("*.parquet")):
+        # One that goes at this moment has not been there.
+        with contextlib.suppress(FileNotFoundError):
+            link_or_copy(path, copy / path.name)
+    return copy
+
+
 def _land(landed: Sequence[Path], landing: Path) -> None:
     """Bring landed files of a run to the landing folder, each whole or not at all."""
     landing.mkdir(parents=True, exist_ok=True)
@@ -269,6 +287,23 @@ def _copies(project: Project, target: str, done: DbtRun) -> dict[Path, str]:
         for (schema, table), sha256 in done.kept.parquet.items()
         if (schema, table) in done.as_it_was
     }
+
+
+def _series(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """Columns that read an imported series first; nothing of a project without series."""
+    found = connection.sql(
+        "select 1 from duckdb_tables() where schema_name = 'quality' and table_name = 'panel_series'"
+    ).fetchall()
+    if not found:
+        return []
+    rows = connection.sql(
+        "select * from quality.panel_series"
+        " order by max(if(is_shipped, 0, n_read)) over (partition by region_level, indicator_id) = 0,"
+        " region_level, indicator_id, n_read desc, series_id"
+    ).df()
+    said = sentences(rows, "en")
+    more = [f"... and {len(said) - MAX_SHOWN} more in quality.panel_series"] if len(said) > MAX_SHOWN else []
+    return said[:MAX_SHOWN] + more
 
 
 def _draw(database: Path, done: DbtRun, inputs: list[Input]) -> tuple[list[Image], list[str]]:

@@ -37,15 +37,19 @@ PARSED = "partial_parse.msgpack"
 CHOSEN = "cbec_chosen"
 # As in profiles.yml.
 THREADS = 2
+# Rows of a failing test that are shown.
+N_FAILING = 3
 # Seconds that nodes take, roughly: only their order hangs on it. By name, else by kind.
 SECONDS = {
     "printed_figure": 3.5, "stg_yearbook__print": 1, "printed_index_effect": 1.5,
-    "int_observations__landed": 1, "int_observations__reported": 3, "int_series__gridded": 2,
+    "int_observations__landed": 1, "int_observations__reported": 3, "int_series__figured": 2,
+    "int_series__gridded": 1,
     "int_witnesses__compared": 2.5, "int_observations__witnessed": 2, "int_observations__filled": 2,
     "int_observations__selected": 1, "observation": 3, "detector_scan": 2.5, "detector_evidence": 1,
-    "detector_outlier": 1, "detector_release": 1, "finding": 2, "panel_cell": 2, "green_tfp": 10,
-    "fit": 25, "bacon": 1.5, "data_integrity": 3, "descriptive": 3, "inference": 1.5, "leave_one_out": 3,
-    "policy": 1, "pretrend": 3,
+    "detector_outlier": 1, "detector_release": 1, "finding": 2, "panel_cell": 2, "green_tfp": 2,
+    "green_tfp_observed": 2, "fit": 30, "bacon": 1.5, "data_integrity": 4, "descriptive": 2, "inference": 5,
+    "leave_one_out": 3, "placebo_summary": 2.5, "policy": 1, "pretrend": 3, "same_sample_fit": 5,
+    "selection": 3, "spillover": 1,
 }  # fmt: skip
 SECONDS_BY_KIND = {"model": 0.2, "seed": 0.1, "test": 0.03, "unit_test": 0.1}
 
@@ -112,6 +116,15 @@ def run_dbt(
         os.environ.pop("CBEC_REBUILD", None)
         dbt.close()
     return _merged(dbt.manifest, database, plan, kept, nodes)
+
+
+def _invoke(runner: Any, *words: str) -> Any:
+    """What a run of dbt came to. Raises KeyboardInterrupt where somebody interrupted it, which dbt counts
+    among its errors."""
+    outcome = runner.invoke([*words])
+    if isinstance(outcome.exception, KeyboardInterrupt):
+        raise KeyboardInterrupt
+    return outcome
 
 
 def _merged(manifest: Any, database: Path, plan: Plan, kept: Kept, nodes: list[dict[str, Any]]) -> DbtRun:
@@ -207,7 +220,7 @@ class _Dbt:
         again = ["--partial-parse", "--partial-parse-file-path", str(parsed)]
         is_known = parsed.is_file() and not is_anew
         how = again if is_known else ["--no-partial-parse"]
-        outcome = dbtRunner().invoke(["parse", "--no-write-json", *how, *self._options])
+        outcome = _invoke(dbtRunner(), "parse", "--no-write-json", *how, *self._options)
         if not outcome.success:
             self.close()
             raise CbecError(
@@ -244,7 +257,7 @@ class _Dbt:
             self._total = len(plan.selected)
             chosen = ["--select", f"tag:{CHOSEN}"]
         with self._tagged(plan.selected if chosen else ()):
-            outcome = self._runner.invoke(["build", *chosen, *self._options])
+            outcome = _invoke(self._runner, "build", *chosen, *self._options)
         results: Any = outcome.result
         if results is None:
             self.close()
@@ -264,9 +277,34 @@ class _Dbt:
         bad = [node for node in nodes if node["status"] in ("error", "fail", "runtime error")]
         if bad or not outcome.success:
             self.close()
-            lines = [f"{node['kind']} {node['name']}: {node['message']}" for node in bad]
+            lines = []
+            for node in bad:
+                lines.append(f"{node['kind']} {node['name']}: {node['message']}")
+                if node["status"] == "fail" and node["kind"] == "test":
+                    lines += self._failing_rows(str(node["unique_id"]))
             raise CbecError("\n".join(["nothing was published", *lines]), exit_code=4)
         return nodes
+
+    def _failing_rows(self, unique_id: str) -> list[str]:
+        """What a data test found in the file that is not published: its tables and the first rows."""
+        node = self.manifest.nodes[unique_id]
+        found = self._target / "compiled" / node.package_name / node.original_file_path
+        compiled = node.compiled_code or (found.read_text(encoding="utf-8") if found.is_file() else "")
+        if not compiled:
+            return []
+        try:
+            with duckdb.connect(os.environ["CBEC_BUILD_PATH"], read_only=True) as connection:
+                result = connection.execute(f"select * from ({compiled}\n) limit {N_FAILING}")
+                names = [column[0] for column in result.description]
+                rows = result.fetchall()
+        except duckdb.Error as error:
+            return [f"  its rows cannot be read again: {str(error).splitlines()[0]}"]
+        tables = ", ".join(name_of(self.manifest, name) for name in parents_of(self.manifest, unique_id))
+        said = ["; ".join(f"{k} = {v}" for k, v in zip(names, row, strict=True)) for row in rows]
+        return [
+            f"  of {tables or 'the file'}, first rows that fail:",
+            *(f"    {text[:300]}" for text in said),
+        ]
 
     @contextlib.contextmanager
     def _tagged(self, names: tuple[str, ...]) -> Iterator[None]:
@@ -281,7 +319,7 @@ class _Dbt:
                 node.tags.remove(CHOSEN)
 
     def docs(self) -> None:
-        outcome = self._runner.invoke(["docs", "generate", "--static", "--no-compile", *self._options])
+        outcome = _invoke(self._runner, "docs", "generate", "--static", "--no-compile", *self._options)
         if not outcome.success:
             self.close()
             raise CbecError(f"nothing was published: docs: {outcome.exception}", exit_code=4)

@@ -7,8 +7,8 @@ import csv
 import hashlib
 import os
 import platform
+import sys
 from dataclasses import dataclass
-from importlib.metadata import distributions
 from pathlib import Path
 
 import duckdb
@@ -61,13 +61,18 @@ def code_inputs(root: Path) -> list[Input]:
     package = Path(cbec.__file__).parent
     for path in sorted(p for p in package.rglob("*") if p.suffix in (".py", ".jinja")):
         found.append(Input("code", f"cbec/{path.relative_to(package).as_posix()}", _digest(path)))
-    names = sorted({f"{d.metadata['Name']}=={d.version}" for d in distributions()})
-    packages = "\n".join([f"python=={platform.python_version()}", *names])
+    packages = "\n".join([f"python=={platform.python_version()}", *_installed()])
     found.append(Input("environment", "packages", hashlib.sha256(packages.encode()).hexdigest()))
     as_of = os.environ.get("CBEC_AS_OF", "")
     if as_of:
         found.append(Input("environment", f"as of {as_of}", hashlib.sha256(as_of.encode()).hexdigest()))
     return found
+
+
+def _installed() -> list[str]:
+    """Names and versions of the installed packages, as their folders have them."""
+    places = {Path(entry).resolve() for entry in sys.path}
+    return sorted({path.stem for place in places if place.is_dir() for path in place.glob("*.dist-info")})
 
 
 def stamps(root: Path, landing: Path) -> dict[str, tuple[int, int]]:

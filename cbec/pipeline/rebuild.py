@@ -45,6 +45,8 @@ COMMON_FILES = (
 DBT_PACKAGES = ("dbt", "dbt_duckdb")
 # What says itself whether it came out as it was (macros/rebuild.sql).
 MATERIALIZATIONS = ("table", "view")
+# What the materialization does with a table that a Python model has made, which no code of the model names.
+AFTER_PYTHON = ".withhold_few_clusters"
 # Beyond this share of nodes of other code a build from nothing is quicker, and leaves no room unused.
 MOST_CHANGED = 0.5
 # A file whose blocks are unused beyond this share is written anew: a build on a file leaves the room of the
@@ -86,6 +88,8 @@ class _Printer:
         settings = yaml.safe_load((root / "dbt_project.yml").read_text(encoding="utf-8"))
         self._vars: dict[str, Any] = settings.pop("vars", {})
         self._manifest = manifest
+        # Variables of a package stand below its name.
+        self._packages = {settings.get("name"), *(macro.package_name for macro in manifest.macros.values())}
         self._root = root
         self._sha = {item.path: item.sha256 for item in inputs}
         self._landed = fingerprint([item for item in inputs if item.kind == "landed"])
@@ -140,6 +144,8 @@ class _Printer:
         """Text of every macro that a node reaches, in the order of their names."""
         seen: set[str] = set()
         ahead = [str(name) for name in node.depends_on.macros]
+        if node.resource_type == "model" and str(node.language) == "python":
+            ahead += [name for name in self._manifest.macros if name.endswith(AFTER_PYTHON)]
         while ahead:
             name = ahead.pop()
             macro = self._manifest.macros.get(name)
@@ -162,7 +168,7 @@ class _Printer:
         literal = re.findall(r"\bvar\(\s*['\"](\w+)['\"]\s*[,)]", text)
         # A name that is itself computed may be any, and so may one that a package has of its own.
         is_any = len(re.findall(r"\bvar\(", text)) > len(literal)
-        is_any = is_any or (bool(literal) and any(isinstance(value, dict) for value in self._vars.values()))
+        is_any = is_any or (bool(literal) and any(name in self._packages for name in self._vars))
         names = sorted(self._vars) if is_any else sorted(set(literal))
         found = [f"{name}={self._vars.get(name)!r}" for name in names]
         for name in sorted(set(re.findall(r"\benv_var\(\s*['\"](\w+)['\"]", text)) - _PATHS):

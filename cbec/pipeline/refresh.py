@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cbec.common.files import landing_writer
-from cbec.pipeline.build import BuildResult, build_and_publish, one_run
-from cbec.pipeline.history import link_or_copy, roll_back
+from cbec.pipeline.build import BuildResult, as_landed, build_and_publish, one_run
+from cbec.pipeline.history import roll_back
 from cbec.pipeline.inputs import Input, code_inputs, fingerprint, landed_inputs, published_inputs
-from cbec.pipeline.runlog import Progress, Run, is_as_published, phase, read_runs
+from cbec.pipeline.runlog import Progress, Run, is_as_published, phase, published_run_id, read_runs
 from cbec.project import KEEP, CbecError, Project
 
 if TYPE_CHECKING:
@@ -50,26 +50,35 @@ def refresh(
         raise CbecError(f"{watch}: no such folder to watch", exit_code=2)
     # Another import would take the vintages that the files of this run are to have.
     with one_run(project, "refresh", "dev") as (run, folder), landing_writer(project.landing):
-        landing = folder / "landing"
-        landing.mkdir()
-        for path in sorted(project.landing.glob("*.parquet")):
-            link_or_copy(path, landing / path.name)
+        landing = as_landed(project.landing, folder / "landing")
         database = project.database("dev")
         before = published_inputs(database) if database.is_file() else []
         imported: list[Outcome] = []
+        left_out: list[str] = []
         if watch is not None:
             with phase(run, "import"):
-                imported = _import(run, Project(project.root, folder, landing), watch, before, report)
+                outcomes = _import(run, Project(project.root, folder, landing), watch, before, report)
+            imported = [outcome for outcome in outcomes if outcome.action == "landed"]
+            left_out = _left_out(outcomes)
         inputs = [*code_inputs(project.root), *landed_inputs(landing)]
         if fingerprint(inputs) in _done(project, before):
-            raise CbecError(
-                "nothing new: code, seeds and landed files are as published", exit_code=NOTHING_NEW
-            )
+            said = [_nothing_new(project, inputs, before), *left_out]
+            raise CbecError("\n".join(said), exit_code=NOTHING_NEW)
         landed = [outcome.path for outcome in imported if outcome.path]
         result = build_and_publish(
             project, run, folder, landing=landing, landed=landed, keep=keep, progress=progress
         )
+        result.warnings += left_out
         return Refreshed(result, tuple(outcome.imported.file.name for outcome in imported))
+
+
+def _nothing_new(project: Project, inputs: list[Input], before: list[Input]) -> str:
+    if fingerprint(inputs) == fingerprint(before):
+        return "nothing new: code, seeds and landed files are as published"
+    return (
+        "nothing new since somebody rolled back from a version made of this code, these seeds and landed"
+        f" files; {published_run_id(project, 'dev')} stays published until one changes, or `cbec build`"
+    )
 
 
 def _done(project: Project, before: list[Input]) -> set[str]:
@@ -85,7 +94,7 @@ def _done(project: Project, before: list[Input]) -> set[str]:
 
 
 def _import(run: Run, staged: Project, watch: Path, before: list[Input], report: Progress) -> list[Outcome]:
-    """Land the new files of a folder in the run's own landing folder, and give those.
+    """Land the new files of a folder in the run's own landing folder; what came of every file.
 
     Raises CbecError (2) when one is refused.
     """
@@ -105,7 +114,19 @@ def _import(run: Run, staged: Project, watch: Path, before: list[Input], report:
     landed = [outcome for outcome in outcomes if outcome.action == "landed"]
     run.files_imported = len(landed)
     run.cells_imported = sum(len(outcome.imported.cells) for outcome in landed)
-    return landed
+    return list(outcomes)
+
+
+def _left_out(outcomes: list[Outcome]) -> list[str]:
+    """What the folder holds and nobody has read."""
+    problems = [
+        str(problem)
+        for outcome in outcomes
+        if outcome.action in ("left out", "passed over")
+        for problem in outcome.imported.problems
+    ]
+    more = [f"... and {len(problems) - MAX_SHOWN} more"] if len(problems) > MAX_SHOWN else []
+    return [*problems[:MAX_SHOWN], *more]
 
 
 def _known(staged: Project, before: list[Input]) -> frozenset[str]:

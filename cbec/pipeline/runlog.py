@@ -20,11 +20,11 @@ from typing import Any
 import duckdb
 
 from cbec.common.warehouse import connect
-from cbec.project import CbecError, Project
+from cbec.project import INTERRUPTED, CbecError, Project
 
 LOG_NAME = "run_log.jsonl"
 # Outcome by exit code of the run that raised.
-OUTCOMES = {2: "refused", 3: "nothing new", 4: "failed"}
+OUTCOMES = {2: "refused", 3: "nothing new", 4: "failed", INTERRUPTED: "interrupted"}
 MAX_REASON = 4000
 
 
@@ -32,9 +32,9 @@ MAX_REASON = 4000
 class Run:
     """One run. seconds of each phase, and what came in and went out; outcome is '' while it runs.
 
-    outcome: published, nothing new, refused, failed, rolled back (a person chose an earlier version), or
-    killed (it never said how it ended). inputs_sha256: what it was built from, or the version rolled back
-    from. file_sha256: the file as it was published, known before the rename.
+    outcome: published, nothing new, refused, failed, interrupted, rolled back (a person chose an earlier
+    version), or killed (it never said how it ended). inputs_sha256: what it was built from, or the version
+    rolled back from. file_sha256: the file as it was published, known before the rename.
     """
 
     run_id: str
@@ -121,8 +121,10 @@ def logged(project: Project, run: Run) -> Iterator[Run]:
             # Stopped after publishing: the next run finishes it and says so.
             raise
         run.exit_code = error.exit_code if isinstance(error, CbecError) else 4
-        run.outcome = OUTCOMES.get(run.exit_code, "failed")
         run.reason = (str(error) or type(error).__name__)[:MAX_REASON]
+        if isinstance(error, KeyboardInterrupt):
+            run.exit_code, run.reason = INTERRUPTED, "by Ctrl-C; nothing was published"
+        run.outcome = OUTCOMES.get(run.exit_code, "failed")
         run.ended_at = now_text()
         with contextlib.suppress(OSError):
             note(project, run)

@@ -28,6 +28,7 @@ SCHEMES = (
 LONGEST = 4096
 ENCODED = "in user and password write / as %2F, @ as %40, : as %3A, ? as %3F, # as %23, % as %25"
 EXPECTED = "expected postgresql://user@host:port/database"
+UNUSUAL = re.compile("[&=;:?@#/,]")
 PORT = re.compile(r"[0-9]{1,5}")
 
 
@@ -100,7 +101,16 @@ def _parts(url: str) -> tuple[str, str | None, str, str, str, str]:
     if "/" in database:
         raise _refuse("more than one database is named")
     secret = _decoded(password, "the password", is_name=False) if colon else None
-    return _decoded(user, "the user"), secret, host, port, database, query
+    name = _decoded(user, "the user")
+    for part, what in ((name, "the user"), (database, "the database")):
+        _check_name(part, what)
+    return name, secret, host, port, database, query
+
+
+def _check_name(name: str, what: str) -> None:
+    """Raise CbecError where a password may have come into a name, which messages of the server repeat."""
+    if UNUSUAL.search(name):
+        raise _refuse(f"{what} has one of & = ; : ? @ # / , which a slip in a URL leaves and no name needs")
 
 
 def _place(text: str) -> tuple[str, str]:
@@ -123,6 +133,8 @@ def _options(query: str) -> dict[str, str]:
         if key in options:
             raise _refuse(f"option {key} stands there twice")
         options[key] = _decoded(value, f"option {key}", is_name=key != "password")
+        if key == "user":
+            _check_name(options[key], "the user")
     if "port" in options and not PORT.fullmatch(options["port"]):
         raise _refuse("host or port cannot be read")
     return options

@@ -48,7 +48,7 @@ TYPES = {
 # How long anything waits for somebody else's lock before it gives up.
 PATIENCE_SECONDS = 60
 # A reader who forgot an open transaction holds up an exchange of tables.
-IDLE_READER = "10min"
+READER_SETTINGS = {"default_transaction_read_only": "on", "idle_in_transaction_session_timeout": "10min"}
 # What the server says when somebody else stands in the way.
 WAITED = ("lock timeout", "could not obtain lock", "out of shared memory", "tuple concurrently updated")
 # What any role may do on a fresh database although it writes there.
@@ -124,6 +124,7 @@ def publish_postgres(
                 f" stands, see meta.publication; publish again: {_masked(server, str(error)).strip()}",
                 exit_code=4,
             ) from None
+        publication.restore_reader()
         publication.analyze()
     return publication.result
 
@@ -371,21 +372,23 @@ class _Publication:
         )
         self._revoke()
 
+    def _reader_settings(self) -> list[str]:
+        """A help and no lock: a role may change them for itself, until the next publication."""
+        database = self._rows("select quote_ident(current_database())")[0][0]
+        return [
+            f"alter role {_quoted(self._reader)} in database {database} set {name} = {_literal(value)}"
+            for name, value in READER_SETTINGS.items()
+        ]
+
     def _create_reader(self) -> None:
         reader = _quoted(self._reader)
-        database, limit = self._rows(
-            "select quote_ident(current_database()),"
-            " greatest(10, current_setting('max_connections')::int / 2)"
-        )[0]
-        defaults = f"alter role {reader} in database {database} set"
+        (limit,) = self._rows("select greatest(10, current_setting('max_connections')::int / 2)")[0]
         self._run(
             f"create role {reader} login nosuperuser nocreatedb nocreaterole noreplication nobypassrls"
             # Some connections are always left for others.
             f" noinherit connection limit {limit}",
             f"comment on role {reader} is 'May read what cbec publishes and nothing else.'",
-            # A help and no lock: a role may change them for itself.
-            f"{defaults} default_transaction_read_only = on",
-            f"{defaults} idle_in_transaction_session_timeout = '{IDLE_READER}'",
+            *self._reader_settings(),
         )
 
     def _revoke(self) -> None:
@@ -424,6 +427,34 @@ class _Publication:
         way = next((text for word, text in ways.items() if f"revoke {word} " in revoked), "lack a right")
         who = "a superuser" if "function" in revoked else "the owner"
         self.result.notices.append(f"role {self._reader} may still {way}; {who} can say: {revoked}")
+
+    def restore_reader(self) -> None:
+        """Undo what somebody has set for the reader's role, which every session of it begins with.
+
+        As `analyze`: whoever holds the role's settings holds up nothing but this.
+        """
+        changed = self._rows(
+            "select setdatabase = 0, array_to_string(array(select unnest(setconfig) order by 1), chr(10))"
+            f" from pg_db_role_setting where setrole = {_literal(_quoted(self._reader))}::regrole"
+            " and setdatabase in (0, (select oid from pg_database where datname = current_database()))"
+        )
+        own = "\n".join(sorted(f"{name}={value}" for name, value in READER_SETTINGS.items()))
+        if changed == [(False, own)]:
+            return
+        reader = _quoted(self._reader)
+        database = self._rows("select quote_ident(current_database())")[0][0]
+        try:
+            self._run(
+                "set lock_timeout = '1s'",
+                f"alter role {reader} reset all",
+                f"alter role {reader} in database {database} reset all",
+                *self._reader_settings(),
+            )
+        except duckdb.Error:
+            self.result.notices.append(
+                f"published, but role {self._reader} begins its sessions with settings that are not ours, and"
+                f" they could not be taken back now; a superuser can say: alter role {reader} reset all"
+            )
 
     def analyze(self) -> None:
         """Bring the planner's statistics up to date when rows were replaced; without them queries are slower.

@@ -10,6 +10,7 @@ import graphlib
 import hashlib
 import os
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,7 +29,9 @@ PUBLISHED, NOTHING_NEW, BUSY = 0, 3, 5
 def _manifest() -> Path:
     """Let dbt read the project into a folder that nobody else uses."""
     target = Path(tempfile.mkdtemp(prefix="cbec-dagster-"))
-    dbt = DbtCliResource(project_dir=str(ROOT), profiles_dir=str(ROOT))
+    # The dbt of the environment that runs this: a shell need not have it on its path.
+    executable = str(Path(sys.executable).with_name("dbt"))
+    dbt = DbtCliResource(project_dir=str(ROOT), profiles_dir=str(ROOT), dbt_executable=executable)
     # The scratch file of plain dbt would lie in the working directory.
     os.environ.setdefault("CBEC_BUILD_PATH", str(target / "scratch.duckdb"))
     dbt.cli(["--quiet", "parse", "--no-partial-parse"], target_path=target).wait()

@@ -236,9 +236,9 @@ def test_estimates_on_observed_cells_only(
     ],
 )
 def test_what_awaits_data_names_the_missing_indicators(
-    page: Page, demo_site: tuple[str, int], page_id: str, choices: dict[str, str], missing: str
+    page: Page, real_site: str, page_id: str, choices: dict[str, str], missing: str
 ) -> None:
-    open_page(page, demo_site[0], page_id, **choices)
+    open_page(page, real_site, page_id, **choices)
     state = page.get_by_test_id("stAlert").filter(has_text="Awaiting data")
     expect(state).to_be_visible()
     expect(state.get_by_text(missing, exact=True)).to_be_visible()

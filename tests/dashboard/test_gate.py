@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import signal
 import socket
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -98,9 +98,9 @@ def status(answer: bytes) -> int:
 
 
 @pytest.fixture(scope="module")
-def site(demo_warehouse: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def site(demo_warehouse: Path, module_folder: Callable[[str], Path]) -> Iterator[Site]:
     """Listens on loopback, and what it asks of other machines is written down."""
-    log = tmp_path_factory.mktemp("audited") / "log"
+    log = module_folder("audited") / "log"
     program = (str(Path(__file__).with_name("audited.py")), str(log))
     names = ("--allow-host", "figures.example.org", "--allow-host", "Other.example.org:444")
     with running(demo_warehouse, "--demo", *names, program=program) as (address, _):
@@ -194,6 +194,39 @@ def test_a_page_of_another_origin_is_refused_without_asking_anybody(site: Site, 
     assert site.outward == []
 
 
+@pytest.mark.parametrize(
+    ("headers", "is_answered"),
+    [
+        (("Sec-Fetch-Site: cross-site", "Sec-Fetch-Mode: navigate", "Sec-Fetch-Dest: document"), True),
+        (("Sec-Fetch-Site: cross-site", "Sec-Fetch-Mode: navigate", "Sec-Fetch-Dest: iframe"), False),
+        (("Sec-Fetch-Site: cross-site", "Sec-Fetch-Mode: navigate", "Sec-Fetch-Dest: frame"), False),
+        (("Sec-Fetch-Site: cross-site", "Sec-Fetch-Mode: no-cors", "Sec-Fetch-Dest: image"), False),
+        (("Sec-Fetch-Site: cross-site", "Sec-Fetch-Mode: no-cors", "Sec-Fetch-Dest: script"), False),
+        (("Sec-Fetch-Site: cross-site",), False),
+        (("Sec-Fetch-Site: same-origin", "Sec-Fetch-Mode: cors", "Sec-Fetch-Dest: empty"), True),
+        (("Sec-Fetch-Site: none", "Sec-Fetch-Mode: navigate", "Sec-Fetch-Dest: document"), True),
+    ],
+)
+def test_a_page_of_another_site_may_link_and_not_embed(
+    site: Site, headers: tuple[str, ...], is_answered: bool
+) -> None:
+    host = f"Host: localhost:{site.port}"
+    for path in ("/", "/zones", "/_stcore/health"):
+        assert (ask(site.port, "GET", path, host, *headers) == 200) == is_answered
+    assert ask(site.port, "POST", "/", host, *headers[:1], "Sec-Fetch-Mode: navigate") != 200
+
+
+def test_no_page_may_frame_or_steer_the_pages(site: Site) -> None:
+    for path in ("/", "/_stcore/health", "/no/such/route"):
+        head = exchange(site.port, f"GET {path} HTTP/1.1\r\nHost: localhost:{site.port}\r\n\r\n".encode())
+        assert b"content-security-policy: frame-ancestors 'self'" in head.lower()
+        assert b"x-frame-options: sameorigin" in head.lower()
+    asked = f"GET /_stcore/host-config HTTP/1.0\r\nHost: localhost:{site.port}\r\n\r\n".encode()
+    answer = exchange(site.port, asked, is_whole=True)
+    assert b"streamlit.app" not in answer
+    assert b'"allowedOrigins":[]' in answer.replace(b" ", b"")
+
+
 def test_the_list_of_connections_is_not_empty_for_nothing(site: Site) -> None:
     """The check of --host is in it, so that a look-up would be."""
     assert "socket.getaddrinfo ['127.0.0.1'" in site.log.read_text()
@@ -226,7 +259,7 @@ def closed(demo_warehouse: Path) -> Iterator[tuple[int, str]]:
     with running(demo_warehouse, "--demo", "--host", "0.0.0.0", CBEC_TOKEN=TOKEN) as (address, server):
         assert server.stderr is not None
         warning = server.stderr.readline()
-        assert warning.startswith("warning: --host 0.0.0.0: whoever has the token who can reach port")
+        assert warning.startswith("warning: --host 0.0.0.0: anyone with the token who can reach port")
         assert TOKEN not in warning
         assert TOKEN not in Path(f"/proc/{server.pid}/cmdline").read_text()
         yield int(address.rsplit(":", 1)[1]), "127.0.0.9"

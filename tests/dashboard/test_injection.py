@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -26,8 +26,8 @@ ONE_CITY = {"indicator": "gdp_100m_yuan", "regions": "330100"}
 
 
 @pytest.fixture(scope="module")
-def site(warehouse: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder = tmp_path_factory.mktemp("marked")
+def site(warehouse: Path, module_folder: Callable[[str], Path]) -> Iterator[str]:
+    folder = module_folder("marked")
     shutil.copy(warehouse / "cbec.duckdb", folder / "cbec.duckdb")
     assert poison(folder / "cbec.duckdb", MARKED) >= 10
     with duckdb.connect(str(folder / "cbec.duckdb")) as connection:

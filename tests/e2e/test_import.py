@@ -9,7 +9,7 @@ import pytest
 
 from tests.conftest import SHARED, USER_FILE, Imported, run_cbec
 
-BAD = "城市,年份,GDP(亿元),幸福感\n保定市,2014,3000,1\n"
+BAD = "城市,年份,GDP(亿元)\n保定市,2014,3000\n某某市,2014,3000\n"
 
 
 @pytest.fixture
@@ -70,10 +70,21 @@ def test_what_was_loaded_is_observed_when_it_is_built(imported: Imported) -> Non
         assert status == ("A",)
 
 
+@pytest.mark.skipif(not (SHARED / "real").is_dir(), reason="../shared/real is not here")
+def test_a_figure_that_no_edition_prints_is_a_finding_and_stops_no_build(imported: Imported) -> None:
+    with duckdb.connect(str(imported.database), read_only=True) as db:
+        found = db.sql(
+            "select severity, region_code from quality.finding where detector = 'unpublished' and year = 2017"
+            " and indicator_id = 'gdp' and region_code in ('130200', '130600') order by 2"
+        ).fetchall()
+    # From a file that names no source: to be looked at.
+    assert ("warn", "130200") in found and ("warn", "130600") in found
+
+
 def test_an_error_keeps_one_file_out_and_names_the_cell(place: Path) -> None:
     done = cbec(place, "import", str(place / "good.csv"), str(place / "bad.csv"))
     assert done.returncode == 2
-    assert "bad.csv: bad!R1C4: '幸福感' is not recognised; nearest:" in done.stderr
+    assert "bad.csv: bad!R3C1: '某某市' is no prefecture of the registry; nearest:" in done.stderr
     assert len(list((place / "landing").glob("*.parquet"))) == 1
     mapping = next((place / "warehouse/imports").rglob("import.map.yml"))
     again = cbec(place, "import", str(place / "bad.csv"), "--map", str(mapping))

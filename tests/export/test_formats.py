@@ -8,6 +8,7 @@ import json
 import re
 import shutil
 import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from cbec.common.warehouse import connect
 from cbec.export.command import FORMATS, ExportOptions, export
 from cbec.export.dataset import Column, Dataset, read_table
 from cbec.export.stata import NAME_LENGTH, export_dta, stata_names, with_notes
+from cbec.export.stata import _numbers as stata_numbers
 from cbec.export.writers import COLOURS
 from cbec.project import Project
 from tests.conftest import ROOT, run_cbec, small_disk
@@ -70,8 +72,8 @@ def panel(file: Path, name: str, key: str) -> tuple[pa.Table, pa.Table]:
 
 
 @pytest.fixture(scope="module", params=["province_year", "demo city_year"])
-def exported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Exported:
-    folder = tmp_path_factory.mktemp("export")
+def exported(request: pytest.FixtureRequest, module_folder: Callable[[str], Path]) -> Exported:
+    folder = module_folder("export")
     is_demo = request.param.startswith("demo")
     name = request.param.split()[-1]
     key = {"province_year": "province_code", "city_year": "prefecture_code"}[name]
@@ -307,8 +309,8 @@ EVIL = [
 
 
 @pytest.fixture(scope="module")
-def evil(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Dataset]:
-    folder = tmp_path_factory.mktemp("evil")
+def evil(module_folder: Callable[[str], Path]) -> tuple[Path, Dataset]:
+    folder = module_folder("evil")
     data = Dataset(
         name="evil",
         title="=1+1",
@@ -441,6 +443,22 @@ def test_a_workbook_of_many_rows_is_made_on_request_only(
     assert [path.name for path in outcome.written] == [name for name in FORMATS if name != "xlsx"]
     outcome = export(project, replace(every, fmt="xlsx"), lambda *_: None)
     assert [path.name for path in outcome.written] == ["xlsx"]
+
+
+@pytest.mark.parametrize("n_blank", [0, 1, 99, 100, 5_000])
+def test_a_column_may_begin_with_any_number_of_blanks(n_blank: int, tmp_path: Path) -> None:
+    """What a column holds was told by its first hundred cells, which no source may have."""
+    status = pa.chunked_array([[*[None] * n_blank, "O", "V", "M", None]])
+    for figures in ([None, 1.5, None, None], [None, None, None, None]):
+        values = pa.chunked_array([pa.array([*[None] * n_blank, *figures], pa.float64())])
+        column, letters = stata_numbers(values, status)
+        pyreadstat.write_dta(
+            pd.DataFrame({"a": column}), tmp_path / "a.dta", version=14, missing_user_values={"a": letters}
+        )
+        frame, found = pyreadstat.read_dta(tmp_path / "a.dta", user_missing=True)
+        assert found.readstat_variable_types == {"a": "double"}
+        assert frame["a"].isna().sum() == n_blank + 1
+        assert frame["a"].tolist()[n_blank : n_blank + 3] == ["o", figures[1] or "v", "m"]
 
 
 def test_whole_numbers_of_every_public_table_survive_in_stata(warehouse: Path, tmp_path: Path) -> None:

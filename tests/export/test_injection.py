@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import xml.etree.ElementTree as ET
 import zipfile
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -91,8 +92,8 @@ def evil_data(lang: Any = "en") -> Dataset:
 
 
 @pytest.fixture(scope="module")
-def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("evil")
+def exported(module_folder: Callable[[str], Path]) -> Path:
+    folder = module_folder("evil")
     for write in FORMATS.values():
         write(evil_data(), folder)
     with zipfile.ZipFile(folder / "cbec_evil_en_datapackage.zip") as package:
@@ -146,8 +147,8 @@ def evil_table() -> Table:
 
 
 @pytest.fixture(scope="module")
-def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("tables")
+def tables(module_folder: Callable[[str], Path]) -> Path:
+    folder = module_folder("tables")
     for suffix, write in WRITERS.items():
         write(evil_table(), folder / f"evil.{suffix}")
     return folder
@@ -246,8 +247,8 @@ def test_a_drawing_runs_nothing(browser: Any, tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def marked(warehouse: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("marked")
+def marked(warehouse: Path, module_folder: Callable[[str], Path]) -> Path:
+    folder = module_folder("marked")
     shutil.copy(warehouse / "cbec.duckdb", folder / "cbec.duckdb")
     assert poison(folder / "cbec.duckdb", MARKED) >= 10
     return folder

@@ -6,7 +6,7 @@ import hashlib
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import duckdb
@@ -81,9 +81,9 @@ IN_THE_SHELL = [
 
 
 @pytest.fixture(scope="module")
-def file(warehouse: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def file(warehouse: Path, module_folder: Callable[[str], Path]) -> Path:
     # A copy: one process cannot open one file with two configurations.
-    return Path(shutil.copy(warehouse / "cbec.duckdb", tmp_path_factory.mktemp("read_only")))
+    return Path(shutil.copy(warehouse / "cbec.duckdb", module_folder("read_only")))
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import venv
+from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
@@ -26,9 +27,9 @@ TOTAL = "select sum(value) as total, count(*) as n from (select value from marts
 
 
 @pytest.fixture(scope="module")
-def file(warehouse: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def file(warehouse: Path, module_folder: Callable[[str], Path]) -> Path:
     """A copy, which a reader of another version may lock."""
-    return Path(shutil.copy(warehouse / "cbec.duckdb", tmp_path_factory.mktemp("readers")))
+    return Path(shutil.copy(warehouse / "cbec.duckdb", module_folder("readers")))
 
 
 @pytest.fixture(scope="module")

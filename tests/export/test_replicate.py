@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
@@ -23,11 +24,11 @@ CASES = ["province_year", "city_year", "major_city_year", "demo city_year"]
 
 
 @pytest.fixture(scope="module", params=CASES)
-def files(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, str]:
+def files(request: pytest.FixtureRequest, module_folder: Callable[[str], Path]) -> tuple[Path, Path, str]:
     """Published file, folder of the export, and stem of its files."""
     is_demo, name = request.param.startswith("demo"), request.param.split()[-1]
     home: Path = request.getfixturevalue("demo_warehouse" if is_demo else "warehouse")
-    folder = tmp_path_factory.mktemp("replicate")
+    folder = module_folder("replicate")
     project = Project(ROOT, home, home / "landing")
     for suffix in ("dta", "csv"):
         options = ExportOptions(panel=name, fmt=suffix, out=folder, target="demo" if is_demo else "dev")

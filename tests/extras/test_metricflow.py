@@ -6,6 +6,7 @@ import csv
 import os
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
@@ -24,9 +25,9 @@ METRICS = sorted(
 
 
 @pytest.fixture(scope="module")
-def file(warehouse: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def file(warehouse: Path, module_folder: Callable[[str], Path]) -> Path:
     """A published file in which something was filled, so that a share is not zero whatever is asked."""
-    copy = tmp_path_factory.mktemp("metrics") / "cbec.duckdb"
+    copy = module_folder("metrics") / "cbec.duckdb"
     shutil.copy(warehouse / "cbec.duckdb", copy)
     with duckdb.connect(str(copy)) as connection:
         connection.execute("update marts.panel_cell set imputed_share = (year % 4) / 4 where is_derived")
@@ -34,13 +35,13 @@ def file(warehouse: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def ask(file: Path, tmp_path_factory: pytest.TempPathFactory):
+def ask(file: Path, module_folder: Callable[[str], Path]):
     """Query MetricFlow in a copy of the project; gives the rows of its CSV."""
     if not (ENVIRONMENT / "bin/mf").is_file():
         pytest.skip(
             f"{ENVIRONMENT}: MetricFlow's own environment is not installed; see extras/metricflow/run"
         )
-    copy = tmp_path_factory.mktemp("project")
+    copy = module_folder("project")
     for part in (*PROJECT_PARTS, "tests", "extras/metricflow"):
         if (ROOT / part).is_dir():
             shutil.copytree(ROOT / part, copy / part, ignore=shutil.ignore_patterns("*.pyc"))

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.cookiejar import CookieJar
 from pathlib import Path
 from typing import Any
@@ -50,12 +50,12 @@ class Browser:
 
 
 @pytest.fixture(scope="module")
-def superset(warehouse: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def superset(warehouse: Path, module_folder: Callable[[str], Path]) -> Iterator[str]:
     """Address of a Superset that was set up by extras/superset/run on a published database."""
     if not (ENVIRONMENT / "bin/superset").is_file():
         pytest.skip(f"{ENVIRONMENT}: Superset's own environment is not installed; see extras/superset/run")
     server = Server()
-    home = tmp_path_factory.mktemp("superset")
+    home = module_folder("superset")
     try:
         done = run_cbec("publish", "--to", server.url("postgres"), warehouse=warehouse)
         assert done.returncode == 0, done.stderr

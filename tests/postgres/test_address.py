@@ -128,6 +128,10 @@ BAD = [
     "postgresql://me:Kestrel@%2Fno%2Fsuch/db", "postgresql://me:Kestrel@127.0.0.1:1/db?password=Kestrel",
     "postgresql://me:Kestrel@127.0.0.1:1/db?passfile=/nonexistent&connect_timeout=1", "postgresql:me:Kestrel@h",
     "me:Kestrel@127.0.0.1/db", "Kestrel", "postgresql://me:" + "Kestrel" * 900 + "@127.0.0.1/db",
+    "postgresql://me@127.0.0.1:1/db&password=Kestrel", "postgresql://me@127.0.0.1:1/db;password=Kestrel",
+    "postgresql://me@127.0.0.1:1/db:Kestrel", "postgresql://me@127.0.0.1:1/db?user=me:Kestrel",
+    "postgresql://me%3AKestrel@127.0.0.1:1/db", "postgresql://me;password=Kestrel@127.0.0.1:1/db",
+    "postgresql://me,Kestrel@127.0.0.1:1/db", "postgresql://me@127.0.0.1:1/db%2FKestrel",
     "postgresql://me:Kestrel%1b[31m@127.0.0.1:1/db", "postgresql://me:Kestrel@127.0.0.1:1/db%0Ax",
 ]  # fmt: skip
 

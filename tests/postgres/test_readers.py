@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from cbec.project import CbecError, Project
 from cbec.publish import postgres
 from cbec.publish.postgres import PostgresResult, publish_postgres
 from tests.conftest import ROOT, run_cbec
-from tests.postgres.conftest import cut_short
+from tests.postgres.conftest import NAMED, cut_short
 from tests.postgres.server import PASSWORD, Server
 from tests.postgres.test_publish import (
     checksums_of_database,
@@ -146,13 +146,13 @@ class Reading:
 
 
 @pytest.fixture(scope="module")
-def files(warehouse: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+def files(warehouse: Path, module_folder: Callable[[str], Path]) -> dict[str, Path]:
     """Small published files: one, another with other rows, and one with another column."""
     folders = {}
     for name, rows in (("one", 60), ("two", 40), ("changed", 50)):
-        folders[name] = tmp_path_factory.mktemp(name)
+        folders[name] = module_folder(name)
         # The same rows where keys are found in them.
-        cut_short(warehouse, folders[name], 60, 60)
+        cut_short(warehouse, folders[name], 60, 60, only=NAMED)
         with duckdb.connect(str(folders[name] / "cbec.duckdb")) as connection:
             for table in ("marts.index_score", "quality.finding"):
                 connection.execute(f"delete from {table} where rowid >= ?", [rows])
@@ -387,6 +387,29 @@ def test_a_second_publisher_of_rows_is_told_who_is_first(
     assert "another publication is running; process" in second.stderr and "of role owner" in second.stderr
     _, stderr = first.communicate(timeout=1800)
     assert first.returncode == 0, stderr
+
+
+def test_what_a_reader_sets_for_its_role_lasts_until_the_next_publication(
+    reading: Reading, files: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = reading.session()
+    session.execute("alter role cbec_reader set statement_timeout = '1ms'")
+    session.execute(f'alter role cbec_reader in database "{reading.database}" set search_path = nowhere')
+    session.commit()
+    reading.leave()
+    publish_here(reading, files["two"], monkeypatch, 20)
+    with reading.server.connect(reading.database, user="cbec_reader") as again:
+        assert again.execute("show statement_timeout").fetchone() == ("0",)
+        assert again.execute("show default_transaction_read_only").fetchone() == ("on",)
+        assert again.execute("select count(*) from marts.observation").fetchone() != (0,)
+    # Who holds the settings holds up nothing: it is told.
+    session = reading.session()
+    session.execute("alter role cbec_reader set statement_timeout = '1s'")
+    session.commit()
+    session.execute("begin")
+    session.execute("alter role cbec_reader set statement_timeout = '2s'")
+    result = publish_here(reading, files["one"], monkeypatch, 20)
+    assert any("settings that are not ours" in notice for notice in result.notices)
 
 
 def test_a_reader_leaves_connections_for_others(reading: Reading) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import numpy as np
@@ -13,16 +12,8 @@ from cbec.estimators.mediation import mediate, sobel
 from cbec.estimators.panel_tests import f_test_of_effects, hausman, variance_inflation, winsorise
 from cbec.estimators.regression import fit_least_squares, fit_random_effects
 from cbec.estimators.specification import Specification, Winsor
-from tests.conftest import SHARED
+from tests.reference.cases import case, frame
 from tests.reference.p_values import p_of_g
-
-REFERENCE = SHARED / "reference"
-pytestmark = pytest.mark.skipif(not REFERENCE.is_dir(), reason="no ../shared/reference")
-
-
-def case(name: str) -> dict[str, Any]:
-    cases = json.loads((REFERENCE / "cases.json").read_text(encoding="utf-8"))
-    return next(c for c in cases if c["id"] == name)
 
 
 def specification(**changes: Any) -> Specification:
@@ -36,7 +27,7 @@ def specification(**changes: Any) -> Specification:
 
 @pytest.fixture(scope="module")
 def grunfeld() -> pd.DataFrame:
-    return pd.read_csv(REFERENCE / "panel/grunfeld.csv")
+    return frame("panel/grunfeld.csv")
 
 
 @pytest.mark.parametrize(
@@ -93,7 +84,7 @@ def test_inflation_equals_car(grunfeld: pd.DataFrame) -> None:
     assert variance_inflation(grunfeld, ["value", "capital"]) == pytest.approx(
         want["expected"], abs=want["tol"]
     )
-    longley = pd.read_csv(REFERENCE / "panel/longley.csv")
+    longley = frame("panel/longley.csv")
     want = case("panel.vif.longley")
     found = variance_inflation(longley, list(want["expected"]))
     assert found == pytest.approx(want["expected"], rel=want["tol"])
@@ -110,8 +101,8 @@ def test_winsorising_bounds_equal_r(grunfeld: pd.DataFrame, rule: str, kind: str
 
 @pytest.fixture(scope="module")
 def tal_or() -> pd.DataFrame:
-    frame = pd.read_csv(REFERENCE / "mediation/tal_or.csv")
-    return frame.assign(id=range(len(frame)), year=1)
+    people = frame("mediation/tal_or.csv")
+    return people.assign(id=range(len(people)), year=1)
 
 
 def test_three_steps_and_sobel_equal_r(tal_or: pd.DataFrame) -> None:

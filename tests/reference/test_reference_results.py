@@ -1,10 +1,9 @@
-"""Results that somebody else computed. The files stand beside the project, not in it; without them the
-tests are skipped, and say so."""
+"""Two-way effects and entropy weights that somebody else computed, and official figures transcribed apart from
+the seeds. Those figures stand beside the project, not in it; without them their tests are skipped."""
 
 from __future__ import annotations
 
 import csv
-import json
 from decimal import Decimal
 
 import duckdb
@@ -16,17 +15,13 @@ from cbec.estimators.regression import fit_least_squares
 from cbec.estimators.specification import Specification
 from tests.conftest import SHARED
 from tests.estimators.test_independent_engines import entropy_weights, weights_of_shares
+from tests.reference.cases import case, frame
 from tests.reference.p_values import p_of_g
 
-REFERENCE = SHARED / "reference"
 FACTS = SHARED / "facts"
-needs_reference = pytest.mark.skipif(not REFERENCE.is_dir(), reason="no ../shared/reference")
-needs_facts = pytest.mark.skipif(not FACTS.is_dir(), reason="no ../shared/facts")
-
-
-def case(name: str) -> dict:
-    cases = json.loads((REFERENCE / "cases.json").read_text(encoding="utf-8"))
-    return next(c for c in (cases["cases"] if isinstance(cases, dict) else cases) if c["id"] == name)
+needs_facts = pytest.mark.skipif(
+    not FACTS.is_dir(), reason="../shared/facts, the figures transcribed apart from the seeds, is not here"
+)
 
 
 def specification(**changes) -> Specification:
@@ -40,14 +35,12 @@ def specification(**changes) -> Specification:
 
 @pytest.fixture
 def mpdta() -> pd.DataFrame:
-    frame = pd.read_csv(REFERENCE / "did/mpdta.csv")
-    frame = frame.rename(columns={"first.treat": "first_treat"})
-    frame["d"] = (frame.first_treat.gt(0) & frame.year.ge(frame.first_treat)).astype(float)
-    frame["first_treated_year"] = frame.first_treat.where(frame.first_treat > 0)
-    return frame
+    counties = frame("did/mpdta.csv").rename(columns={"first.treat": "first_treat"})
+    counties["d"] = (counties.first_treat.gt(0) & counties.year.ge(counties.first_treat)).astype(float)
+    counties["first_treated_year"] = counties.first_treat.where(counties.first_treat > 0)
+    return counties
 
 
-@needs_reference
 @pytest.mark.parametrize(
     ("name", "vcov"),
     [("did.twfe_mpdta", "CRV1:countyreal"), ("did.twfe_mpdta_iid", "iid"), ("did.twfe_mpdta_hc1", "HC1")],
@@ -63,14 +56,16 @@ def test_two_way_effects_equal_fixest(mpdta: pd.DataFrame, name: str, vcov: str)
     )
 
 
-@needs_reference
-def test_entropy_weights_equal_other_packages() -> None:
+@pytest.mark.parametrize("data", ["economy", "china30"])
+def test_entropy_weights_equal_other_packages(data: str) -> None:
     """The numpy formula that the warehouse's SQL is held against, itself held against pymcdm and pyDecision."""
-    plain, scaled = case("entropy.economy_sum"), case("entropy.economy_minmax")
-    values = pd.read_csv(REFERENCE / plain["data"]).to_numpy(float)
-    np.testing.assert_allclose(
-        weights_of_shares(values), plain["expected"]["pymcdm"], rtol=0, atol=plain["tol"]
-    )
+    plain, scaled = case(f"entropy.{data}_sum"), case(f"entropy.{data}_minmax")
+    rows = frame(plain["data"])
+    if data == "china30":
+        rows = rows.loc[rows["year"] == 2013, ["K", "L", "Y"]]
+    values = rows.to_numpy(float)
+    for theirs in plain["expected"].values():
+        np.testing.assert_allclose(weights_of_shares(values), theirs, rtol=0, atol=plain["tol"])
     # The reference sets 0 ln 0 = 0; a vanishing shift does the same.
     weight, _ = entropy_weights(values, 1e-12)
     np.testing.assert_allclose(weight, scaled["expected"], rtol=0, atol=scaled["tol"])

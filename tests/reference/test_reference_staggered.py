@@ -13,11 +13,8 @@ import pytest
 from cbec.estimators.diagnostics import bacon_decomposition, pretrend_power, twfe_weights
 from cbec.estimators.sensitivity import honest_did
 from cbec.estimators.staggered.fit import EventTime, StaggeredFit, fit_staggered
-from tests.conftest import SHARED
+from tests.reference.cases import case, file, frame
 from tests.reference.p_values import p_of_g
-
-REFERENCE = SHARED / "reference"
-pytestmark = pytest.mark.skipif(not REFERENCE.is_dir(), reason="no ../shared/reference")
 
 MPDTA: dict[str, Any] = {
     "outcome": "lemp",
@@ -27,16 +24,10 @@ MPDTA: dict[str, Any] = {
 }
 
 
-def case(name: str) -> dict[str, Any]:
-    cases = json.loads((REFERENCE / "cases.json").read_text(encoding="utf-8"))
-    return next(c for c in (cases["cases"] if isinstance(cases, dict) else cases) if c["id"] == name)
-
-
 @pytest.fixture(scope="module")
 def mpdta() -> pd.DataFrame:
-    frame = pd.read_csv(REFERENCE / "did/mpdta.csv")
-    frame["first_treated_year"] = frame["first.treat"].where(frame["first.treat"] > 0)
-    return frame
+    counties = frame("did/mpdta.csv")
+    return counties.assign(first_treated_year=counties["first.treat"].where(counties["first.treat"] > 0))
 
 
 def table(fit: StaggeredFit, aggregation: str) -> dict[int | None, tuple[float, float]]:
@@ -129,11 +120,11 @@ def test_twfe_equals_fixest(mpdta: pd.DataFrame) -> None:
 def test_twfe_on_castle_doctrine_equals_fixest() -> None:
     """fixest weighs nothing here; the sample keeps every state."""
     expected = case("did.twfe_castle")
-    frame = pd.read_csv(REFERENCE / "did/castle.csv")
-    first = frame[frame["post"] == 1].groupby("sid")["year"].min()
-    frame = frame[["sid", "year", "post", "l_homicide"]].assign(first_treated_year=frame["sid"].map(first))
+    states = frame("did/castle.csv")
+    first = states[states["post"] == 1].groupby("sid")["year"].min()
+    states = states.assign(first_treated_year=states["sid"].map(first))
     outcome = "l_homicide"
-    fit = fit_staggered(frame, estimator="twfe", outcome=outcome, unit="sid", treatment="post")
+    fit = fit_staggered(states, estimator="twfe", outcome=outcome, unit="sid", treatment="post")
     want = expected["expected"][0]
     found = [fit.overall.estimate, fit.overall.std_error, p_of_g(fit.overall, fit.n_clusters)]
     np.testing.assert_allclose(found, [want[k] for k in ("est", "se", "p")], rtol=0, atol=expected["tol"])
@@ -220,7 +211,7 @@ def test_bacon_decomposition_equals_bacondecomp(mpdta: pd.DataFrame) -> None:
 
 def ehec() -> tuple[list[EventTime], np.ndarray]:
     """Event study of Benzarti and Carloni's data: five years before the base, two after."""
-    data = json.loads((REFERENCE / "did/ehec_eventstudy.json").read_text(encoding="utf-8"))
+    data = json.loads(file("did/ehec_eventstudy.json").read_text(encoding="utf-8"))
     vcov = np.array(data["sigma"])
     years = (-6, -5, -4, -3, -2, 0, 1)
     rows = [

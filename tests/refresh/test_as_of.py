@@ -6,7 +6,7 @@ from pathlib import Path
 
 import duckdb
 
-from tests.conftest import run_dbt
+from tests.conftest import long_only, run_dbt
 from tests.printed.workbooks import make, workbook
 from tests.refresh.conftest import Small
 
@@ -44,6 +44,7 @@ def test_later_editions_are_left_out_of_a_warehouse_of_its_own(small: Small) -> 
     assert totals(small.database) == [(2013,), (2015,)]
 
 
+@long_only
 def test_the_tests_of_what_ships_hold_of_an_earlier_edition(tmp_path: Path) -> None:
     """Corrections, bounds and gaps of later editions are not missed: every test of figures and panels passes."""
     database = tmp_path / "build.duckdb"

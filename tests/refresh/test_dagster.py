@@ -67,15 +67,16 @@ def environment(small: Small, tmp_path: Path) -> dict[str, str]:
     command.write_text(f'#!/bin/sh\nexec {sys.executable} -m cbec.cli "$@"\n')
     command.chmod(0o755)
     (home / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
-    return os.environ | {
+    # A shell that knows of no environment.
+    return {
+        "HOME": str(tmp_path), "PATH": os.defpath,
         "DAGSTER_HOME": str(home),
         "CBEC_PROJECT": str(small.root),
         "CBEC_COMMAND": str(command),
         "CBEC_WAREHOUSE": str(small.warehouse),
         "CBEC_LANDING": str(small.warehouse / "landing"),
         "CBEC_WATCH": str(small.watched),
-        "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
-    }
+    }  # fmt: skip
 
 
 def test_schedule_sensor_and_runs(small: Small, environment: dict[str, str]) -> None:
@@ -87,11 +88,17 @@ def test_schedule_sensor_and_runs(small: Small, environment: dict[str, str]) -> 
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout.split("FOUND ")[1])
-    assert found["assets"] == ["first", "second", "stamp", "stg_landing__observation"]
+    assert found["assets"] == ["first", "second", "stamp", "stg_landing__observation", "stg_landing__total"]
     assert found["schedule"] == 1
     assert found["sensor"] == [[1, None], [0, "the folder is as it was"]]
     published, nothing_new, failed = found["runs"]
-    rows = {"first": 20000, "second": 20000, "stamp": 1, "stg_landing__observation": 1}
+    rows = {
+        "first": 20000,
+        "second": 20000,
+        "stamp": 1,
+        "stg_landing__observation": 1,
+        "stg_landing__total": 0,
+    }
     assert published == [True, rows, []]
     assert nothing_new == [True, {}, []]
     assert failed[0] is False
@@ -105,7 +112,7 @@ def test_the_server_starts_headless(small: Small, environment: dict[str, str]) -
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     server = subprocess.Popen(
-        [str(BIN / "dagster-webserver"), "-f", str(DEFINITIONS), "-h", "127.0.0.1", "-p", str(port)],
+        [str(BIN / "dagster"), "dev", "-f", str(DEFINITIONS), "-h", "127.0.0.1", "-p", str(port)],
         cwd=small.root, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         start_new_session=True,
     )  # fmt: skip
@@ -134,4 +141,4 @@ def test_the_server_starts_headless(small: Small, environment: dict[str, str]) -
         server.communicate()
     assert [s["name"] for s in repository["schedules"]] == ["nightly"]
     assert [s["name"] for s in repository["sensors"]] == ["new_yearbooks"]
-    assert len(repository["assetNodes"]) == 4
+    assert len(repository["assetNodes"]) == 5

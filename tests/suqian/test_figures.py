@@ -17,7 +17,7 @@ from cbec.report.frames import Awaiting
 @pytest.mark.parametrize(
     ("study", "names"),
     [
-        ("suqian_benchmark", {"growth_path_321300", "national_trade"}),
+        ("suqian_benchmark", {"F1_321300", "F2", "growth_path_321300", "national_trade"}),
         (
             "yrd_malmquist",
             {f"printed_index_{rule}" for rule in ("default", "first_five_next_year", "exposure")},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import duckdb
 import pytest
@@ -25,8 +26,8 @@ ADDED = """901,,,city,330700,金华,Jinhua,cbec_majors,3,exact,,,,a yearbook,no,
 
 
 @pytest.fixture(scope="module")
-def tracker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyConnection]:
-    copy = tmp_path_factory.mktemp("tracker")
+def tracker(module_folder: Callable[[str], Path]) -> Iterator[duckdb.DuckDBPyConnection]:
+    copy = module_folder("tracker")
     for part in PROJECT_PARTS:
         source = ROOT / part
         (shutil.copytree if source.is_dir() else shutil.copy)(source, copy / part)

@@ -12,8 +12,8 @@ from tests.conftest import ROOT
 
 # A layer imports from layers before it. `project` and `cli` are files: the first and the last.
 ORDER = (
-    "project", "common", "estimators", "efficiency", "registry", "ingest", "studies", "demo", "report",
-    "provenance", "export", "publish", "pipeline", "referee", "dashboard", "cli",
+    "project", "common", "estimators", "efficiency", "registry", "ingest", "audit", "studies", "demo", "report",
+    "provenance", "export", "own_study", "api", "publish", "pipeline", "referee", "dashboard", "cli",
 )  # fmt: skip
 # Libraries know no table: no warehouse, no study.
 LIBRARIES = {"estimators": {"estimators", "common"}, "efficiency": {"efficiency", "common"}}

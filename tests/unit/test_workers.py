@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from cbec.common import workers
 from tests.conftest import ROOT
 
 CODE = """
@@ -68,3 +69,14 @@ def test_workers_end_with_a_parent_that_is_killed(
     for pid in left:
         os.kill(pid, signal.SIGKILL)
     assert left == []
+
+
+def test_the_pace_of_a_machine_is_bounded_and_follows_its_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter(range(1000))
+    # Each look at the clock is a second later, so that the loop takes one.
+    monkeypatch.setattr(workers.time, "thread_time", lambda: float(next(clock)))
+    for seconds, expected in ((1e-9, 6.0), (0.5, 2.0), (1e9, 1.0)):
+        workers.pace.cache_clear()
+        monkeypatch.setattr(workers, "SECONDS_OF_A_LOOP", seconds)
+        assert workers.pace() == expected
+    workers.pace.cache_clear()

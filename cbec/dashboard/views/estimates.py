@@ -105,6 +105,8 @@ def _coefficients(view: View, study: str, outcome: str, observed_only: bool) -> 
             named(RULES, str(rule), view.lang) if rule else "" for rule in rows["treatment_rule"].fillna("")
         ],
         filled=100 * rows["imputed_share"],
+        on_filled=100 * rows["imputed_row_share"],
+        on_flagged=100 * rows["flagged_row_share"],
         reason=[view.labels.translate(text) for text in rows["drop_reason"].fillna("").astype(str)],
         remark=[view.labels.translate(text) for text in rows["note"].fillna("").astype(str)],
     )
@@ -112,7 +114,8 @@ def _coefficients(view: View, study: str, outcome: str, observed_only: bool) -> 
         "place": "table_column", "method": "estimator", "treatment": "term", "estimate": "estimate",
         "std_error": "std_error", "p_value": "p_value", "ci_low": "ci_low", "ci_high": "ci_high",
         "n_obs": "n_obs", "n_clusters": "n_clusters", "filled": "imputed_share_pct",
-        "worst_status": "worst_status", "rule": "treatment_rule", "n_dropped": "n_dropped",
+        "on_filled": "imputed_row_share", "on_flagged": "flagged_row_share", "cell_status": "cell_status",
+        "rule": "treatment_rule", "n_dropped": "n_dropped",
         "reason": "drop_reason", "remark": "note",
     })  # fmt: skip
     decimals = st.column_config.NumberColumn(format="%.4f")

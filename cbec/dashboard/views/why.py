@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from cbec.common.withheld import reason_in
 from cbec.dashboard import queries
 from cbec.dashboard.parts import View, choose, empty, facts, grid, offer, renamed
 from cbec.provenance import EstimateQuestion, WhyEstimate, why
@@ -58,9 +59,14 @@ def _estimate(view: View, answer: WhyEstimate) -> None:
         {
             view.translate("term"): view.labels.variable(str(row["term"])),
             view.translate("estimate"): f"{row['estimate']:.4g}{row['stars'] or ''}",
-            view.translate("std_error"): "" if row["std_error"] is None else f"{row['std_error']:.4g}",
+            view.translate("std_error"): view.labels.translate(reason_in(row) or "")
+            if row["std_error"] is None
+            else f"{row['std_error']:.4g}",
             view.translate("n_obs"): str(row["n_obs"]),
             view.translate("imputed_share_pct"): f"{filled:.1f}",
+            view.translate("imputed_row_share"): f"{100 * float(row['imputed_row_share'] or 0.0):.1f}",
+            view.translate("flagged_row_share"): f"{100 * float(row['flagged_row_share'] or 0.0):.1f}",
+            view.translate("cell_status"): str(row["cell_status"] or ""),
             view.translate("formula"): str(row["formula"] or ""),
             view.translate("sample"): str(sample["sample"]),
             view.translate("engine"): str(row["engine"] or ""),
@@ -85,7 +91,7 @@ def _variables(view: View, answer: WhyEstimate) -> None:
     table = renamed(view, rows, {
         "variable": "indicator", "n_cells": "n_cells", "filled": "imputed_share_pct",
         "treated": "filled_treated_pct", "control": "filled_control_pct", "suspect": "suspect_pct",
-        "worst_status": "worst_status",
+        "cell_status": "cell_status",
     })  # fmt: skip
     grid(table)
     offer(view, "why-cells", table, title=view.translate("cells_used"))
