@@ -133,26 +133,29 @@ def _judge_meaning(file: Hostile, found: dict[str, Any], tally: Tally) -> None:
     if not file.whole or not found["places"]:
         return
     try:
-        (before, last), (now, _) = headed(file.whole), headed(file.data)
+        (first, before, last), (_, now, _) = headed(file.whole), headed(file.data)
     except Exception:
         # What flipped bytes make, the other reader may refuse.
         return
     read = RECOGNISER.read(File(file.name, file.whole, Path(file.name)))
     meant: dict[tuple[str, ...], set[tuple[str, str]]] = {}
     for cell in read.cells:
-        text = before.get(_place(cell.source_locator)[1], ())
+        sheet, _, column = _place(cell.source_locator)
+        text = before.get(column, ()) if sheet == first else ()
         meant.setdefault(text, set()).add((cell.indicator_id, cell.scope))
     for _, _, indicator, _, place, scope in found["places"]:
-        row, column = _place(place)
+        sheet, row, column = _place(place)
         text = now.get(column, ())
-        if row <= last and text in meant and (indicator, scope) not in meant[text]:
+        # Other sheets have headings of their own, which were not changed.
+        if sheet == first and row <= last and text in meant and (indicator, scope) not in meant[text]:
             tally.wrong.append(f"{file.name}: {place} is {indicator} ({scope}), under {'/'.join(text)}")
             return
 
 
-def _place(place: str) -> tuple[int, int]:
-    row, _, column = place.rpartition("!R")[2].partition("C")
-    return int(row), int(column)
+def _place(place: str) -> tuple[str, int, int]:
+    sheet, _, at = place.rpartition("!R")
+    row, _, column = at.partition("C")
+    return sheet, int(row), int(column)
 
 
 def add(to: Tally, more: Tally) -> None:

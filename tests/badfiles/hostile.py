@@ -881,13 +881,13 @@ def _names() -> dict[str, tuple[set[str], str]]:
     return found
 
 
-def headed(data: bytes) -> tuple[dict[int, tuple[str, ...]], int]:
-    """The texts above the first body of the first sheet, by column (1-based), merged ones over all of theirs, and
-    the last row of it that surely stands below them; as openpyxl sees them."""
+def headed(data: bytes) -> tuple[str, dict[int, tuple[str, ...]], int]:
+    """The name of the first sheet, the texts above the first body of it, by column (1-based), merged ones over all
+    of theirs, and the last row that surely stands below them; as openpyxl sees them."""
     sheet = openpyxl.load_workbook(io.BytesIO(data)).worksheets[0]
     body = _body(sheet)
     if not body:
-        return {}, 0
+        return sheet.title, {}, 0
     top = body[0][0].row
     above = {
         (c.row, c.column): str(c.value)
@@ -907,7 +907,7 @@ def headed(data: bytes) -> tuple[dict[int, tuple[str, ...]], int]:
     # The next page of the print has a header of its own, which was not changed.
     rows = [row[0].row for row in body]
     gap = next((k for k in range(1, len(rows)) if rows[k] - rows[k - 1] > 3), len(rows))
-    return texts, rows[gap - 1]
+    return sheet.title, texts, rows[gap - 1]
 
 
 # --- what only a disk can hold -----------------------------------------------------------------------------

@@ -29,7 +29,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Case], dict[s
     answer = folder / "answer.json"
     done = subprocess.run(
         [sys.executable, "-m", "tests.badfiles.run_corpus", str(ROOT), str(files), str(answer)],
-        cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=300, check=False,
+        cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=1800, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
     return every, json.loads(answer.read_text(encoding="utf-8"))

@@ -258,8 +258,16 @@ def _exchange(page: Page, one: int, two: int) -> None:
         row.cells[one], row.cells[two] = row.cells[two], row.cells[one]
 
 
+def _out_of_order(print_: Print, page: Page) -> Mutant:
+    """A page with an order of its own is left out; of two pages neither is the one that errs."""
+    if len(print_.pages) < 3:
+        return Mutant(print_, "refused")
+    return Mutant(print_, "rest", keys(print_, page=page))
+
+
 @harmful
 def columns_exchanged_with_their_headers(print_: Print, rng: random.Random) -> Mutant | None:
+    """Headings in another order than on the other pages: whether their columns went with them, nobody can say."""
     page = rng.choice(print_.pages)
     columns = page.columns
     if len(columns) < 2 or any(len(c.words) > 1 for c in columns):
@@ -276,6 +284,21 @@ def columns_exchanged_with_their_headers(print_: Print, rng: random.Random) -> M
     for one, two in exchanged:
         columns[one], columns[two] = columns[two], columns[one]
         _exchange(page, one, two)
+    return _out_of_order(print_, page)
+
+
+@harmless
+def columns_exchanged_with_their_headers_everywhere(print_: Print, rng: random.Random) -> Mutant | None:
+    """Another edition may set its table in another order."""
+    groups = list(range(0, len(print_.pages[0].columns), 2 if print_.pages[0].columns[0].scope else 1))
+    if len(groups) < 2 or any(len(c.words) > 1 for c in print_.pages[0].columns):
+        return None
+    step = groups[1]
+    one, two = rng.sample(groups, 2)
+    for page in print_.pages:
+        for k in range(step):
+            page.columns[one + k], page.columns[two + k] = page.columns[two + k], page.columns[one + k]
+            _exchange(page, one + k, two + k)
     return Mutant(print_, "all")
 
 
@@ -308,7 +331,7 @@ def scope_words_exchanged_on_a_page(print_: Print, rng: random.Random) -> Mutant
         return None
     pair = 2 * rng.randrange(len(page.columns) // 2)
     page.columns[pair].scope, page.columns[pair + 1].scope = "districts", "whole"
-    return Mutant(print_, "all" if _whole_holds_its_part(print_) else "none")
+    return _out_of_order(print_, page)
 
 
 @harmful
@@ -374,7 +397,8 @@ def scope_word_lost_and_columns_exchanged(print_: Print, rng: random.Random) -> 
         row.cells[pair + 1] = ""
     # The column without a word is that of the districts.
     also = [s for s in also if s.key[2] == "districts" or page.rows[s.row].cells[pair + 1]]
-    return Mutant(print_, "rest", also=also)
+    # Where the lost word is found again, the page has an order of its own and is left out.
+    return Mutant(print_, "none", also=also)
 
 
 @harmful
@@ -423,7 +447,7 @@ OTHER_WORDS = {
 
 @harmful
 def headers_of_a_page_exchanged(print_: Print, rng: random.Random) -> Mutant | None:
-    """Headers alone: the figures stand under the other words, and are read so."""
+    """Headers alone: the figures stand under the other words, in an order of no other page."""
     page = rng.choice(print_.pages)
     columns = page.columns
     if columns[0].scope:
@@ -441,7 +465,7 @@ def headers_of_a_page_exchanged(print_: Print, rng: random.Random) -> Mutant | N
             return None
         one, two = rng.sample(range(len(columns)), 2)
         columns[one], columns[two] = columns[two], columns[one]
-    return Mutant(print_, "rest")
+    return _out_of_order(print_, page)
 
 
 @harmful
