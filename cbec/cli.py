@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import logging
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -800,6 +801,8 @@ def main() -> None:
         # A terminal or a pipe that has not all characters shows their codes.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+    # Before a library sets it: pyfixest has every library report each of its steps.
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
     try:
         app()
     except CbecError as error:

@@ -15,6 +15,7 @@ from cbec.own_study.definition import OWN, TREATMENTS, Label
 from cbec.own_study.expression import BIT, Grid, Variable, evaluate, letters_of, mask_of, names_in
 from cbec.own_study.policy import label_of
 from cbec.own_study.store import PANELS, Tables
+from cbec.own_study.suspects import suspect_cells
 from cbec.project import literal
 from cbec.studies.sample import KEYS
 
@@ -151,6 +152,9 @@ class Reader:
         self.labels: dict[str, Label] = {}
         # File of each column that is read from one.
         self.files: dict[str, str] = {}
+        self._suspects = suspect_cells(tables, own)
+        # What the detectors said of cells of files, by column.
+        self._said: list[pd.DataFrame] = []
 
     def wanted(self, column: str) -> None:
         """Make a column part of the panel."""
@@ -344,9 +348,20 @@ class Reader:
             self.labels[column] = Label(zh or en or column, en or zh or column, str(cells["unit"].iloc[0]))
         if column in self._names.published:
             self._compare(column, cells, chosen)
+        suspects = self._suspects[self._suspects["indicator_id"] == indicator]
+        cells = cells.merge(suspects, on=["indicator_id", "region_code", "year", "vintage"], how="left")
+        flagged = cells[cells["detectors"].notna()]
+        if len(flagged):
+            detectors = sorted({name for text in flagged["detectors"] for name in text.split(";")})
+            self._tables.faults.remark(
+                f"{column}: {len(flagged)} of {int(cells['value'].notna().sum())} figures of {chosen} look filled"
+                f" or misprinted ({', '.join(detectors)}; docs/DATA_STATUS.md): quality.suspect_cell of the"
+                " results lists them, the observed-only variant leaves their rows out"
+            )
+            self._said.append(flagged[["region_code", "year", "detectors"]].assign(panel_column=column))
         frame = cells.assign(
             imputed_share=cells["obs_status_all"].str.contains("[IFE]", regex=True).astype(float),
-            is_flagged=False,
+            is_flagged=cells["detectors"].notna(),
         )
         return self._placed(frame)
 
@@ -415,6 +430,11 @@ class Reader:
                 region_level=level, indicator_id=cells["panel_column"], is_derived=True, unit=None,
                 obs_status=cells["obs_status_all"].str[0], suspect_codes=None, is_simulated=is_simulated,
             )  # fmt: skip
+            if self._said:
+                said = pd.concat(self._said)
+                frame = frame.merge(said, on=["region_code", "year", "panel_column"], how="left")
+            else:
+                frame["detectors"] = None
             connection.register("cells_of_study", frame)
             connection.execute(
                 "insert into marts.panel_cell by name select region_level, region_code, year, panel_column,"
@@ -430,7 +450,8 @@ class Reader:
             )
             connection.execute(
                 "insert into quality.suspect_cell by name select region_level, region_code, year,"
-                " panel_column, 'of an input' as detectors, is_simulated from cells_of_study where is_flagged"
+                " panel_column, coalesce(detectors, 'of an input') as detectors, is_simulated"
+                " from cells_of_study where is_flagged"
                 " and panel_column in (select unnest($own))",
                 {"own": own},
             )

@@ -166,7 +166,9 @@ def _columns(tables: Tables, own: pd.DataFrame) -> None:
             faults.add(place, f"column {name!r} is not known{nearest(name, known)}{kept_out}")
         else:
             sources[name] = found
-            if found.column != name:
+            if found.origin == "published" and len(own):
+                faults.remark(f"{name}: no file of the study has it; read from published {found.column}")
+            elif found.column != name:
                 faults.remark(f"{name}: read from column {found.column} ({found.origin})")
     reader = Reader(tables, sources, own, names)
     rows = [_renamed(row, sources) for row in study.specifications]

@@ -17,8 +17,8 @@ from cbec.project import Project, literal, unglobbed
 N_NOTED = 5
 MAPPING = "import.map.yml"
 COLUMNS = (
-    "indicator_id", "region_code", "year", "value", "obs_status_all", "unit", "header_zh", "header_en",
-    "source_file", "source_locator", "source_file_sha256",
+    "indicator_id", "region_code", "year", "value", "decimals", "unit_printed", "vintage", "obs_status_all",
+    "unit", "header_zh", "header_en", "source_file", "source_locator", "source_file_sha256",
 )  # fmt: skip
 
 
@@ -73,9 +73,17 @@ def own_cells(tables: Tables) -> pd.DataFrame:
             left join smallest using (indicator_id)
         )
         select kept.indicator_id, kept.region_code, kept.year,
-            -- A unit without a scale is its own.
-            cast(kept.value_in_printed_unit as double) * coalesce(printed.scale / wanted.scale, 1) as value,
-            kept.obs_status_all, kept.unit_kept as unit, kept.header_zh, kept.header_en,
+            -- Scales are powers of ten: dividing by one rounds once, as multiplying by a tenth would not.
+            case
+                when printed.scale < wanted.scale
+                    then cast(kept.value_in_printed_unit as double) / power(10, wanted.scale - printed.scale)
+                else cast(kept.value_in_printed_unit as double)
+                    * power(10, coalesce(printed.scale - wanted.scale, 0))
+            end as value,
+            length(regexp_extract(kept.value_printed, '\\.([0-9]+)', 1))
+                + coalesce(wanted.scale - printed.scale, 0) as decimals,
+            kept.unit_printed, kept.vintage, kept.obs_status_all, kept.unit_kept as unit,
+            kept.header_zh, kept.header_en,
             kept.source_file, kept.source_locator, kept.source_file_sha256
         from kept
         left join unit as printed on kept.unit_printed = printed.unit

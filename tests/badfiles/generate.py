@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import io
 import random
+import re
 import struct
 import zipfile
 from collections.abc import Callable
@@ -82,9 +83,17 @@ def xlsx(sheets: dict[str, Table], spoil: Callable[[openpyxl.Workbook], None] | 
             sheet.append(row)
     if spoil:
         spoil(book)
+    return saved(book)
+
+
+def saved(book: openpyxl.Workbook) -> bytes:
+    """A workbook as bytes that do not depend on when it was made."""
     out = io.BytesIO()
     book.save(out)
-    return out.getvalue()
+    with zipfile.ZipFile(out) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    core = "docProps/core.xml"
+    return zipped(members | {core: re.sub(rb"[0-9-]{10}T[0-9:]{8}Z", b"2026-01-01T00:00:00Z", members[core])})
 
 
 def xls(table: Table) -> bytes:
@@ -102,7 +111,10 @@ def zipped(members: dict[str, bytes]) -> bytes:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, data in members.items():
-            archive.writestr(name, data)
+            # Dated 1980, which is what a member without a date is.
+            about = zipfile.ZipInfo(name)
+            about.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(about, data)
     return out.getvalue()
 
 

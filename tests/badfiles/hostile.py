@@ -25,7 +25,7 @@ import openpyxl
 import pandas as pd
 from python_calamine import CalamineWorkbook
 
-from tests.badfiles.generate import CITIES, Table, base, csv, edited, xls, xlsx, zipped
+from tests.badfiles.generate import CITIES, Table, base, csv, edited, saved, xls, xlsx, zipped
 from tests.conftest import ROOT
 
 MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
@@ -709,9 +709,7 @@ def _exchanged(data: bytes, choose: Callable[[Any], list[tuple[Any, Any]]]) -> b
     book = openpyxl.load_workbook(io.BytesIO(data))
     for one, other in choose(book.worksheets[0]):
         one.value, other.value = other.value, one.value
-    out = io.BytesIO()
-    book.save(out)
-    return out.getvalue()
+    return saved(book)
 
 
 def _is_figure(cell: Any) -> bool:

@@ -48,8 +48,10 @@ def test_a_sample_of_hostile_files_does_no_harm(part: int, tmp_path: Path) -> No
 
 def test_the_same_seed_draws_the_same_files() -> None:
     kinds = ["flipped_part", "xls_records", "mixed_table"]
-    one, two, other = (list(hostile(seed, 3, kinds)) for seed in (5, 5, 6))
-    assert one == two
+    one, other = (list(hostile(seed, 3, kinds)) for seed in (5, 6))
+    # Times in workbooks and zips have steps of two seconds.
+    time.sleep(2.1)
+    assert one == list(hostile(5, 3, kinds))
     assert [f.data for f in one] != [f.data for f in other]
 
 

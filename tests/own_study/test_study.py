@@ -91,6 +91,7 @@ def student(warehouse: Path, module_folder: Callable[[str], Path]) -> Path:
     done = run_cbec("study", "run", str(folder), "--lang", "en", warehouse=warehouse)
     assert done.returncode == 0, done.stderr
     assert "2 of 2 columns estimated" in done.stdout
+    assert "INFO" not in done.stderr
     assert hashlib.sha256((warehouse / "cbec.duckdb").read_bytes()).hexdigest() == before
     return folder
 
@@ -527,3 +528,126 @@ def test_results_outlive_a_run_that_is_refused(student: Path, warehouse: Path, t
     assert done.returncode == 2 and "nearest: ln_gdp" in done.stderr
     assert (folder / "results/results.duckdb").read_bytes() == before
     assert not list((folder / "results/.work").glob("new-*"))
+
+
+# Words of units as people write them, in ones; and what stands behind the names of the panel's columns.
+WRITTEN = {
+    "元": 0,
+    "千元": 3,
+    "万元": 4,
+    "百万元": 6,
+    "千万元": 7,
+    "亿元": 8,
+    "人": 0,
+    "万人": 4,
+    "百万人": 6,
+}
+KEPT = {"_100m_yuan": 8, "_10k_persons": 4, "_yuan": 0, "_persons": 0}
+
+
+def test_figures_stand_in_the_unit_of_their_column(warehouse: Path, tmp_path: Path) -> None:
+    """Whatever the unit of the header: of indicators that the registry knows, and of columns that it does not,
+    which keep that of their header."""
+    rng = np.random.default_rng(4)
+    files = {
+        "一.xlsx": ["地区生产总值(元)", "社会消费品零售总额(千元)", "固定资产投资额(百万元)", "年末常住人口(人)", "夜间营业额(万元)", "夜间客流量(百万人)"],
+        "二.xlsx": ["货物出口总额(千万元)", "年末户籍人口(百万人)"],
+    }  # fmt: skip
+    (tmp_path / "data").mkdir()
+    written: dict[tuple[str, str, int], float] = {}
+    for file, headers in files.items():
+        book = openpyxl.Workbook()
+        book.active.append(["城市", "年份", *headers])
+        for city in cities(12):
+            for year in range(2012, 2017):
+                row = []
+                for header in headers:
+                    name, _, unit = header.rstrip(")").partition("(")
+                    # In ones: persons by the million, yuan by a hundred billion.
+                    size = 5e6 if "人" in unit else 3e11
+                    row.append(round(size * float(rng.uniform(0.5, 2)) / 10.0 ** WRITTEN[unit], 4))
+                    written[name, city["region_code"], year] = row[-1] * 10.0 ** WRITTEN[unit]
+                book.active.append([city["name_zh"], year, *row])
+        book.save(tmp_path / "data" / file)
+    names = sorted({name for name, _, _ in written})
+    variables = "".join(f"  v{number}: {name} * 1\n" for number, name in enumerate(names))
+    (tmp_path / "study.yml").write_text(
+        "study: units\nlevel: city\nyears: 2012-2016\nsample: {regions: in_files}\ndata: data/*.xlsx\n"
+        f"policy: pilot_zones\nvariables:\n{variables}tables: {{T1: {{outcome: v0, treatment: v1}}}}\n",
+        encoding="utf-8",
+    )
+    run = ["study", "run", str(tmp_path), "--no-figures", "--no-data", "--format", "html"]
+    done = run_cbec(*run, warehouse=warehouse)
+    assert done.returncode == 0, done.stderr
+    with results(tmp_path) as connection:
+        cells = connection.execute(
+            "select panel_column, region_code, year, value from marts.panel_cell"
+            " where not panel_column like 'v_' and value is not null"
+        ).fetchall()
+        labels = connection.execute(
+            "select indicator_id, scale from registry.indicator inner join registry.unit using (unit)"
+            " where indicator_id like 'x!_%' escape '!'"
+        ).fetchall()
+    assert sorted(scale for _, scale in labels) == [4, 6]
+    found: dict[tuple[str, int], list[float]] = {}
+    for column, region, year, value in cells:
+        ends = [power for suffix, power in KEPT.items() if column.endswith(suffix)]
+        scale = dict(labels)[column] if column in dict(labels) else ends[0]
+        found.setdefault((region, year), []).append(value * 10.0**scale)
+    for region, year in found:
+        expected = sorted(written[name, region, year] for name in names)
+        assert sorted(found[region, year]) == pytest.approx(expected, rel=1e-12)
+    assert len(cells) == len(written)
+
+
+def test_detectors_see_fills_in_files_of_ones_own(warehouse: Path, tmp_path: Path) -> None:
+    """A column that no registry knows, in which straight lines were drawn over two years of ten cities: their
+    figures stay as they are, are listed, and their rows leave the observed-only variant."""
+    rng = np.random.default_rng(11)
+    (tmp_path / "data").mkdir()
+    book = openpyxl.Workbook()
+    book.active.append(["城市", "年份", "夜间营业额(万元)"])
+    drawn: dict[tuple[str, int], float] = {}
+    for number, city in enumerate(cities(90)):
+        steps = rng.normal(0.05, 0.08, len(YEARS)).cumsum()
+        series = [round(float(v), 2) for v in 50_000 * np.exp(rng.normal(0, 0.7) + steps)]
+        if number % 9 == 4:
+            for k in (1, 2):
+                series[3 + k] = round(series[3] + (series[6] - series[3]) * k / 3, 2)
+                drawn[city["region_code"], YEARS[3 + k]] = series[3 + k]
+        for year, value in zip(YEARS, series, strict=True):
+            book.active.append([city["name_zh"], year, value])
+    book.save(tmp_path / "data/夜间.xlsx")
+    (tmp_path / "study.yml").write_text(
+        "study: night\nlevel: city\nyears: 2010-2019\nsample: {regions: in_files}\ndata: data/*.xlsx\n"
+        "policy: low_carbon_pilot\nvariables: {night_log: log(夜间营业额)}\ntables: {T1: {outcome: night_log}}\n",
+        encoding="utf-8",
+    )  # fmt: skip
+    run = ["study", "run", str(tmp_path), "--no-figures", "--no-data", "--format", "html", "--lang", "en"]
+    done = run_cbec(*run, warehouse=warehouse)
+    assert done.returncode == 0, done.stderr
+    assert "look filled or misprinted (D" in done.stdout + done.stderr
+    with results(tmp_path) as connection:
+        flagged = {
+            (region, year): value
+            for region, year, value in connection.execute(
+                "select region_code, year, value from quality.suspect_cell inner join marts.panel_cell"
+                " using (region_level, region_code, year, panel_column) where detectors <> 'of an input'"
+            ).fetchall()
+        }
+        rests = connection.execute(
+            "select count(*) from quality.suspect_cell where panel_column = 'night_log' and detectors = 'of an input'"
+        ).fetchone()
+        rows = connection.execute(
+            "select is_observed_only, n_obs, flagged_row_share from estimates.regression"
+            " where term = 'is_treated' order by is_observed_only"
+        ).fetchall()
+    # Every line that was drawn, at most one cell in a hundred for nothing, and no value moved.
+    assert drawn.keys() <= flagged.keys()
+    assert len(flagged) <= len(drawn) + 9
+    assert all(flagged[key] == value for key, value in drawn.items())
+    assert rests == (len(flagged),)
+    n = 90 * len(YEARS)
+    (_, n_all, share), (_, n_observed, _) = rows
+    assert (n_all, n_observed) == (n, n - len(flagged))
+    assert share == pytest.approx(len(flagged) / n)
