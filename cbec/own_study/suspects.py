@@ -11,13 +11,13 @@ from cbec.own_study.store import Tables
 from cbec.registry.render import DETECTOR_MODELS, load_seeds, run_detectors
 
 COLUMNS = ("indicator_id", "region_code", "year", "vintage", "detectors")
-# Of a column of one year, and of a level that moves, nothing is said of one cell (as in quality.suspect_cell).
+# They say nothing of one cell: a column of one year, a level that moves (as in quality.suspect_cell).
 NOT_OF_A_CELL = ("D9B", "D16")
 
 
 def suspect_cells(tables: Tables, own: pd.DataFrame) -> pd.DataFrame:
     """Cells of `own_cells` that a detector holds to be filled or misprinted, with the columns of COLUMNS:
-    detectors joined by semicolons. Cells whose file declares a fill are none of them: their letter says it."""
+    detectors joined by semicolons. Fills that a file declares are none of them: their letter says it."""
     if own.empty:
         return pd.DataFrame(columns=list(COLUMNS))
     kept, digest = tables.work / "suspects.parquet", _digest(tables, own)
