@@ -11,9 +11,9 @@ from cbec.audit.figures import Figure
 from cbec.audit.finding import Finding, finding
 from cbec.audit.inference import INFINITE, LOOSE, critical, df_name, p_range
 from cbec.audit.layout import Coefficient, Column, Layout
-from cbec.audit.legend import STANDARD
+from cbec.audit.legend import ABSOLUTE, STANDARD, STANDARDIZED, STARS_ELSEWHERE
 from cbec.audit.roles import CONSTANT, NO_FLAGS, compact
-from cbec.audit.rounding import SLACK, Interval, shown
+from cbec.audit.rounding import SLACK, Interval, exact, shown
 
 LEGENDS: tuple[Mapping[str, float], ...] = (
     STANDARD,
@@ -97,6 +97,7 @@ class Reading:
     df: Mapping[int, float]
     is_one_sided: bool = False
     has_stars: bool = True
+    may_have_few_clusters: bool = True
 
 
 def audit_coefficients(layout: Layout) -> list[Finding]:
@@ -110,9 +111,15 @@ def audit_coefficients(layout: Layout) -> list[Finding]:
     legend, is_said, is_whole = _legend(layout, printed, found)
     one_sided = layout.note.is_one_sided
     df = _degrees(layout, printed, legend, one_sided, found)
-    reading = Reading(kinds, legend, is_said, df, one_sided, bool(stars))
+    knows_errors = layout.note.vcov == "classical" or any("clusters" in c.feet for c in layout.columns)
+    reading = Reading(kinds, legend, is_said, df, one_sided, bool(stars), not knows_errors)
+    is_whole = is_whole and not STARS_ELSEWHERE.search(layout.note.text)
+    widths = _widths(layout, printed, df)
     is_absolute = _is_absolute(printed)
-    if is_absolute:
+    if ABSOLUTE.search(layout.note.text) and any(p.t is not None for p in printed):
+        # The note says it.
+        is_absolute = True
+    elif is_absolute:
         found.append(finding("t_sign", "remark", "", [], case="absolute"))
     wrong = [p for p in printed if p.t is not None and _is_opposed(p)]
     signed = [p for p in printed if p.t is not None and p.t.value]
@@ -126,7 +133,7 @@ def audit_coefficients(layout: Layout) -> list[Finding]:
         is_absolute = True
     is_percentile = bool(PERCENTILE.search(layout.note.text))
     for item in printed:
-        own = _conflict(item, reading, is_percentile, layout, skips_stars=not is_whole)
+        own = _conflict(item, reading, is_percentile, layout, widths, skips_stars=not is_whole)
         if not is_absolute and _is_opposed(item) and (own is None or own.rule == "stars"):
             assert item.t is not None
             evidence = f"({shown(item.b.value)}) * ({shown(item.t.value)}) < 0"
@@ -277,6 +284,8 @@ def _printed(layout: Layout, kinds: Mapping[str, str]) -> list[Printed]:
                         by.setdefault("ci_high", f.second)
                 elif kind:
                     by.setdefault(kind, f)
+            # Of a standardized coefficient beside the error of the raw one no t follows.
+            is_raw_error = "se" in by and "t" not in by and bool(STANDARDIZED.search(layout.note.text))
             marks = k.b.marks or next((f.marks for _, f in k.beside if f.marks), "")
             found.append(
                 Printed(
@@ -289,7 +298,7 @@ def _printed(layout: Layout, kinds: Mapping[str, str]) -> list[Printed]:
                     by.get("p"),
                     by.get("ci_low"),
                     by.get("ci_high"),
-                    k.is_ratio,
+                    k.is_ratio or is_raw_error,
                     level,
                 )
             )
@@ -454,7 +463,10 @@ def _strict(layout: Layout, column: Column) -> list[float]:
 
 
 def _tests(item: Printed, df: float, legend: Mapping[str, float], has_stars: bool, one_sided: bool) -> int:
-    """How many of a coefficient's numbers disagree under these degrees of freedom."""
+    """How many of a coefficient's numbers disagree under these degrees of freedom; none of one whose t is
+    not b / se, which tells nothing of them."""
+    if item.t is not None and item.ratio is not None and not item.ratio.meets(item.t.interval.magnitude()):
+        return 0
     n = 0
     size = item.magnitude
     half = 0.5 if one_sided else 1.0
@@ -521,7 +533,13 @@ def _degrees(
 
 
 def _conflict(
-    item: Printed, reading: Reading, is_percentile: bool, layout: Layout, *, skips_stars: bool
+    item: Printed,
+    reading: Reading,
+    is_percentile: bool,
+    layout: Layout,
+    widths: Mapping[int, list[Interval]],
+    *,
+    skips_stars: bool,
 ) -> Finding | None:
     """The first thing that cannot be about a coefficient, with all that follows from it left out."""
     b, se, t, p = item.b, item.se, item.t, item.p
@@ -559,7 +577,7 @@ def _conflict(
             ratio=ratio,
             printed=own,
         )
-    interval = _interval_conflict(item, df, is_percentile, layout)
+    interval = _interval_conflict(item, widths[id(item.column)], is_percentile, layout)
     if interval is not None:
         return interval
     half = 0.5 if reading.is_one_sided else 1.0
@@ -624,8 +642,8 @@ def _star_conflict(item: Printed, reading: Reading, df: float) -> Finding | None
     bound = critical(level * (2 if reading.is_one_sided else 1), df)
     if not is_too_many and how == "error":
         # Fewer stars than t would carry: few degrees of freedom might explain it.
-        few = [d for d in (5, 6, 8) if _allows(legend, item.marks, p_range(size, d))]
-        how = "doubt" if few and "n" not in item.column.feet else how
+        few = [d for d in LOOSE if _allows(legend, item.marks, p_range(size, d))]
+        how = "doubt" if few and reading.may_have_few_clusters else how
     evidence = (
         f"{shown(size.high)} < {shown(bound)}" if is_too_many else f"{shown(size.low)} > {shown(bound)}"
     )
@@ -640,7 +658,9 @@ def _stars_for(legend: Mapping[str, float], p: Interval) -> str:
     return min(held)[1] if held else "{none}"
 
 
-def _interval_conflict(item: Printed, df: float, is_percentile: bool, layout: Layout) -> Finding | None:
+def _interval_conflict(
+    item: Printed, widths: list[Interval], is_percentile: bool, layout: Layout
+) -> Finding | None:
     """An interval against its coefficient and error: b inside, in the middle, so many errors wide."""
     low, high, b = item.low, item.high, item.b
     if low is None or high is None:
@@ -687,17 +707,11 @@ def _interval_conflict(item: Printed, df: float, is_percentile: bool, layout: La
         )
     if item.se is None or item.is_ratio:
         return None
-    width = (high.interval - low.interval).scaled(0.5)
-    factor = clip(width, 0.0) / clip(item.se.interval, 0.0)
-    said = layout.note.level
-    levels = [said] if said else [0.95, 0.9, 0.99]
-    fewest = min(df, _fewest(layout, item.column))
-    if not any(
-        factor.meets(Interval(critical(1 - level, INFINITE), critical(1 - level, fewest))) for level in levels
-    ):
-        bound = critical(1 - levels[0], INFINITE)
-        is_narrow = factor.high < bound
-        limit = bound if is_narrow else critical(1 - levels[0], fewest)
+    factor = _factor(item)
+    if not any(factor.meets(allowed) for allowed in widths):
+        allowed = widths[0]
+        is_narrow = factor.high < allowed.low
+        limit = allowed.low if is_narrow else allowed.high
         evidence = (
             f"{shown(factor.high)} < {shown(limit)}" if is_narrow else f"{shown(factor.low)} > {shown(limit)}"
         )
@@ -712,16 +726,45 @@ def _interval_conflict(item: Printed, df: float, is_percentile: bool, layout: La
             se=item.se,
             factor=factor,
             bound=limit,
-            confidence=f"{levels[0]:.0%}",
+            confidence=f"{layout.note.level or 0.95:.0%}",
         )
     return None
 
 
-def _fewest(layout: Layout, column: Column) -> float:
-    """The fewest degrees of freedom that an interval of this column may rest on."""
-    if layout.note.vcov == "cluster" or "n" not in column.feet:
-        return 4.0
-    return min((df for df in _strict(layout, column)), default=4.0)
+def _widths(layout: Layout, printed: Sequence[Printed], df: Mapping[int, float]) -> dict[int, list[Interval]]:
+    """Critical values that intervals of each column may be built with, by level of confidence, the first as
+    the note says or 95 %.
+
+    Degrees of freedom of a column are one number, which its other intervals tell: what three of them and most
+    agree on, the others have to meet. Otherwise any number from four on is thinkable, unless the note calls
+    the errors classical.
+    """
+    found: dict[int, list[Interval]] = {}
+    said = layout.note.level
+    for column in layout.columns:
+        own = [p for p in printed if p.column is column and p.se and p.low and p.high and not p.is_ratio]
+        factors = [_factor(p) for p in own]
+        fewest = 4.0
+        if layout.note.vcov == "classical" and "n" in column.feet:
+            fewest = min(*_strict(layout, column), df.get(id(column), INFINITE))
+        windows, agreed = [], []
+        for level in [said] if said else [0.95, 0.9, 0.99]:
+            window = Interval(critical(1 - level, INFINITE), critical(1 - level, fewest))
+            ends = {c for f in factors for c in (f.low, f.high) if window.low <= c <= window.high}
+            counts = {c: sum(f.meets(exact(c)) for f in factors) for c in (window.low, window.high, *ends)}
+            most = max(counts.values())
+            if most >= 3 and most > len(factors) / 2:
+                best = [c for c, n in counts.items() if n == most]
+                agreed.append(Interval(min(best), max(best)))
+            windows.append(window)
+        found[id(column)] = agreed or windows
+    return found
+
+
+def _factor(item: Printed) -> Interval:
+    """Half of an interval over its error."""
+    assert item.se is not None and item.low is not None and item.high is not None
+    return clip((item.high.interval - item.low.interval).scaled(0.5), 0.0) / clip(item.se.interval, 0.0)
 
 
 def _top(b: Figure) -> str:

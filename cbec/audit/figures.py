@@ -29,7 +29,7 @@ NUMBER = (
 )
 MARKS = r"\*+|†+|‡+|\++(?![0-9.])|#+"
 TOKEN = re.compile(
-    rf"\s*(?P<open>[(\[{{<])?\s*(?:[tzp]\s*=\s*)?(?P<number>{NUMBER})\s*(?P<percent>%)?\s*(?P<inner>{MARKS})?"
+    rf"\s*(?P<open>[(\[{{<])?\s*(?P<before>{MARKS})?\s*(?:[tzp]\s*=\s*)?(?P<number>{NUMBER})\s*(?P<percent>%)?\s*(?P<inner>{MARKS})?"
     rf"(?:\s*(?P<between>,|;|~|-|\bto\b|至)\s*(?P<second>{NUMBER})\s*(?P<percent2>%)?)?\s*(?P<close>[)\]}}>])?\s*(?P<outer>{MARKS})?"
     r"\s*[/;]?"
 )
@@ -105,7 +105,13 @@ def narrowed(text: str) -> str:
 def unwrapped(text: str) -> str:
     """The text that some programs write as a formula, so that a spreadsheet leaves it alone: ="0.09***"."""
     match = re.fullmatch(r'="?(.*?)"?', text, re.DOTALL)
-    return match[1] if match else text
+    return re.sub(r"^\s*'(?=[-+−(\[.\d])", "", match[1] if match else text)
+
+
+# As LaTeX prints it: $0.020^{***}$, 2.0 \times 10^{-2}.
+RAISED = re.compile(r"\$|\\[()]|\^\{([*†‡+#]+)\}|\^(?=[*†‡+#])")
+POWER = re.compile(r"(?<=[0-9.])\s*(?:[×x*]|\\times|\\cdot)\s*10\s*\^?\{?\s*([-+]?[0-9]{1,2})\}?(?![0-9.])")
+AT_MOST = re.compile(r"\s*[<≤]\s*(0?\.[0-9]+)\s*")
 
 
 def figure(
@@ -129,8 +135,14 @@ def figures(text: str, place: str = "") -> tuple[Figure, ...]:
     if len(text) > MAX_CELL or is_reordered(text):
         return ()
     clean = PLUS_MINUS.sub(r"\1 (\2)", unwrapped(narrowed(text)))
+    clean = POWER.sub(r"e\1", RAISED.sub(r"\1", clean))
     if clean.lower() in NOTHING:
         return ()
+    most = AT_MOST.fullmatch(clean)
+    if most:
+        # p < 0.001 stands for every p below.
+        bound = float(most[1])
+        return (Figure(bound, Interval(0.0, bound), f"<{most[1]}", place=place),)
     found: list[Figure] = []
     at = 0
     while at < len(clean):
@@ -140,7 +152,7 @@ def figures(text: str, place: str = "") -> tuple[Figure, ...]:
         opened, closed = match["open"] or "", match["close"] or ""
         if CLOSE.get(opened, "") != closed:
             return ()
-        marks = (match["outer"] or "") + (match["inner"] or "")
+        marks = (match["outer"] or "") + (match["inner"] or "") + (match["before"] or "")
         try:
             if found and not opened and not re.search(r"[\n/]\s*$", clean[:at] + match[0][:1]):
                 return ()

@@ -26,6 +26,20 @@ GROUPS = re.compile(
     r"\bsmall\b|\bsoe|\burban\b|\brural\b|\bmale\b|\bfemale\b|\byoung|\bold\b|组$",
     re.IGNORECASE,
 )
+WHOLE = re.compile(r"全样本|总样本|全部|\bfull\b|\ball\b|\bwhole\b|\bpooled\b", re.IGNORECASE)
+# Groups that are parts of one whole, each named once.
+SPLITS = tuple(
+    re.compile(text, re.IGNORECASE)
+    for text in (
+        r"东北|东部|中部|西部|\beast|\bcentral|\bmiddle|\bwest|\bnortheast",
+        r"高|低|\bhigh\b|\blow\b",
+        r"非国有|国有|民营|\bnon-?soe|\bsoe|\bprivate",
+        r"沿海|内陆|\bcoastal|\binland",
+        r"\burban\b|\brural\b|城镇|农村",
+        r"\bmale\b|\bfemale\b|男性|女性",
+        r"大型|中小型?|\blarge\b|\bsmall\b",
+    )
+)
 TESTED = re.compile(
     r"组间|差异检验|chow|fisher|费舍尔|suest|interaction|交互项?|difference test|经验p值|permutation",
     re.IGNORECASE,
@@ -48,7 +62,29 @@ def audit_columns(layout: Layout) -> list[Finding]:
         found += _nested(layout)
         found += _copied(layout)
         found += _mediation(layout)
+        found += _groups(layout)
     found += _remarks(layout, printed)
+    return found
+
+
+def _groups(layout: Layout) -> list[Finding]:
+    """Groups of one split that have more rows together than the whole beside them: they may overlap, or one
+    of the numbers is wrong."""
+    found = []
+    sized = [(c, c.feet["n"]) for c in layout.columns if "n" in c.feet]
+    whole = [(c, n) for c, n in sized if WHOLE.search(" ".join(c.heads))]
+    for pattern in SPLITS:
+        parts = [(c, n) for c, n in sized if pattern.search(" ".join(c.heads))]
+        names = {tuple(pattern.findall(" ".join(c.heads))) for c, _ in parts}
+        if len(whole) != 1 or not 2 <= len(parts) <= 5 or len(names) < len(parts):
+            continue
+        total = sum(n.value for _, n in parts)
+        if total > whole[0][1].value:
+            evidence = f"{' + '.join(shown(n.value) for _, n in parts)} > {shown(whole[0][1].value)}"
+            used = [whole[0][1], *(n for _, n in parts)]
+            found.append(
+                finding("n_groups", "doubt", whole[0][0].label, used, evidence, n=used[0], sum=total)
+            )
     return found
 
 
@@ -244,8 +280,9 @@ def _adjusted(layout: Layout, column: Column) -> list[Finding]:
                 )
             ]
         most = k if not hides and has_constant else k + MANY if not _absorbs(column, layout) else size - 2
-        if not hides and not has_constant:
-            most = k + 1
+        if not has_constant and not column.flags:
+            # Neither a constant nor a word of effects: they may have been absorbed.
+            most = size - 2
         floor = 1 - (1 - share.low) * (size - 1) / max(size - most - 1, 0.5)
         if other.high < floor - SLACK and most < size - 2:
             formula = f"1 - (1 - {shown(share.low)}) * ({shown(size)} - 1) / ({shown(size)} - {most:g} - 1.0)"

@@ -14,7 +14,7 @@ from cbec.audit.rounding import Interval
 
 INFINITE = math.inf
 # Degrees of freedom of few clusters, and the normal.
-LOOSE = (*range(5, 41), 48, 60, 80, 120, INFINITE)
+LOOSE = (*range(5, 101), 120, 150, 200, 285, INFINITE)
 
 
 @lru_cache(maxsize=100_000)

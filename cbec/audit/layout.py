@@ -84,6 +84,8 @@ class Layout:
     roles: list[str] = field(default_factory=list)
     body: list[tuple[str, list[Figure | None]]] = field(default_factory=list)
     questions: list[tuple[str, str]] = field(default_factory=list)
+    # Place and text of cells with digits that no rule can use.
+    unread: list[tuple[str, str]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -149,7 +151,28 @@ def read_layout(grid: Grid, hints: Hints | None = None) -> Layout:
         layout.variables = _moments(frame)
     elif kind:
         _numbers(layout, frame)
+    layout.unread = _unread(frame)
     return layout
+
+
+def _unread(frame: _Frame) -> list[tuple[str, str]]:
+    """Cells among the figures that look like one and are none."""
+    return [
+        (frame.grid.places[row][column], narrowed(frame.grid.rows[row][column])[:40])
+        for row in frame.rows
+        for column in frame.values
+        if not frame.cells[row][column] and _is_lost(frame.grid.rows[row][column])
+    ]
+
+
+def _is_lost(text: str) -> bool:
+    """Whether a text that is no figure was meant as one: digits with a point, stars or brackets, no word."""
+    clean = narrowed(text)
+    if not re.search(r"\d", clean) or re.search(r"[\u4e00-\u9fff]|[A-Za-z]{2}", clean):
+        return False
+    return bool(re.search(r"\d\W*[.·][\w]|[A-Za-z]\.\d|\d.*[*†]|^[(\[{].*\d|\d.*[)\]}]$", clean)) and (
+        not is_blank(text) and range_of(text) is None and not figures(text)
+    )
 
 
 def _with_hints(note: Note, hints: Hints) -> Note:
@@ -215,11 +238,14 @@ def _is_head(texts: Sequence[str], cells: Sequence[tuple[Figure, ...]]) -> bool:
     if not values:
         return not re.match(r"(?:panel|面板|[a-d][.、])", narrowed(texts[0]).lower())
     if not numbers:
+        if any(_is_lost(text) for text, _ in values):
+            return False
         return not all(FLAGS.fullmatch(narrowed(text)) for text, _ in values) or len(values) == 0
     if len(numbers) < len(values) and len(numbers) > 1 and any(n.decimals for n in numbers):
         return False
     whole = all(n.is_whole and not n.marks for n in numbers)
-    in_order = [n.value for n in numbers] == sorted({n.value for n in numbers})
+    # A heading merged over two columns stands above both.
+    in_order = list(dict.fromkeys(n.value for n in numbers)) == sorted({n.value for n in numbers})
     if not whole or not in_order:
         return False
     if all(n.bracket for n in numbers):
@@ -233,7 +259,7 @@ def _is_head(texts: Sequence[str], cells: Sequence[tuple[Figure, ...]]) -> bool:
 
 def _kind(frame: _Frame) -> str:
     grid = frame.grid
-    moments = {moment_of(_last(frame.head(c))) for c in frame.values} - {""}
+    moments = {role for _, role in _moment_roles(frame).values()}
     firm = moments & {"mean", "sd", "min", "max", "p50", "mean_sd"}
     if "mean_sd" in firm or (len(firm) >= 2) or (firm and moments & {"n", "vif", "difference"}):
         return "descriptive"
@@ -248,7 +274,7 @@ def _kind(frame: _Frame) -> str:
         roles & {"index", "efficiency_change", "technical_change", "pure_change", "scale_change"}
     ) >= 2 or (len(roles & {"overall", "pure", "scale"}) >= 2):
         return "productivity"
-    long = {long_role(_last(frame.head(c))) for c in frame.values} - {""}
+    long = {_long_role(frame, c) for c in frame.values} - {""}
     effects = {effect_of(_last(frame.head(c))) for c in frame.values} - {""}
     if len(effects & {"total", "direct", "indirect"}) >= 2:
         return "effects"
@@ -371,7 +397,15 @@ def _pairs(frame: _Frame) -> dict[int, int]:
         head, own = _last(frame.head(other)), _last(frame.head(column))
         is_named = bool(kind_in(head)) and head != own
         is_free = head in ("", own) and is_bracketed
-        if is_bracketed and (is_free or is_named or kind_in(head)):
+        # Two columns under one heading, the second without a star.
+        is_under_one = (
+            head == own != ""
+            and frame.head(column) == frame.head(other)
+            and len(with_other) > 1
+            and any(frame.cells[r][column][0].marks for r in rows)
+            and not any(f.marks for r in with_other for f in frame.cells[r][other])
+        )
+        if (is_bracketed and (is_free or is_named or kind_in(head))) or is_under_one:
             found[column] = other
     return found
 
@@ -388,6 +422,8 @@ def _fill(frame: _Frame, made: Column, rows: Sequence[int], column: int, other: 
             made.has_other_tests = True
             continue
         if label and not found:
+            if other is not None and not text.strip():
+                text = grid.rows[row][other]
             if (text.strip() and (row, column) not in grid.merged) or (
                 text.strip() and FLAGS.fullmatch(text.strip())
             ):
@@ -401,7 +437,7 @@ def _fill(frame: _Frame, made: Column, rows: Sequence[int], column: int, other: 
         if other is not None and frame.cells[row][other] and not foot:
             kind = kind_in(_last(frame.head(other)))
             partner = frame.cells[row][other][0]
-            named.append((kind or partner.bracket, partner))
+            named.append((kind or partner.bracket or "line", partner))
         after = at
         while after < len(rows) and not foot:
             below = rows[after]
@@ -446,10 +482,24 @@ def _with_intervals(named: Sequence[tuple[str, Figure]]) -> list[tuple[str, Figu
 # A regression downwards ----------------------------------------------------------------------------------
 
 
+def _long_role(frame: _Frame, column: int) -> str:
+    """As its heading says; a column of nothing but stars is theirs, whatever it is called."""
+    texts = [narrowed(frame.grid.rows[row][column]) for row in frame.rows]
+    filled = [text for text in texts if text]
+    if filled and all(re.fullmatch(r"[*†‡+#]+|n\.?s\.?", text.lower()) for text in filled):
+        return "stars"
+    head = _last(frame.head(column))
+    return "stars" if compact(head) == "stars" else long_role(head)
+
+
 def _long(frame: _Frame) -> list[Column]:
-    roles = [(c, long_role(_last(frame.head(c)))) for c in frame.values]
+    roles = [(c, _long_role(frame, c)) for c in frame.values]
     if not any(role in ("coef", "ratio") for _, role in roles):
         return []
+    for at, (column, role) in enumerate(roles[:-1]):
+        # Stata prints [95% Conf. above the lower end and Interval] above the upper one.
+        if role == "ci" and re.fullmatch(r"interval[\])]?", compact(_last(frame.head(roles[at + 1][0])))):
+            roles[at], roles[at + 1] = (column, "ci_low"), (roles[at + 1][0], "ci_high")
     if not any(role in ("se", "t", "p", "ci", "ci_low") for _, role in roles):
         return []
     groups: list[list[tuple[int, str]]] = []
@@ -465,7 +515,7 @@ def _long(frame: _Frame) -> list[Column]:
         for row in frame.rows:
             label = frame.label(row)
             foot = foot_of(label)
-            here = [frame.cells[row][c] for c, _ in group]
+            here = [() if (row, c) in frame.grid.merged else frame.cells[row][c] for c, _ in group]
             first = next((f for f in here if f), ())
             if foot and foot != "other" and first and sum(map(bool, here)) == 1:
                 made.feet.setdefault(foot, first[0])
@@ -473,8 +523,12 @@ def _long(frame: _Frame) -> list[Column]:
             if foot == "other" and sum(map(bool, here)) <= 1:
                 continue
             if not label or not here[0]:
+                text = frame.grid.rows[row][group[0][0]].strip()
+                if label and text:
+                    made.flags[label] = narrowed(text)
                 continue
             beside: list[tuple[str, Figure]] = []
+            marks = [narrowed(frame.grid.rows[row][c]) for c, role in group if role == "stars"]
             for at, (column, role) in enumerate(group[1:], 1):
                 cells = frame.cells[row][column]
                 text = frame.grid.rows[row][column]
@@ -497,7 +551,8 @@ def _long(frame: _Frame) -> list[Column]:
                 elif role:
                     beside.append((role, cells[0]))
             beside += [(f.bracket or "line", f) for f in here[0][1:]]
-            made.coefficients.append(Coefficient(label, here[0][0], tuple(beside), group[0][1] == "ratio"))
+            b = replace(here[0][0], marks=here[0][0].marks or "".join(marks).strip())
+            made.coefficients.append(Coefficient(label, b, tuple(beside), group[0][1] == "ratio"))
         if made.coefficients:
             found.append(made)
     return found
@@ -506,13 +561,30 @@ def _long(frame: _Frame) -> list[Column]:
 # Moments -------------------------------------------------------------------------------------------------
 
 
-def _moments(frame: _Frame) -> list[Variable]:
-    groups: dict[str, list[tuple[int, str]]] = {}
+def _moment_roles(frame: _Frame) -> dict[int, tuple[str, str]]:
+    """Group and statistic of each column that has one. Two columns in front of a difference (treated,
+    control) are means, whether their headings say so or not."""
+    found: dict[int, tuple[str, str]] = {}
+    silent: list[int] = []
     for column in frame.values:
         heads = frame.head(column)
         role = moment_of(_last(heads))
         if role:
-            groups.setdefault(" / ".join(heads[:-1]), []).append((column, role))
+            found[column] = (" / ".join(heads[:-1]), role)
+        elif any(frame.cells[row][column] for row in frame.rows):
+            silent.append(column)
+    gaps = [column for column, (_, role) in found.items() if role == "difference"]
+    pair = [column for column in silent if gaps and column < gaps[0]]
+    if len(gaps) == 1 and len(pair) == 2 and "mean" not in {role for _, role in found.values()}:
+        for column in pair:
+            found[column] = (_last(frame.head(column)), "mean")
+    return dict(sorted(found.items()))
+
+
+def _moments(frame: _Frame) -> list[Variable]:
+    groups: dict[str, list[tuple[int, str]]] = {}
+    for column, (group, role) in _moment_roles(frame).items():
+        groups.setdefault(group, []).append((column, role))
     found = []
     section = ""
     for row in frame.rows:

@@ -30,6 +30,22 @@ LEVEL = re.compile(
 )
 LEVELS = (0.0001, 0.0005, 0.001, 0.005, 0.01, 0.02, 0.025, 0.05, 0.1, 0.15, 0.2)
 WORDS = {"one": 0.01, "five": 0.05, "ten": 0.1}
+# "at the 1, 5, and 10 percent levels": the unit of all stands behind the last.
+ONE_LEVEL = r"(?:(?<![\d.])\d{1,2}(?:\.\d+)?|\b(?:one|five|ten))"
+LISTED = re.compile(
+    rf"{ONE_LEVEL}\s*(?:(?:,|/|\band\b|\bor\b|和|或|及|与)\s*)+(?:{ONE_LEVEL}\s*(?:(?:,|/|\band\b|\bor\b|和|或|及|与)\s*)+)*"
+    rf"{ONE_LEVEL}[\s-]*(?:%|percent|per cent)"
+)
+SPOKEN = {"one": "1", "five": "5", "ten": "10"}
+# Stars that stand for other p values than those of t, and coefficients in other units than their errors.
+STARS_ELSEWHERE = re.compile(
+    r"(?:stars?|asterisks?|significance|星号|显著性)[^.;。；]{0,60}(?:bootstrap|randomi[sz]ation|permut|q-?values?|adjusted|sharpened|自助|置换|随机化|调整)"
+    r"|(?:wild|bootstrap(?:ped)?|randomi[sz]ation|permutation)[^.;。；]{0,30}p[- ]?values?",
+    re.IGNORECASE,
+)
+STANDARDIZED = re.compile(r"standardi[sz]ed|标准化(?:的)?(?:回归)?系数|\bbeta coefficients?", re.IGNORECASE)
+ABSOLUTE = re.compile(r"absolute|绝对值", re.IGNORECASE)
+YEARS_COUNTED = re.compile(r"[x×*乘]\s*(\d{1,3})\s*(?:years?|periods?|waves?|个?年|期)", re.IGNORECASE)
 VCOV = (
     ("cluster", r"cluster|聚类|集聚|群聚"),
     ("hac", r"newey|hac\b|driscoll|kraay|自相关"),
@@ -98,7 +114,8 @@ def read_note(text: str) -> Note:
     span = YEARS.search(clean)
     sizes = [int((a or b).replace(",", "")) for a, b in SIZE.findall(clean)]
     units = {int(number.replace(",", "")) for number in UNITS.findall(clean)}
-    years = int(span[2]) - int(span[1]) + 1 if span else 0
+    counted = YEARS_COUNTED.search(clean)
+    years = int(span[2]) - int(span[1]) + 1 if span else int(counted[1]) if counted else 0
     return Note(
         clean,
         stars_of(clean),
@@ -117,7 +134,7 @@ def read_note(text: str) -> Note:
 
 def stars_of(text: str) -> dict[str, float]:
     """Significance levels of the marks: both alternate, or a list of one stands before the other."""
-    lower = text.lower()
+    lower = LISTED.sub(_spread, text.lower())
     best: dict[str, float] = {}
     for sentence in re.split(r"[。\n]|;(?=[^*†+]*$)", lower):
         found: list[tuple[str, float]] = []
@@ -150,6 +167,12 @@ def stars_of(text: str) -> dict[str, float]:
         if len(legend) > len(best) and len(set(legend.values())) == len(legend):
             best = legend
     return best
+
+
+def _spread(match: re.Match[str]) -> str:
+    """A list of levels with its unit behind each."""
+    found = re.findall(ONE_LEVEL, match[0])
+    return ", ".join(f"{SPOKEN.get(text, text)}%" for text in found)
 
 
 def _level(match: re.Match[str]) -> float:

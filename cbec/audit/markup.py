@@ -60,16 +60,23 @@ def html_grids(file: File, encoding: str | None = None) -> list[Grid]:
         caption = " ".join(_html_text(node) for node in table.iter("caption"))
         rows: list[list[tuple[str, int, int]]] = []
         for row in table.iter("tr"):
+            if _is_hidden(row):
+                continue
             rows.append(
                 [
                     (_html_text(cell), _span(cell.get("colspan")), _span(cell.get("rowspan")))
                     for cell in row
-                    if cell.tag in ("td", "th")
+                    if cell.tag in ("td", "th") and not _is_hidden(cell)
                 ]
             )
         title = " ".join(filter(None, (_near(table, is_before=True), caption)))
         found += _grids(file, f"table {number}", rows, title, _near(table, is_before=False))
     return found
+
+
+def _is_hidden(element: Any) -> bool:
+    style = re.sub(r"\s", "", element.get("style") or "").lower()
+    return element.get("hidden") is not None or "display:none" in style or "visibility:hidden" in style
 
 
 def _span(text: str | None) -> int:
@@ -80,7 +87,7 @@ def _html_text(node: Any) -> str:
     parts: list[str] = []
 
     def walk(element: Any) -> None:
-        if element.tag in ("script", "style"):
+        if element.tag in ("script", "style") or _is_hidden(element):
             return
         if element.tag == "br":
             parts.append("\n")
@@ -146,8 +153,13 @@ def docx_grids(file: File) -> list[Grid]:
     if body is None:
         raise Refused(file.name, "word/document.xml", "has no body")
     found: list[Grid] = []
-    blocks = list(_blocks(body))
     number = 0
+    blocks = list(_blocks(body))
+    # A table that only frames others: what it frames is read in its place.
+    while framed := [b for b in blocks if b.tag == f"{W}tbl" and b.find(f".//{W}tbl") is not None]:
+        at = blocks.index(framed[0])
+        cells = [cell for cell in framed[0].iter(f"{W}tc") if _owner(cell) is framed[0]]
+        blocks[at : at + 1] = [inner for cell in cells for inner in _blocks(cell)]
     for at, block in enumerate(blocks):
         if block.tag != f"{W}tbl":
             continue
@@ -190,13 +202,18 @@ def _blocks(body: Any) -> Iterator[Any]:
             yield from _blocks(node)
 
 
-def _owner(row: Any) -> Any:
-    return next(row.iterancestors(f"{W}tbl"))
+def _owner(part: Any) -> Any:
+    """The table of a row or cell."""
+    return next(part.iterancestors(f"{W}tbl"))
 
 
 def _paragraph(node: Any) -> str:
     parts: list[str] = []
     for piece in node.iter(f"{W}t", f"{W}br", f"{W}tab", f"{W}noBreakHyphen"):
+        run = piece.getparent()
+        hidden = None if run is None else run.find(f"{W}rPr/{W}vanish")
+        if hidden is not None and hidden.get(f"{W}val") not in ("0", "false"):
+            continue
         tag = piece.tag.removeprefix(W)
         parts.append({"br": "\n", "tab": " ", "noBreakHyphen": "-"}.get(tag, piece.text or ""))
     return "".join(parts).strip()[:MAX_TEXT]

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from cbec.audit.figures import Figure
@@ -106,7 +106,7 @@ def is_binary(variable: Variable) -> bool:
 
 def _variable(layout: Layout, variable: Variable) -> Finding | None:
     """The first thing that cannot be about a row."""
-    m = variable.moments
+    m = _in_one_unit(variable.moments)
     where = variable.label + (f", {variable.group}" if variable.group else "")
     mean, sd, low, high = m.get("mean"), m.get("sd"), m.get("min"), m.get("max")
     n = _n(layout, variable)
@@ -188,6 +188,19 @@ def _variable(layout: Layout, variable: Variable) -> Finding | None:
                 width=width,
             )
     return _vif(where, m)
+
+
+def _in_one_unit(moments: Mapping[str, Figure]) -> dict[str, Figure]:
+    """Moments of a row, all plain numbers where some are percentages (45.5 %) and others not (0, 1)."""
+    sizes = {name: f for name, f in moments.items() if name not in ("n", "t", "p", "vif")}
+    if len({f.is_percent for f in sizes.values()}) < 2:
+        return dict(moments)
+    return {
+        name: replace(f, interval=f.interval.scaled(0.01), value=f.value / 100, is_percent=False)
+        if name in sizes and f.is_percent
+        else f
+        for name, f in moments.items()
+    }
 
 
 def _exchanged(layout: Layout, variable: Variable) -> str:

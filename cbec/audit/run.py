@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from cbec.audit.coefficients import audit_coefficients
-from cbec.audit.finding import LEVELS, Finding
+from cbec.audit.finding import LEVELS, Finding, finding
 from cbec.audit.fit import audit_columns
 from cbec.audit.grid import Grid
 from cbec.audit.layout import Hints, Layout, read_layout
@@ -43,6 +43,10 @@ def audit_grid(grid: Grid, hints: Hints | None = None) -> Audited:
         found = audit_moments(layout)
     elif layout.kind:
         found = audit_numbers(layout)
+    if layout.kind and layout.unread:
+        texts = "; ".join(text for _, text in layout.unread[:5])
+        about = finding("unread", "remark", "", [], n=len(layout.unread), texts=texts)
+        found.append(replace(about, cells=tuple(layout.unread[:5])))
     audited = Audited(layout)
     if not audited.is_read:
         layout.questions.insert(0, ("kind", layout.kind))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import re
+import unicodedata
 from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 from cbec.audit.figures import figures, narrowed, unwrapped
 from cbec.audit.grid import Grid, letter
@@ -35,25 +37,74 @@ FAMILIAR = frozenset(
 
 def sheet_grids(file: File, encoding: str | None = None) -> list[Grid]:
     """Every table of a workbook or text file. Raises Refused with place and reason."""
-    book = read_book(file, FAMILIAR, encoding=encoding)
+    book = read_book(file, FAMILIAR, encoding=encoding or _signs_alone(file.data))
     looks = _looks(file) if file.data.startswith(b"PK") else {}
     found: list[Grid] = []
     for sheet in book.sheets:
-        found += _grids(sheet, looks.get(sheet.name, {}))
+        look = looks.get(sheet.name, _Look())
+        if not look.is_hidden:
+            found += _grids(_visible(sheet, look), look.texts)
     return found
 
 
-def _looks(file: File) -> dict[str, dict[tuple[int, int], str]]:
-    """What cells show by their number format: 0.12 under 0.000 is printed 0.120.
+def _signs_alone(data: bytes) -> str | None:
+    """gb18030 for text that is ASCII but for signs (a long minus, a raised 2, a tick), which Big5 would read
+    as a Chinese character; None for other data."""
+    try:
+        data.decode()
+        return None
+    except UnicodeDecodeError:
+        pass
+    try:
+        text = data.decode("gb18030")
+    except UnicodeDecodeError:
+        return None
+    others = {character for character in text if ord(character) > 127}
+    return (
+        "gb18030"
+        if all(unicodedata.category(c)[0] in "PSNZ" or c in "αβγδεθλμρστχ" for c in others)
+        else None
+    )
+
+
+@dataclass
+class _Look:
+    """How a sheet is shown: texts of cells by their number format, and what is hidden."""
+
+    texts: dict[tuple[int, int], str] = field(default_factory=dict)
+    rows: set[int] = field(default_factory=set)
+    columns: set[int] = field(default_factory=set)
+    is_hidden: bool = False
+
+
+def _visible(sheet: Sheet, look: _Look) -> Sheet:
+    """A sheet without the texts of hidden rows and columns: what nobody sees was not printed."""
+    if not look.rows and not look.columns:
+        return sheet
+    rows = tuple(
+        (number, tuple("" if c + 1 in look.columns else text for c, text in enumerate(cells)))
+        for number, cells in sheet.rows
+        if number not in look.rows
+    )
+    return replace(sheet, rows=rows)
+
+
+def _looks(file: File) -> dict[str, _Look]:
+    """What cells show by their number format (0.12 under 0.000 is printed 0.120), and what is hidden.
 
     The workbook has passed the guarded reader, which knows its size and refused what is no workbook.
     """
     from openpyxl import load_workbook
 
-    found: dict[str, dict[tuple[int, int], str]] = {}
+    found: dict[str, _Look] = {}
     book = load_workbook(io.BytesIO(file.data), data_only=True, keep_links=False)
     for sheet in book.worksheets:
-        cells = found.setdefault(sheet.title, {})
+        look = found[sheet.title] = _Look(is_hidden=sheet.sheet_state != "visible")
+        look.rows = {number for number, about in sheet.row_dimensions.items() if about.hidden}
+        for about in sheet.column_dimensions.values():
+            if about.hidden and about.min and about.max:
+                look.columns.update(range(about.min, min(about.max, 20_000) + 1))
+        cells = look.texts
         for row in sheet.iter_rows():
             for cell in row:
                 value = cell.value

@@ -53,9 +53,11 @@ RULES: dict[str, tuple[str, str, str]] = {
     "n_whole": ("numbers of rows are whole", "样本量为正整数", "definition"),
     "n_parts": ("units and clusters are not more than rows", "个体数和聚类数不超过样本量", "definition"),
     "n_panel": ("n against units x years", "样本量与个体数乘年数相符", "n = units x years"),
+    "n_groups": ("groups have no more rows than the whole", "各组样本量之和不超过全样本", "sum of parts"),
     "two_texts": ("one number, one text", "同一数字前后一致", "text against table"),
     "copied": ("no column copied", "无复制的列", "Carlisle (2017)"),
     "mediation": ("total = direct + a b", "总效应等于直接效应加ab", "MacKinnon, Warsi and Dwyer (1995)"),
+    "unread": ("every cell is read", "所有单元格均已识别", "reading"),
     "lacks": ("what a reader needs is printed", "必要统计量已列出", "reporting standards"),
     "untested": ("a difference between groups is tested", "组间差异经过检验", "Gelman and Stern (2006)"),
     "sd_negative": ("standard deviation not negative", "标准差非负", "definition"),
@@ -188,6 +190,10 @@ SENTENCES: dict[tuple[str, str], tuple[str, str]] = {
         "n {n} is not {units} units x {years} years = {product} of a balanced panel",
         "样本量{n}不等于平衡面板的{units}个个体乘{years}年={product}",
     ),
+    ("n_groups", ""): (
+        "groups have {sum} rows together, the whole has {n}: they overlap, or one number is wrong",
+        "各组样本量合计{sum}，全样本为{n}：各组重叠，或有数字错误",
+    ),
     ("two_texts", ""): ("the table has n {n}, its title or note {said}", "表中样本量为{n}，标题或注释为{said}"),
     ("copied", ""): (
         "two columns print the same coefficients and errors throughout",
@@ -200,6 +206,10 @@ SENTENCES: dict[tuple[str, str], tuple[str, str]] = {
     ("mediation", ""): (
         "direct {direct} + {a} x {b} lies in {sum}, the total is {total}",
         "直接效应{direct}+{a}×{b}落在{sum}，总效应为{total}",
+    ),
+    ("unread", ""): (
+        "{n} cells could not be read as numbers, and no rule saw them: {texts}",
+        "{n}个单元格无法识别为数字，未受任何规则检查：{texts}",
     ),
     ("lacks", ""): ("the table lacks {what}", "表中缺{what}"),
     ("untested", ""): (

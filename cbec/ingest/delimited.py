@@ -166,8 +166,11 @@ def _decode_chinese(
             text = data.decode(codec)
         except UnicodeDecodeError:
             continue
-        wide = [c for c in text[:200_000] if ord(c) > 0x7F]
-        share = sum(c in familiar or c in "（）、，：％—－…　℃①②③④⑤" for c in wide) / max(len(wide), 1)
+        # Full-width digits and letters are as likely in either.
+        wide = [
+            c for c in text[:200_000] if ord(c) > 0x7F and not ("\uff10" <= c <= "\uff5a" and c.isalnum())
+        ]
+        share = sum(c in familiar or c in "（）、，：％—－–−…　℃①②③④⑤＊" for c in wide) / max(len(wide), 1)
         scored.append((share, codec, text))
     scored.sort(key=lambda entry: entry[0], reverse=True)
     if not scored or scored[0][0] < 0.25:

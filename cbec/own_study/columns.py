@@ -355,8 +355,8 @@ class Reader:
             detectors = sorted({name for text in flagged["detectors"] for name in text.split(";")})
             self._tables.faults.remark(
                 f"{column}: {len(flagged)} of {int(cells['value'].notna().sum())} figures of {chosen} look"
-                f" filled or misprinted ({', '.join(detectors)}; docs/DATA_STATUS.md): quality.suspect_cell of"
-                " the results lists them, the observed-only variant leaves their rows out"
+                f" filled or misprinted ({', '.join(detectors)}; docs/DATA_STATUS.md): quality.suspect_cell"
+                " of the results lists them, the observed-only variant leaves their rows out"
             )
             self._said.append(flagged[["region_code", "year", "detectors"]].assign(panel_column=column))
         frame = cells.assign(
