@@ -365,9 +365,14 @@ def panel_cells(connection: duckdb.DuckDBPyConnection, cells: pd.DataFrame) -> t
                 select min(depth) as depth, region_level, region_code, year, panel_column
                 from walked group by all
             )
-            select nearest.depth, cell.*, region.name_zh, region.name_en
+            select nearest.depth,
+                cell.* replace (
+                    nullif(concat_ws(';', cell.suspect_codes, suspect.detectors), '') as suspect_codes
+                ),
+                region.name_zh, region.name_en
             from nearest
             inner join marts.panel_cell as cell using (region_level, region_code, year, panel_column)
+            left join quality.suspect_cell as suspect using (region_level, region_code, year, panel_column)
             left join {_REGION} as region using (region_level, region_code)
             order by nearest.depth, cell.panel_column, cell.year""",
         ),

@@ -342,12 +342,14 @@ def _listing(
     return _table(source, output, labels, (head,), body, notes=(say(note, lang),))
 
 
-def _shown(name: str, value: Any, labels: Labels) -> str:
-    """A cell of a table of facts: codes and reasons in words, days without hours."""
+def _shown(name: str, value: Any, labels: Labels) -> Content:
+    """A cell of a table of facts: numbers with the decimals that they have, at most two; codes and reasons in
+    words, days without hours."""
     if isinstance(value, pd.Timestamp):
         return value.date().isoformat()
-    if isinstance(value, float):
-        return "" if pd.isna(value) else f"{value:g}"
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        decimals = len(f"{value:g}".partition(".")[2]) if abs(value) < 1e5 else 0
+        return number_cell(float(value), min(decimals, 2))
     text = as_text(value)
     if name in CODED:
         return named(CODED[name], text, labels.lang)

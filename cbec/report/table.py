@@ -156,7 +156,12 @@ def count_cell(value: Any) -> Content:
 
 
 def percent_cell(share: Any) -> Content:
-    return number_cell(100 * as_float(share), 1)
+    """With one decimal, or as many as tell some from none and most from all."""
+    percent = 100 * as_float(share)
+    decimals = 1
+    while 0 < percent < 100 and round(percent, decimals) in (0, 100) and decimals < 4:
+        decimals += 1
+    return number_cell(percent, decimals)
 
 
 def interval_cell(low: Any, high: Any, decimals: int) -> Content:

@@ -33,6 +33,8 @@ NOTE_PT = 7.5  # 六号
 HEAVY_PT, LIGHT_PT = 1.5, 0.75
 # Tables wider than this stand on a landscape page.
 PORTRAIT_COLUMNS = 6
+# More rows than these may not fit on a page: kept together they would leave their title alone on another.
+MAX_ROWS_KEPT = 24
 # Width of a spreadsheet's column, in characters.
 XLSX_COLUMN = 15.0
 
@@ -320,7 +322,8 @@ def write_docx(table: Table, path: Path) -> None:
             _rules(cell, top, bottom)
             paragraph = cell.paragraphs[0]
             paragraph.paragraph_format.space_before = paragraph.paragraph_format.space_after = Pt(1)
-            paragraph.paragraph_format.keep_with_next = number < len(rows) - 1 and len(rows) <= 45
+            n_kept = len(rows) - 1 if len(rows) <= MAX_ROWS_KEPT else len(table.head) + 1
+            paragraph.paragraph_format.keep_with_next = number < n_kept
             cell.vertical_alignment = WD_ALIGN_VERTICAL.CENTER
             if isinstance(content, Number) and content.decimals:
                 # In a cell of a table the number goes to a decimal stop by itself, without a tab.
