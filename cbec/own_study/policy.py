@@ -40,6 +40,8 @@ HEADERS = {
 }  # fmt: skip
 # A list of regions needs a small part of it.
 MAX_MEMORY = 1 << 30
+# Years in which a policy may begin or end.
+FIRST_YEAR, LAST_YEAR = 1949, 2100
 WHOLE, PART = ("", "whole", "全域", "全市"), ("part", "county", "部分", "县")
 DATE = re.compile(r"(\d{4})(?:[-/.年]?(\d{1,2}))?(?:[-/.月]?(\d{1,2}))?[日月年]?(?: 00:00:00)?(?:\.0)?")
 
@@ -227,12 +229,12 @@ def _listed(
         def wrong(message: str, number: int = number) -> None:
             faults.add((), message, file=path.name, line=number)
 
-        begins, is_year_only = _date(texts["date"])
+        begins, is_year_only = read_date(texts["date"])
         if begins is None:
-            wrong(f"{texts['date']!r} is no year and no date")
+            wrong(f"{texts['date']!r} is no year and no date; write 2013, 2013-10 or 2013-10-01")
             continue
         places = _places(texts, study, regions, provinces, begins.year, wrong)
-        ends, _ = _date(texts.get("end", ""))
+        ends, _ = read_date(texts.get("end", ""))
         if texts.get("end") and (ends is None or ends < begins):
             wrong(f"{texts['end']!r} is no end of what began {texts['date']}")
         coverage = texts.get("coverage", "").lower()
@@ -262,11 +264,17 @@ def _listed(
     return starts
 
 
-def _date(text: str) -> tuple[datetime.date | None, bool]:
-    found = DATE.fullmatch(text.strip())
-    if not found:
+def read_date(text: str) -> tuple[datetime.date | None, bool]:
+    """A day (the first of a month or year), and whether the text has a year alone; None for no date."""
+    text = text.strip().removesuffix(".0")
+    found = DATE.fullmatch(text)
+    # A workbook makes 2013.10 the number 2013.1, which is then January or October.
+    if not found or re.fullmatch(r"\d{4}\.1", text):
         return None, False
     year, month, day = found.groups()
+    if not FIRST_YEAR <= int(year) <= LAST_YEAR:
+        # 41275 is how a workbook counts 2013-01-01, and no May of the year 4127.
+        return None, False
     try:
         return datetime.date(int(year), int(month or 1), int(day or 1)), month is None
     except ValueError:

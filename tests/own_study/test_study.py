@@ -17,6 +17,7 @@ import pandas as pd
 import pytest
 from linearmodels.panel import PanelOLS
 
+from cbec.own_study.policy import read_date
 from tests.conftest import ROOT, run_cbec
 
 YEARS = range(2010, 2020)
@@ -264,7 +265,7 @@ def test_every_mistake_is_told_at_once_with_its_line(warehouse: Path, tmp_path: 
             text.startswith(f"study.yml:{line}:") and words in text for text in done.stderr.splitlines()
         ), (line, words, done.stderr)
     assert "policy.csv:3: '杭洲市' is no prefecture of the registry; nearest: " in done.stderr
-    assert "policy.csv:4: '20x6' is no year and no date" in done.stderr
+    assert "policy.csv:4: '20x6' is no year and no date; write 2013" in done.stderr
     assert "depends on itself" in done.stderr
     assert "gdp_per_captia_log" in done.stderr and "gdp_per_capita_log" in done.stderr
     assert not (tmp_path / "results/results.duckdb").exists()
@@ -651,3 +652,19 @@ def test_detectors_see_fills_in_files_of_ones_own(warehouse: Path, tmp_path: Pat
     (_, n_all, share), (_, n_observed, _) = rows
     assert (n_all, n_observed) == (n, n - len(flagged))
     assert share == pytest.approx(len(flagged) / n)
+
+
+@pytest.mark.parametrize(
+    ("text", "date", "is_year_only"),
+    [
+        ("2013", (2013, 1, 1), True), ("2013年", (2013, 1, 1), True), ("2013.0", (2013, 1, 1), True),
+        ("2013-10", (2013, 10, 1), False), ("2013.10", (2013, 10, 1), False), ("2013年7月5日", (2013, 7, 5), False),
+        ("2013-07-05 00:00:00", (2013, 7, 5), False), ("201307", (2013, 7, 1), False),
+        # Days as a workbook counts them, a month that a workbook cut, ranges, other calendars.
+        ("41275", None, False), ("2013.1", None, False), ("2012-2014", None, False), ("0113", None, False),
+        ("民国102年", None, False), ("2013-13-01", None, False), ("13/07/2013", None, False), ("", None, False),
+    ],
+)  # fmt: skip
+def test_dates_of_a_list(text: str, date: tuple[int, int, int] | None, is_year_only: bool) -> None:
+    begins, only = read_date(text)
+    assert (begins and (begins.year, begins.month, begins.day), only) == (date, is_year_only)
