@@ -801,8 +801,8 @@ def main() -> None:
         # A terminal or a pipe that has not all characters shows their codes.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    # Before a library sets it: pyfixest has every library report each of its steps.
-    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    # pyfixest has every library report each of its steps to the terminal, unless somebody listens already.
+    logging.getLogger().addHandler(logging.NullHandler())
     try:
         app()
     except CbecError as error:
