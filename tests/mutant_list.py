@@ -280,7 +280,7 @@ TABLES_AND_REPLICATION = (
     Mutant("cbec/report/tables.py", '"p": as_float(_p_value(line)),', '"p": as_float(_p_value(line)) / 2,', TABLES, "half of p in brackets"),
     Mutant("cbec/report/tables.py", 'as_float(line.get("ci_low"))) / 2 / error', 'as_float(line.get("ci_low"))) / error', TABLES, "stars by twice the critical value"),
     Mutant("cbec/report/tables.py", '(value, decimals if bracket == "se" else 3, bracketed=True)', '(abs(value), decimals if bracket == "se" else 3, bracketed=True)', TABLES, "t without its sign"),
-    Mutant("cbec/report/table.py", "number_cell(100 * as_float(share), 1)", "number_cell(as_float(share), 1)", TABLES, "a share sold as per cent"),
+    Mutant("cbec/report/table.py", "percent = 100 * as_float(share)", "percent = as_float(share)", TABLES, "a share sold as per cent"),
     Mutant("models/estimates/replication.sql", "sign(ours) = sign(published) as has_same_sign", "sign(ours) >= sign(published) as has_same_sign", VERDICT, "a gain agrees with a printed loss"),
     Mutant("models/estimates/replication.sql", r"'\.([0-9]+)', 1))) / 2 as half_digit", r"'\.([0-9]+)', 1))) as half_digit", VERDICT, "a whole digit for half of one"),
     Mutant("models/estimates/replication.sql", "coalesce(abs(beside.t), ", "coalesce(beside.t, ", VERDICT, "a negative t is never significant"),
