@@ -8,7 +8,7 @@ import duckdb
 import pandas as pd
 
 from cbec.own_study.store import Tables
-from cbec.registry.render import DETECTOR_MODELS, load_seeds, run_detectors
+from cbec.registry.render import DETECTOR_MODELS, SEEDS, load_seeds, run_detectors
 
 COLUMNS = ("indicator_id", "region_code", "year", "vintage", "detectors")
 # They say nothing of one cell: a column of one year, a level that moves (as in quality.suspect_cell).
@@ -31,7 +31,8 @@ def suspect_cells(tables: Tables, own: pd.DataFrame) -> pd.DataFrame:
         connection.register("cells", own[own["value"].notna()])
         connection.execute(
             "create table observation as select $level as region_level, region_code, year::integer as year,"
-            " indicator_id, vintage, value::decimal(38, 10) as value_reported, decimals::integer as decimals,"
+            " indicator_id, vintage, try_cast(value as decimal(38, 10)) as value_reported,"
+            " decimals::integer as decimals,"
             " unit_printed, obs_status_all, true as is_panel_scope from cells",
             {"level": level},
         )
@@ -53,7 +54,7 @@ def _digest(tables: Tables, own: pd.DataFrame) -> str:
     read = [
         *(root / f"models/quality/{name}.sql" for name in DETECTOR_MODELS),
         *sorted((root / "macros").glob("*.sql")),
-        root / "seeds/registry/detector_exemption.csv",
+        *(path for name in SEEDS for path in (root / "seeds").rglob(f"{name}.csv")),
         root / "dbt_project.yml",
     ]
     total = hashlib.sha256(pd.util.hash_pandas_object(own, index=False).to_numpy().tobytes())

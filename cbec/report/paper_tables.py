@@ -343,13 +343,13 @@ def _listing(
 
 
 def _shown(name: str, value: Any, labels: Labels) -> Content:
-    """A cell of a table of facts: numbers with the decimals that they have, at most two; codes and reasons in
-    words, days without hours."""
+    """A cell of a table of facts: numbers with the decimals that they have; codes and reasons in words, days
+    without hours."""
     if isinstance(value, pd.Timestamp):
         return value.date().isoformat()
     if isinstance(value, int | float) and not isinstance(value, bool):
         decimals = len(f"{value:g}".partition(".")[2]) if abs(value) < 1e5 else 0
-        return number_cell(float(value), min(decimals, 2))
+        return number_cell(float(value), decimals)
     text = as_text(value)
     if name in CODED:
         return named(CODED[name], text, labels.lang)
@@ -407,7 +407,11 @@ def scorecard_table(source: Source, output: Output, labels: Labels) -> Table:
 def arithmetic_table(source: Source, output: Output, labels: Labels) -> Table:
     """Turnover, growth and what the goal needs, each with its formula and assumption."""
     rows = source.table("marts.zone_growth_arithmetic")
-    rows = rows.assign(name=[named(QUANTITIES, str(quantity), labels.lang) for quantity in rows["quantity"]])
+    # What is computed from figures of two digits has no six.
+    rows = rows.assign(
+        name=[named(QUANTITIES, str(quantity), labels.lang) for quantity in rows["quantity"]],
+        value=rows["value"].astype(float).round(2),
+    )
     heads = {
         _city(labels.lang): "city",
         "year": "axis_year",

@@ -141,8 +141,8 @@ def _judge_meaning(file: Hostile, found: dict[str, Any], tally: Tally) -> None:
     meant: dict[tuple[str, ...], set[tuple[str, str]]] = {}
     for cell in read.cells:
         sheet, _, column = _place(cell.source_locator)
-        text = before.get(column, ()) if sheet == first else ()
-        meant.setdefault(text, set()).add((cell.indicator_id, cell.scope))
+        if sheet == first:
+            meant.setdefault(before.get(column, ()), set()).add((cell.indicator_id, cell.scope))
     for _, _, indicator, _, place, scope in found["places"]:
         sheet, row, column = _place(place)
         text = now.get(column, ())
